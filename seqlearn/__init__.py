@@ -1,0 +1,60 @@
+"""seqlearn: sequence models that are scikit-learn estimators.
+
+The public names load on first use: ``import seqlearn`` alone imports neither torch, skorch
+nor sktime.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqlearn.data.conversion import to_sequences
+    from seqlearn.data.sequences import Sequences
+    from seqlearn.estimators.classifier import LSTMClassifier
+    from seqlearn.estimators.encoder import SequenceEncoder
+    from seqlearn.estimators.regressor import LSTMRegressor
+    from seqlearn.registry import available_backends, load_backend, resolve_backend
+
+_HOMES = {
+    "LSTMClassifier": "seqlearn.estimators.classifier",
+    "LSTMRegressor": "seqlearn.estimators.regressor",
+    "SequenceEncoder": "seqlearn.estimators.encoder",
+    "Sequences": "seqlearn.data.sequences",
+    "available_backends": "seqlearn.registry",
+    "load_backend": "seqlearn.registry",
+    "resolve_backend": "seqlearn.registry",
+    "to_sequences": "seqlearn.data.conversion",
+}
+_MODULES = ["backend", "datasets", "errors", "preprocessing", "registry", "testing"]
+
+__all__ = [
+    "LSTMClassifier",
+    "LSTMRegressor",
+    "SequenceEncoder",
+    "Sequences",
+    "available_backends",
+    "load_backend",
+    "resolve_backend",
+    "to_sequences",
+]
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"seqlearn.{name}")
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("scikit-seqlearn")
+    else:
+        raise AttributeError(f"module 'seqlearn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(
+        [*__all__, *_MODULES, "__doc__", "__file__", "__name__", "__path__", "__version__"]
+    )

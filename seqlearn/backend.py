@@ -1,0 +1,342 @@
+"""The contract between an estimator and its recurrent core, and the pieces to meet it with.
+
+Here live `Backend`, the one class a plugin author subclasses, and what such an author
+composes: `Stack` (depth, both directions, dropout between layers), `reverse_within_length`,
+`Dropout` (noise from its own generator) and `draw_from` (initialisation from a generator).
+No particular cell lives here (see `seqlearn.backends`), no label, loss or epoch, and no
+padding: rows arrive padded, with their lengths. Estimators, the registry, the contract kit
+`seqlearn.testing` and every plugin use this file; it uses nothing of seqlearn.
+
+Shape letters: B batch, T steps, F features, H hidden_size, D core output.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils._python_dispatch import TorchDispatchMode
+
+__all__ = ["Backend", "Dropout", "Stack", "draw_from", "reverse_within_length"]
+
+
+class Backend(BaseEstimator, ABC):
+    """Options of one recurrent core: a plain parameter object that can build the core.
+
+    It is a scikit-learn parameter object, as a Gaussian process kernel is: its options are
+    the arguments of its ``__init__``, stored unchanged. That makes ``backend__forget_bias``
+    and ``backend=["torch", "gru", MyCore(heads=4)]`` axes of a grid search.
+
+    Attributes
+    ----------
+    causal : bool
+        Step t of the output depends on steps up to t only (when not bidirectional).
+    stateful : bool
+        ``state`` carries over between calls (when not bidirectional): running two halves
+        of a sequence one after the other equals running it at once.
+    stable_rows : int
+        From this many rows on, the answer for a row does not depend on how many there are, to
+        the bit. Matrix products over few rows take other kernels, which round differently; so
+        in evaluation the estimators fill a smaller batch up with rows it has already.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from seqlearn.backend import Backend, Stack
+    >>> class PlainGRU(Backend):
+    ...     def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+    ...         return Stack(
+    ...             lambda size: nn.GRU(size, hidden_size, batch_first=True),
+    ...             input_size,
+    ...             hidden_size,
+    ...             num_layers=num_layers,
+    ...             bidirectional=bidirectional,
+    ...             dropout=dropout,
+    ...         )
+    >>> core = PlainGRU().build(3, 8, num_layers=1, bidirectional=True, dropout=0.0)
+    >>> outputs, state = core(torch.zeros(2, 5, 3), torch.tensor([5, 4]))
+    >>> outputs.shape
+    torch.Size([2, 5, 16])
+    """
+
+    causal: ClassVar[bool] = True
+    stateful: ClassVar[bool] = True
+    stable_rows: ClassVar[int] = 16
+
+    @abstractmethod
+    def build(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+    ) -> nn.Module:
+        """Return a new core, its weights freshly drawn.
+
+        The core is called as ``forward(x, lengths, state=None) -> (outputs, state)``:
+
+        - ``x`` of shape (B, T, F): rows padded at the end, with anything at all;
+        - ``lengths`` of shape (B,): int64 **on the CPU**, each from 1 to T;
+        - ``outputs`` of shape (B, T, D): what stands past a row's length is never read;
+        - ``state``: opaque, None means zeros. What is returned continues a sequence; it is
+          None if the core is bidirectional, has no state, or if the rows differ in length.
+
+        and has an attribute ``output_size``, the number D.
+
+        Parameters
+        ----------
+        input_size : int
+            Features a step, F.
+        hidden_size : int
+            Width of one layer in one direction, H.
+        num_layers : int
+            Layers stacked on each other.
+        bidirectional : bool
+            Read each row in both directions; D is then usually 2 H, forward half first.
+        dropout : float
+            Share of the values dropped between layers, in [0, 1).
+        """
+
+
+class Dropout(nn.Module):
+    """Inverted dropout (Srivastava et al. 2014) whose noise comes from a generator of its own.
+
+    ``nn.Dropout`` and ``nn.LSTM(dropout=...)`` draw from torch's global generator, so two fits
+    in two threads disturb each other. This one draws from a generator that `reseed` sets.
+    Until then it makes one with a fixed seed.
+
+    Parameters
+    ----------
+    p : float
+        Share of the values set to zero in training, in [0, 1).
+
+    Examples
+    --------
+    >>> dropout = Dropout(0.5)
+    >>> dropout.reseed(7)
+    >>> first = dropout(torch.ones(4))
+    >>> dropout.reseed(7)
+    >>> torch.equal(first, dropout(torch.ones(4)))
+    True
+    """
+
+    def __init__(self, p: float = 0.5):
+        super().__init__()
+        self.p = p
+        self.reseed(0)
+
+    def reseed(self, seed: int) -> None:
+        """Start the noise over from ``seed``."""
+        self._seed = seed
+        self._generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values in training; return ``x`` itself otherwise."""
+        if not self.training or self.p == 0:
+            return x
+        if self._generator is None or self._generator.device != x.device:
+            self._generator = torch.Generator(x.device).manual_seed(self._seed)
+        kept = 1.0 - self.p
+        return x * torch.empty_like(x).bernoulli_(kept, generator=self._generator).div_(kept)
+
+    def extra_repr(self) -> str:
+        """Show the rate in the module's repr."""
+        return f"p={self.p}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A generator on a GPU cannot be copied to a machine without one, so its noise restarts.
+        return {**self.__dict__, "_generator": None}
+
+
+class draw_from(TorchDispatchMode):
+    """Context in which torch's random initialisation draws from ``generator``.
+
+    ``nn.init`` and the constructors of ``nn.Linear``, ``nn.LSTM`` and so on draw from torch's
+    global generator. Inside this context, in this thread only, every random operation that
+    takes a generator and was given none gets this one; the global one is not touched.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Where the numbers come from.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> with draw_from(torch.Generator().manual_seed(0)):
+    ...     first = nn.Linear(2, 2)
+    >>> with draw_from(torch.Generator().manual_seed(0)):
+    ...     second = nn.Linear(2, 2)
+    >>> torch.equal(first.weight, second.weight)
+    True
+    """
+
+    def __init__(self, generator: torch.Generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+            func = _with_generator(func)
+            kwargs["generator"] = self.generator
+        return func(*args, **kwargs)
+
+
+def _with_generator(func: Any) -> Any:
+    """Return the overload of a random operation that takes a generator: randn.generator, say."""
+    if "generator" in {argument.name for argument in func._schema.arguments}:
+        return func
+    wanted = {*func._overloadname.split("_"), "generator"} - {"", "default"}
+    for name in func.overloadpacket.overloads():
+        if set(name.split("_")) == wanted:
+            return getattr(func.overloadpacket, name)
+    raise RuntimeError(
+        f"{func} takes no generator, so draw_from cannot decide what it draws. For noise in "
+        "training use seqlearn.backend.Dropout."
+    )
+
+
+def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each row within its own length; what stands past the length stays.
+
+    Applying it twice gives ``x`` back. A causal layer between two of these reads each row
+    from its last step to its first, whatever the padding: the backward half of a
+    bidirectional core, without ``PackedSequence``.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T, F)
+        Padded rows.
+    lengths : Tensor of shape (B,), on the CPU
+        Valid steps of each row.
+
+    Returns
+    -------
+    Tensor of shape (B, T, F)
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1, 2, 3], [4, 5, 0]])[..., None]
+    >>> reverse_within_length(x, torch.tensor([3, 2]))[..., 0]
+    tensor([[3, 2, 1],
+            [5, 4, 0]])
+    """
+    steps = x.shape[1]
+    if _all_full(lengths, steps):
+        return x.flip(1)
+    return _take_rows(x, _reversal(lengths, steps).to(x.device, non_blocking=True))
+
+
+def _all_full(lengths: Tensor, steps: int) -> bool:
+    return int(lengths.min()) == steps
+
+
+def _reversal(lengths: Tensor, steps: int) -> Tensor:
+    """Positions in the (B T) flattened rows that reverse each row within its length: (B T,)."""
+    step = torch.arange(steps)
+    ends = lengths[:, None]
+    within = torch.where(step < ends, ends - 1 - step, step)  # (B, T)
+    return (within + steps * torch.arange(len(lengths))[:, None]).flatten()  # (B T,)
+
+
+def _take_rows(x: Tensor, positions: Tensor) -> Tensor:
+    return x.flatten(0, 1).index_select(0, positions).view(x.shape)  # (B, T, F)
+
+
+class Stack(nn.Module):
+    """A core made of causal layers: depth, both directions, and dropout between layers.
+
+    Parameters
+    ----------
+    make_layer : callable
+        ``make_layer(size)`` returns a new causal layer for ``size`` inputs a step:
+        a module with ``forward(x: (B, T, size), state=None) -> (outputs: (B, T, H), state)``.
+        ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN`` with ``batch_first=True`` are such layers.
+    input_size, hidden_size : int
+        Features a step, and width H of each layer's output.
+    num_layers : int
+        Layers in each direction.
+    bidirectional : bool
+        Add to each layer a second one that reads the rows from their last valid step to the
+        first; the outputs of both stand side by side, (B, T, 2 H).
+    dropout : float
+        Share of the values dropped between layers in training.
+
+    Notes
+    -----
+    On the CPU the rows stay padded: causal layers cannot see what follows, the second direction
+    works on rows reversed within their length, and torch's fused LSTM only runs on padded rows.
+    On CUDA, rows of unequal length go packed through layers of torch's own kind, which is how
+    cuDNN wants them. Both give the same outputs.
+
+    A layer on its own is causal and may be stateful; with two directions it is neither.
+    """
+
+    def __init__(
+        self,
+        make_layer: Callable[[int], nn.Module],
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(make_layer(size) for size in sizes)
+        self.backward_layers = nn.ModuleList(make_layer(size) for size in sizes * bidirectional)
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, lengths: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, tuple | None]:
+        """Run rows ``x`` of shape (B, T, F); see `Backend.build` for the rules."""
+        full = _all_full(lengths, x.shape[1])
+        run = _run_packed if x.is_cuda and not full else _run_padded
+        if self.backward_layers:
+            turn = _Turn(lengths, x, full)
+        states = []
+        for i, layer in enumerate(self.layers):
+            if i > 0:
+                x = self.dropout(x)
+            outputs, last = run(layer, x, lengths, None if state is None else state[i])
+            states.append(last)
+            if self.backward_layers:
+                backward, _ = run(self.backward_layers[i], turn(x), lengths, None)
+                outputs = torch.cat([outputs, turn(backward)], dim=-1)  # (B, T, 2H)
+            x = outputs
+        return x, tuple(states) if full and not self.backward_layers else None
+
+
+class _Turn:
+    """`reverse_within_length` for several tensors of one batch: the positions are made once."""
+
+    def __init__(self, lengths: Tensor, x: Tensor, full: bool):
+        self.positions = None
+        if not full:
+            self.positions = _reversal(lengths, x.shape[1]).to(x.device, non_blocking=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.flip(1) if self.positions is None else _take_rows(x, self.positions)
+
+
+def _run_padded(layer, x, lengths, state):
+    return layer(x, state)
+
+
+def _run_packed(layer, x, lengths, state):
+    """Run a layer of torch's own on packed rows; any other kind of layer on padded ones."""
+    if not isinstance(layer, nn.RNNBase):
+        return layer(x, state)
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    outputs, last = layer(packed, state)
+    assert isinstance(outputs, PackedSequence)
+    return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], last

@@ -1,0 +1,175 @@
+"""Finding backends by name: the one place that reads entry points.
+
+A backend is known by the name under which an installed distribution registers it in the
+entry-point group ``seqlearn.backends``; seqlearn's own are registered the same way, in its
+pyproject.toml. There is no table of names here and no branch for our own. Listing reads metadata
+and imports nothing; loading imports one backend. The estimators call `resolve_backend`, the
+command line calls `available_backends`.
+"""
+
+import difflib
+import inspect
+from importlib.metadata import EntryPoint, entry_points
+
+from sklearn.base import clone
+
+from seqlearn.backend import Backend
+from seqlearn.errors import (
+    BrokenBackendError,
+    DuplicateBackendError,
+    InvalidBackendError,
+    UnknownBackendError,
+)
+
+__all__ = ["available_backends", "load_backend", "resolve_backend"]
+
+GROUP = "seqlearn.backends"
+_BUILD = "build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout)"
+
+
+def available_backends() -> dict[str, str]:
+    """Name every installed backend and the distribution it comes with; import none.
+
+    Returns
+    -------
+    dict of str to str
+        Backend name to "distribution version", sorted by name. A name that several
+        distributions claim is listed with all of them; `load_backend` refuses it.
+
+    Examples
+    --------
+    >>> from seqlearn import available_backends
+    >>> sorted(available_backends())  # doctest: +ELLIPSIS
+    ['gru', ...'reference', 'rnn', 'torch'...]
+    """
+    found: dict[str, list[str]] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, []).append(_distribution(entry))
+    return {name: " and ".join(sorted(found[name])) for name in sorted(found)}
+
+
+def load_backend(name: str) -> type[Backend]:
+    """Import the backend registered under ``name`` and return its class.
+
+    Parameters
+    ----------
+    name : str
+        One of `available_backends`.
+
+    Returns
+    -------
+    type
+        A subclass of `seqlearn.backend.Backend`.
+
+    Raises
+    ------
+    UnknownBackendError
+        No installed distribution registers ``name``; near matches are suggested.
+    DuplicateBackendError
+        Several distributions register ``name``; all are named.
+    BrokenBackendError
+        The backend could not be imported; distribution, version and cause are named.
+    InvalidBackendError
+        What was registered is not a `Backend` class, or its ``build`` has other arguments.
+
+    Examples
+    --------
+    >>> from seqlearn.registry import load_backend
+    >>> load_backend("torch")(forget_bias=0.5)
+    TorchLSTM(forget_bias=0.5)
+    """
+    entries = [entry for entry in entry_points(group=GROUP) if entry.name == name]
+    if not entries:
+        raise UnknownBackendError(_unknown(name))
+    if len(entries) > 1:
+        claimants = " and ".join(sorted(map(_distribution, entries)))
+        raise DuplicateBackendError(
+            f"The backend name {name!r} is claimed by {claimants}. Uninstall one of them, or pass "
+            f"an object instead of the name, for example backend=SomeBackend()."
+        )
+    entry = entries[0]
+    owner = _distribution(entry)
+    try:
+        loaded = entry.load()
+    except Exception as cause:
+        package = owner.split()[0]
+        raise BrokenBackendError(
+            f"The backend {name!r} of {owner} could not be imported from {entry.value!r}: "
+            f"{type(cause).__name__}: {cause}. Reinstall {package}, or uninstall it."
+        ) from cause
+    _check_class(loaded, f"The backend {name!r} of {owner}")
+    return loaded
+
+
+def resolve_backend(backend: str | Backend) -> Backend:
+    """Return a backend object for a name or an object: a new one with its defaults, or a clone.
+
+    Parameters
+    ----------
+    backend : str or Backend
+        A registered name, or a backend with options, for example ``TorchLSTM(forget_bias=0)``.
+
+    Returns
+    -------
+    Backend
+        Not shared with the caller.
+
+    Raises
+    ------
+    InvalidBackendError
+        ``backend`` is neither a str nor a `Backend` object.
+    BackendError
+        Whatever `load_backend` raises for a name.
+    """
+    if isinstance(backend, str):
+        return load_backend(backend)()
+    if isinstance(backend, Backend):
+        _check_class(type(backend), f"backend={backend!r}")
+        return clone(backend)
+    hint = ""
+    if inspect.isclass(backend) and issubclass(backend, Backend):
+        hint = f" Make an object of it: backend={backend.__name__}()."
+    raise InvalidBackendError(
+        f"backend={backend!r} is neither the name of an installed backend "
+        f"({', '.join(available_backends())}) nor a seqlearn.backend.Backend object.{hint}"
+    )
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+
+
+def _unknown(name: str) -> str:
+    known = available_backends()
+    if not known:
+        return (
+            f"No backend is installed, not even seqlearn's own, so {name!r} cannot be found. "
+            "Backends are found through package metadata: install seqlearn itself "
+            "(python -m pip install scikit-seqlearn, or python -m pip install -e . in a checkout)."
+        )
+    near = difflib.get_close_matches(str(name), known, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"There is no backend {name!r}.{guess} Installed backends: {', '.join(known)}. A plugin "
+        f"must be installed in this environment (python -m pip install seqlearn-{name}) and "
+        f"registered under the entry-point group {GROUP!r}."
+    )
+
+
+def _check_class(candidate: object, subject: str) -> None:
+    if not (inspect.isclass(candidate) and issubclass(candidate, Backend)):
+        raise InvalidBackendError(
+            f"{subject} is {candidate!r}, which is not a subclass of seqlearn.backend.Backend. "
+            f"Register a subclass with a method {_BUILD}."
+        )
+    if inspect.isabstract(candidate):
+        raise InvalidBackendError(f"{subject} has no method {_BUILD}.")
+    try:
+        inspect.signature(candidate.build).bind(
+            None, 1, 1, num_layers=1, bidirectional=False, dropout=0.0
+        )
+    except TypeError as cause:
+        raise InvalidBackendError(
+            f"{subject} has build{inspect.signature(candidate.build)}, which cannot be called as "
+            f"{_BUILD}: {cause}."
+        ) from cause

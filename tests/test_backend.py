@@ -1,0 +1,342 @@
+"""What a plugin author composes, tested apart from any backend: Stack, reversal, noise, seeds.
+
+Naive loops and known distributions are the oracles. The contract itself, for each backend, is the
+subject of test_backends.py.
+"""
+
+import copy
+import pickle
+import random
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import seqlearn.backend
+from seqlearn.backend import Backend, Dropout, Stack, draw_from, reverse_within_length
+
+# reverse_within_length
+
+ragged = st.lists(st.integers(1, 9), min_size=1, max_size=6)
+
+
+def some_rows(lengths, padding):
+    shape = (len(lengths), max(lengths) + padding, 2)
+    return torch.arange(float(np.prod(shape))).view(shape)  # (B, T, F)
+
+
+@settings(deadline=None, max_examples=100)
+@given(lengths=ragged, padding=st.integers(0, 3))
+def test_reversal_matches_a_loop_over_rows(lengths, padding):
+    x = some_rows(lengths, padding)
+    expected = x.clone()
+    for i, length in enumerate(lengths):
+        for step in range(length):
+            expected[i, step] = x[i, length - 1 - step]
+    found = reverse_within_length(x, torch.tensor(lengths))
+    assert torch.equal(found, expected)
+    assert torch.equal(reverse_within_length(found, torch.tensor(lengths)), x)
+
+
+def test_reversal_passes_gradients_back():
+    x = some_rows([3, 2], 1).requires_grad_()
+    weights = some_rows([3, 2], 1)
+    lengths = torch.tensor([3, 2])
+    (reverse_within_length(x, lengths) * weights).sum().backward()
+    assert torch.equal(x.grad, reverse_within_length(weights, lengths))
+
+
+def test_reversal_takes_rows_that_are_no_block_of_memory():
+    x = some_rows([4, 2, 3], 0).transpose(0, 1).contiguous().transpose(0, 1)
+    lengths = torch.tensor([4, 2, 3])
+    expected = reverse_within_length(x.contiguous(), lengths)
+    assert torch.equal(reverse_within_length(x, lengths), expected)
+
+
+# Dropout
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean(p):
+    dropout = Dropout(p)
+    out = dropout(torch.ones(100_000))
+    assert set(out.unique().tolist()) == {0.0, torch.tensor(1 / (1 - p)).item()}
+    five_deviations = 5 * (p / (1 - p) / 100_000) ** 0.5
+    assert abs(out.mean().item() - 1) < five_deviations
+
+
+def test_dropout_is_absent_at_zero_and_in_eval_mode():
+    x = torch.ones(10)
+    assert Dropout(0.0)(x) is x
+    assert Dropout(0.5).eval()(x) is x
+
+
+def test_dropout_noise_repeats_after_reseed_only():
+    dropout, x = Dropout(0.5), torch.ones(64)
+    dropout.reseed(3)
+    first, second = dropout(x), dropout(x)
+    assert not torch.equal(first, second)
+    dropout.reseed(3)
+    assert torch.equal(dropout(x), first) and torch.equal(dropout(x), second)
+    dropout.reseed(4)
+    assert not torch.equal(dropout(x), first)
+
+
+def test_dropout_passes_gradients_where_it_kept_values():
+    x = torch.ones(64, requires_grad=True)
+    out = Dropout(0.25)(x)
+    out.sum().backward()
+    assert torch.equal(x.grad, out.detach())
+
+
+@pytest.mark.parametrize("twin", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy])
+def test_dropout_survives_copies_and_restarts(twin):
+    dropout, x = Dropout(0.5), torch.ones(64)
+    dropout.reseed(5)
+    first = dropout(x)
+    assert torch.equal(twin(dropout)(x), first)
+    assert "p=0.5" in repr(twin(dropout))
+
+
+def test_dropout_leaves_global_random_state():
+    before = torch.get_rng_state()
+    Dropout(0.5)(torch.ones(9))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# draw_from
+
+DRAWS = {
+    "rand": lambda: torch.rand(9),
+    "randn": lambda: torch.randn(9),
+    "randn in double": lambda: torch.randn(9, dtype=torch.float64),
+    "randint": lambda: torch.randint(1000, (9,)),
+    "randperm": lambda: torch.randperm(30),
+    "rand_like": lambda: torch.rand_like(torch.zeros(9)),
+    "normal": lambda: torch.normal(0.0, 1.0, (9,)),
+    "normal of tensors": lambda: torch.normal(torch.zeros(9), torch.ones(9)),
+    "bernoulli": lambda: torch.bernoulli(torch.full((64,), 0.5)),
+    "bernoulli_": lambda: torch.empty(64).bernoulli_(0.5),
+    "uniform_": lambda: torch.empty(9).uniform_(),
+    "exponential_": lambda: torch.empty(9).exponential_(),
+    "multinomial": lambda: torch.multinomial(torch.ones(100), 9),
+    "dropout": lambda: nn.functional.dropout(torch.ones(64)),
+    "gumbel_softmax": lambda: nn.functional.gumbel_softmax(torch.zeros(9)),
+    "orthogonal_": lambda: nn.init.orthogonal_(torch.empty(3, 3)),
+    "trunc_normal_": lambda: nn.init.trunc_normal_(torch.empty(9)),
+    "sparse_": lambda: nn.init.sparse_(torch.empty(9, 9), 0.5),
+    "LSTM": lambda: nn.LSTM(2, 3).weight_ih_l0.detach(),
+    "Conv1d": lambda: nn.Conv1d(2, 3, 3).weight.detach(),
+    "Embedding": lambda: nn.Embedding(4, 2).weight.detach(),
+    "MultiheadAttention": lambda: nn.MultiheadAttention(4, 2).in_proj_weight.detach(),
+    "distribution": lambda: torch.distributions.Gamma(2.0, 1.0).sample((9,)),
+}
+
+
+def drawn(draw, seed=0):
+    with draw_from(torch.Generator().manual_seed(seed)):
+        return draw()
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_draw_from_reproduces(draw):
+    before = torch.get_rng_state()
+    first = drawn(draw)
+    torch.rand(1)  # the global generator moves on, and should not matter
+    assert torch.equal(first, drawn(draw))
+    assert not torch.equal(first, drawn(draw, seed=1))
+    torch.set_rng_state(before)
+    drawn(draw)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_draw_from_reproduces_randint_from_a_lower_bound():
+    test_draw_from_reproduces(lambda: torch.randint(5, 1000, (9,)))
+
+
+def test_draw_from_refuses_what_takes_no_generator():
+    with pytest.raises(RuntimeError, match=r"takes no generator.*seqlearn\.backend\.Dropout"):
+        drawn(lambda: torch.native_dropout(torch.ones(9), 0.5, True))
+
+
+def test_draw_from_gives_what_the_generator_gives():
+    first = torch.rand(9, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(drawn(lambda: torch.rand(9)), first)
+
+
+def test_draw_from_leaves_a_given_generator_in_charge():
+    own = torch.Generator().manual_seed(5)
+    expected = torch.rand(9, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(drawn(lambda: torch.rand(9, generator=own)), expected)
+
+
+def test_draw_from_ends_with_its_context():
+    before = torch.get_rng_state()
+    expected = torch.rand(4)
+    torch.set_rng_state(before)
+    with pytest.raises(KeyError), draw_from(torch.Generator()):
+        raise KeyError
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_draw_from_in_threads_gives_equal_bits():
+    def build():
+        return drawn(lambda: nn.LSTM(3, 8, num_layers=2)).state_dict()
+
+    expected = build()
+    results, start = [], threading.Barrier(3)
+
+    def work():
+        start.wait()
+        results.extend(build() for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    while any(thread.is_alive() for thread in threads):
+        torch.rand(10)  # a third thread draws from the global generator meanwhile
+    for thread in threads:
+        thread.join()
+    assert len(results) == 40
+    for weights in results:
+        assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+# Stack
+
+LENGTHS = torch.tensor([3, 9, 1, 6])
+KINDS = [nn.LSTM, nn.GRU, nn.RNN]
+
+
+class Summing(nn.Module):
+    """A causal layer that is none of torch's: the running sum; its state is the sum so far."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(size))
+
+    def forward(self, x, state=None):
+        outputs = (x * self.scale).cumsum(1)  # (B, T, F)
+        outputs = outputs if state is None else outputs + state[:, None]
+        return outputs, outputs[:, -1]
+
+
+def make_stack(kind, **options):
+    def make_layer(size):
+        return kind(size, 5, batch_first=True)
+
+    return drawn(lambda: Stack(make_layer, 3, 5, **options)).eval()
+
+
+def some_batch(lengths=LENGTHS, steps=9):
+    return torch.randn(len(lengths), steps, 3, generator=torch.Generator().manual_seed(1))
+
+
+def valid(outputs, lengths=LENGTHS):
+    return outputs[torch.arange(outputs.shape[1]) < lengths[:, None]]  # (valid steps, D)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("with_state", [False, True])
+def test_packed_run_equals_padded_run(kind, with_state):
+    layer, x = kind(3, 5, batch_first=True), some_batch()
+    state = layer(some_batch(), None)[1] if with_state else None
+    padded, _ = seqlearn.backend._run_padded(layer, x, LENGTHS, state)
+    packed, _ = seqlearn.backend._run_packed(layer, x, LENGTHS, state)
+    assert packed.shape == padded.shape
+    torch.testing.assert_close(valid(packed), valid(padded), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("steps", [9, 12])
+def test_stack_is_the_same_on_the_packed_road(kind, bidirectional, steps, monkeypatch):
+    """The road that CUDA takes, on the CPU: outputs and gradients."""
+    stack = make_stack(kind, num_layers=2, bidirectional=bidirectional)
+    x = some_batch(steps=steps).requires_grad_()
+
+    def outputs_and_gradients():
+        outputs = valid(stack(x, LENGTHS)[0])
+        gradients = torch.autograd.grad(outputs.square().sum(), [x, *stack.parameters()])
+        return outputs, *gradients
+
+    padded = outputs_and_gradients()
+    monkeypatch.setattr(seqlearn.backend, "_run_padded", seqlearn.backend._run_packed)
+    packed = outputs_and_gradients()
+    for found, expected in zip(packed, padded, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_packed_road_leaves_other_layers_padded():
+    layer, x = Summing(3), some_batch()
+    packed = seqlearn.backend._run_packed(layer, x, LENGTHS, None)[0]
+    assert torch.equal(packed, layer(x)[0])
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_stack_equals_torchs_own_stacking(num_layers):
+    """Rows of equal length: nn.LSTM stacks and reads both ways by itself."""
+    stack = make_stack(nn.LSTM, num_layers=num_layers, bidirectional=True)
+    whole = nn.LSTM(3, 5, num_layers=num_layers, bidirectional=True, batch_first=True)
+    weights = {}
+    for i in range(num_layers):
+        for layers, ending in ((stack.layers, ""), (stack.backward_layers, "_reverse")):
+            for name, value in layers[i].state_dict().items():
+                weights[name.replace("_l0", f"_l{i}{ending}")] = value
+    whole.load_state_dict(weights)
+    x = some_batch()
+    found, _ = stack(x, torch.full((4,), 9))
+    torch.testing.assert_close(found, whole(x)[0], rtol=0, atol=1e-6)
+
+
+def test_stack_of_sums_can_be_counted_by_hand():
+    stack = Stack(Summing, 1, 1, bidirectional=True)
+    x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, -9.0]])[..., None]  # (B, T, 1)
+    outputs, state = stack(x, torch.tensor([3, 2]))
+    assert state is None and stack.output_size == 2
+    assert outputs[0].tolist() == [[1, 6], [3, 5], [6, 3]]
+    assert outputs[1, :2].tolist() == [[4, 9], [9, 5]]
+
+
+def test_stack_carries_the_state_of_every_layer():
+    stack = Stack(Summing, 1, 1, num_layers=2)
+    _, state = stack(torch.ones(1, 2, 1), torch.tensor([2]))
+    assert [part.item() for part in state] == [2, 3]
+    outputs, _ = stack(torch.ones(1, 2, 1), torch.tensor([2]), state)
+    assert outputs.flatten().tolist() == [6, 10]
+
+
+def test_stack_drops_between_layers_only():
+    """Neither the input nor the last outputs lose values; one dropout seed gives one result."""
+    single = Stack(Summing, 1, 1, dropout=0.5)
+    assert torch.equal(
+        single(torch.ones(1, 4, 1), torch.tensor([4]))[0].flatten().long(),
+        torch.tensor([1, 2, 3, 4]),
+    )
+    double = Stack(Summing, 1, 1, num_layers=2, dropout=0.5)
+    double.dropout.reseed(1)
+    steps = (
+        double(torch.ones(1, 20, 1), torch.tensor([20]))[0].flatten().diff(prepend=torch.zeros(1))
+    )
+    sums = torch.arange(1, 21)
+    assert ((steps == 0) | (steps == 2 * sums)).all()
+    assert 0 < (steps == 0).sum() < 20
+
+
+# Backend
+
+
+def test_backend_is_abstract():
+    with pytest.raises(TypeError, match="abstract class Backend"):
+        Backend()
+
+
+def test_pieces_leave_numpy_and_python_random_state():
+    before = str(np.random.get_state()), random.getstate()
+    drawn(lambda: make_stack(nn.LSTM, dropout=0.5))
+    assert before == (str(np.random.get_state()), random.getstate())

@@ -1,0 +1,623 @@
+"""The contract kit tested: for each check, backends that break its rule and so have to fail it.
+
+A sound backend, an LSTM, passes every check. Each broken one is that backend with one fault: either
+a function that spoils what `forward` returns, or a subclass that spoils `build` or the options.
+That the built-in backends pass is the subject of test_backends.py.
+"""
+
+import random
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqlearn.backend import Backend, Dropout, Stack
+from seqlearn.errors import InvalidBackendError, UnknownBackendError
+from seqlearn.testing import Check, backend_checks
+
+
+class Core(nn.Module):
+    def __init__(self, stack, forward):
+        super().__init__()
+        self.stack, self.spoil, self.output_size = stack, forward, stack.output_size
+
+    def forward(self, x, lengths, state=None):
+        return self.spoil(self.stack, x, lengths, state)
+
+
+def run(stack, x, lengths, state):
+    return stack(x, lengths, state)
+
+
+class Sound(Backend):
+    """Keeps every rule, unless the function it is given breaks one."""
+
+    def __init__(self, forward=run):
+        self.forward = forward
+
+    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+        stack = Stack(
+            lambda size: nn.LSTM(size, hidden_size, batch_first=True),
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
+        return self.finish(Core(stack, self.forward))
+
+    def finish(self, core):
+        return core
+
+
+def valid_mask(x, lengths):
+    return (torch.arange(x.shape[1]) < lengths[:, None])[..., None]  # (B, T, 1)
+
+
+# parameter_object
+
+
+class StoresACopy(Sound):
+    def __init__(self, forward=run, widths=(1, 2)):
+        self.forward = forward
+        self.widths = list(widths)
+
+
+class StoresMore(Sound):
+    def __init__(self, forward=run):
+        self.forward = forward
+        self.cache = {}
+
+
+class StoresNothing(Sound):
+    def __init__(self, forward=run, heads=4):
+        self.forward = forward
+
+
+# build
+
+
+class BuildsNoModule(Sound):
+    def finish(self, core):
+        return lambda x, lengths, state=None: core(x, lengths, state)
+
+
+class SizeIsFloat(Sound):
+    def finish(self, core):
+        core.output_size = core.output_size / 1
+        return core
+
+
+class NoSize(Sound):
+    def finish(self, core):
+        del core.output_size
+        return core
+
+
+class SharesAModule(Sound):
+    shared = nn.Linear(1, 1)
+
+    def finish(self, core):
+        core.extra = self.shared
+        return core
+
+
+class ChangesItself(Sound):
+    def __init__(self, forward=run, builds=0):
+        self.forward = forward
+        self.builds = builds
+
+    def finish(self, core):
+        self.builds += 1
+        return core
+
+
+# output_shape
+
+
+def outputs_alone(stack, x, lengths, state):
+    return stack(x, lengths, state)[0]
+
+
+def time_first(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs.transpose(0, 1), state  # (T, B, D)
+
+
+def cut_to_the_longest(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs[:, : lengths.max()], state
+
+
+def wider_than_declared(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return torch.cat([outputs, outputs], dim=-1), state  # (B, T, 2D)
+
+
+def not_a_number(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return (outputs - 2).log(), state
+
+
+# dtype
+
+
+def always_double(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs.double(), state
+
+
+def always_single(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs.float(), state
+
+
+def single_inside(stack, x, lengths, state):
+    return stack(x.float(), lengths, state)
+
+
+def coarse_in_single(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return (outputs.half().float() if outputs.dtype == torch.float32 else outputs), state
+
+
+# padding, batch, future
+
+
+def adds_the_mean_over_all_steps(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + x.mean((1, 2), keepdim=True), state
+
+
+def masks_by_multiplication(stack, x, lengths, state):
+    """Zero times padding is zero, but for padding so large that its square is not finite."""
+    outputs, state = stack(x, lengths, state)
+    padding = x**8 * ~valid_mask(x, lengths)
+    return outputs + 0 * padding.sum((1, 2), keepdim=True), state
+
+
+def reads_padding_backwards(stack, x, lengths, state):
+    full = torch.full_like(lengths, x.shape[1])
+    return stack(x, full, state)
+
+
+def divides_by_steps(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs / x.shape[1], state
+
+
+def centres_the_batch(stack, x, lengths, state):
+    return stack(x - x.mean(0), lengths, state)
+
+
+def numbers_the_rows(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + 0.01 * torch.arange(len(x))[:, None, None], state
+
+
+def divides_by_the_longest(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs / lengths.max(), state
+
+
+def zeroes_first_step_of_ragged_rows(stack, x, lengths, state):
+    if int(lengths.min()) < x.shape[1]:
+        x = x * (torch.arange(x.shape[1]) > 0)[:, None]
+    return stack(x, lengths, state)
+
+
+def squeezes(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs.squeeze(), state
+
+
+def scales_by_spread(stack, x, lengths, state):
+    """The variance of one value is not a number."""
+    outputs, state = stack(x, lengths, state)
+    spread = [row[:length].var(dim=0) for row, length in zip(outputs, lengths, strict=True)]
+    return outputs / torch.stack(spread)[:, None], state
+
+
+def looks_one_step_ahead(stack, x, lengths, state):
+    ahead = torch.cat([x[:, 1:], x[:, -1:]], dim=1)  # (B, T, F)
+    return stack(ahead, lengths, state)
+
+
+# state
+
+
+def forgets_its_state(stack, x, lengths, state):
+    return stack(x, lengths, None)
+
+
+def returns_no_state(stack, x, lengths, state):
+    return stack(x, lengths, state)[0], None
+
+
+def forgets_its_state_when_rows_differ(stack, x, lengths, state):
+    return stack(x, lengths, state if int(lengths.min()) == x.shape[1] else None)
+
+
+def returns_the_state_at_start(stack, x, lengths, state):
+    outputs, after = stack(x, lengths, state)
+    return outputs, after if state is None else state
+
+
+def always_returns_a_state(stack, x, lengths, state):
+    full = torch.full_like(lengths, x.shape[1])
+    return stack(x, lengths, state)[0], stack(x, full, state)[1] or ()
+
+
+class DeclaresNoState(Sound):
+    stateful = False
+
+
+# arguments
+
+
+def masks_in_place(stack, x, lengths, state):
+    with torch.no_grad():
+        x.clamp_(-0.1, 0.1)
+    return stack(x, lengths, state)
+
+
+def counts_lengths_down(stack, x, lengths, state):
+    answer = stack(x, lengths, state)
+    lengths -= 1
+    return answer
+
+
+# gradients
+
+
+class HasAnUnusedParameter(Sound):
+    def finish(self, core):
+        core.unused = nn.Parameter(torch.rand(2))
+        return core
+
+
+def cuts_the_graph(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs.detach(), state
+
+
+def has_an_infinite_slope(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + (outputs - outputs.detach()).abs().sqrt(), state
+
+
+def leaks_a_little(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + 1e-8 * x.sum((1, 2), keepdim=True), state
+
+
+def detaches_the_input(stack, x, lengths, state):
+    return stack(x.detach(), lengths, state)
+
+
+def flattens_the_input(stack, x, lengths, state):
+    return stack(x.sign() * (1 + 0 * x), lengths, state)
+
+
+def sees_one_step_at_a_time(stack, x, lengths, state):
+    rows, steps, features = x.shape
+    alone = x.reshape(rows * steps, 1, features)  # (B T, 1, F)
+    outputs, _ = stack(alone, torch.ones(rows * steps, dtype=torch.int64))
+    return outputs.view(rows, steps, -1), None  # (B, T, D)
+
+
+# seeds
+
+
+class AlwaysTheSame(Sound):
+    def finish(self, core):
+        generator = torch.Generator().manual_seed(0)
+        for weight in core.parameters():
+            nn.init.uniform_(weight, -0.1, 0.1, generator=generator)
+        return core
+
+
+class DrawsFromNumPy(Sound):
+    def finish(self, core):
+        core.scale = nn.Parameter(torch.tensor(np.random.default_rng().random(3)))
+        return core
+
+
+class SetsASeed(Sound):
+    def finish(self, core):
+        torch.manual_seed(0)
+        return core
+
+
+class MovesNumPy(Sound):
+    def finish(self, core):
+        np.random.random()
+        return core
+
+
+def draws_from_python(stack, x, lengths, state):
+    random.random()
+    return stack(x, lengths, state)
+
+
+def draws_from_torch(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return nn.functional.dropout(outputs, 0.1, training=stack.training), state
+
+
+# dropout
+
+
+class IgnoresDropout(Sound):
+    def finish(self, core):
+        core.stack.dropout.p = 0.0
+        return core
+
+
+def drops_in_eval_mode(stack, x, lengths, state):
+    x = x * torch.empty_like(x).bernoulli_(0.9, generator=NOISE)
+    return stack(x, lengths, state)
+
+
+def adds_its_own_noise(stack, x, lengths, state):
+    if stack.training:
+        x = x + torch.empty_like(x).normal_(0, 0.1, generator=NOISE)
+    return stack(x, lengths, state)
+
+
+def adds_the_same_noise(stack, x, lengths, state):
+    if stack.training:
+        x = x + torch.empty_like(x).normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    return stack(x, lengths, state)
+
+
+NOISE = torch.Generator().manual_seed(0)
+
+
+# copies
+
+
+class HoldsALambda(Sound):
+    def finish(self, core):
+        core.activation = lambda values: values
+        return core
+
+
+class HoldsALambdaItself(Sound):
+    def __init__(self, forward=run, activation=lambda values: values):
+        self.forward = forward
+        self.activation = activation
+
+
+def keeps_its_outputs(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    stack.last_outputs = outputs
+    return outputs, state
+
+
+class LosesAFactor(Sound):
+    def finish(self, core):
+        return Factor(core)
+
+
+class Factor(nn.Module):
+    """A factor that is neither parameter nor buffer; `__getstate__` leaves it out."""
+
+    def __init__(self, core):
+        super().__init__()
+        self.core, self.output_size = core, core.output_size
+        self.factor = torch.rand(1)
+
+    def forward(self, x, lengths, state=None):
+        outputs, state = self.core(x, lengths, state)
+        return outputs * getattr(self, "factor", 1.0), state
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "factor"}
+
+
+BROKEN = [
+    ("parameter_object", StoresACopy(), "widths"),
+    ("parameter_object", StoresMore(), "It sets cache"),
+    ("parameter_object", StoresNothing(), "It raised AttributeError"),
+    ("build", BuildsNoModule(), "It returned <function"),
+    ("build", SizeIsFloat(), "output_size is 5.0"),
+    ("build", NoSize(), "output_size is None"),
+    ("build", SharesAModule(), "Two builds share 2 parameters"),
+    ("build", ChangesItself(), "after build they are"),
+    ("output_shape", Sound(outputs_alone), "It returned Tensor"),
+    ("output_shape", Sound(time_first), r"The shape is \(7, 4, 5\) instead of \(4, 7, 5\)"),
+    ("output_shape", Sound(cut_to_the_longest), r"The shape is \(2, 3, 5\) instead of \(2, 6, 5\)"),
+    ("output_shape", Sound(wider_than_declared), "instead of"),
+    ("output_shape", Sound(not_a_number), "not finite"),
+    ("dtype", Sound(always_double), "float32 became torch.float64"),
+    ("dtype", Sound(always_single), "float64 became torch.float32"),
+    ("dtype", Sound(single_inside), "It raised"),
+    ("dtype", Sound(coarse_in_single), "float32 and float64 outputs"),
+    ("padding_invariance", Sound(adds_the_mean_over_all_steps), "padding of size 1 "),
+    ("padding_invariance", Sound(masks_by_multiplication), "padding of size 1e\\+06 .* nan"),
+    ("padding_invariance", Sound(reads_padding_backwards), "bidirectional=True"),
+    ("pad_length_invariance", Sound(divides_by_steps), "4 more padded steps"),
+    ("pad_length_invariance", Sound(reads_padding_backwards), "bidirectional=True"),
+    ("batch_invariance", Sound(centres_the_batch), "row 0, alone and in a batch"),
+    ("batch_invariance", Sound(numbers_the_rows), "in new order"),
+    ("ragged_rows", Sound(divides_by_the_longest), "the row of 1 steps, cut"),
+    ("ragged_rows", Sound(zeroes_first_step_of_ragged_rows), "the row of 7 steps, cut"),
+    ("one_step", Sound(squeezes), "It raised"),
+    ("one_step", Sound(scales_by_spread), "not finite|It raised UserWarning"),
+    ("causality", Sound(looks_one_step_ahead), "Outputs before step 1"),
+    ("causality", Sound(adds_the_mean_over_all_steps), "Outputs before step 1"),
+    ("chunk_consistency", Sound(forgets_its_state), "in 2 parts and in one"),
+    ("chunk_consistency", Sound(returns_no_state), "The state after 3 steps is None"),
+    ("chunk_consistency", Sound(returns_the_state_at_start), "in 7 parts and in one"),
+    ("chunk_consistency", Sound(forgets_its_state_when_rows_differ), "end after 7 and 5 steps"),
+    ("state_none", Sound(always_returns_a_state), "A tuple came back after rows of 7, 1, 4, 6"),
+    ("state_none", DeclaresNoState(), "A tuple came back after rows of 7, 7 steps"),
+    ("arguments_unchanged", Sound(masks_in_place), "x was changed by up to"),
+    ("arguments_unchanged", Sound(counts_lengths_down), r"lengths became \[6, 0, 3, 5\]"),
+    ("gradients", HasAnUnusedParameter(), "unused receives none"),
+    ("gradients", Sound(cuts_the_graph), "It raised RuntimeError"),
+    ("gradients", Sound(has_an_infinite_slope), "not finite"),
+    ("padding_gradients", Sound(leaks_a_little), "Padding has a gradient of"),
+    ("padding_gradients", Sound(detaches_the_input), "None flows to the input at all"),
+    ("padding_gradients", Sound(flattens_the_input), "All gradients of the input are zero"),
+    ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
+    ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),
+    ("seeds", DrawsFromNumPy(), "differ in scale"),
+    ("global_random_state", SetsASeed(), "build moved that of torch"),
+    ("global_random_state", MovesNumPy(), "build moved that of NumPy"),
+    ("global_random_state", Sound(draws_from_python), "Training moved that of Python"),
+    ("global_random_state", Sound(draws_from_torch), "Training moved that of torch"),
+    ("dropout", IgnoresDropout(), "In training it changed outputs by 0"),
+    ("dropout", Sound(drops_in_eval_mode), "Two calls in eval mode differ"),
+    ("training_noise", Sound(draws_from_torch), "Two reseeded calls differ"),
+    ("training_noise", Sound(adds_its_own_noise), "Two reseeded calls differ"),
+    ("training_noise", Sound(adds_the_same_noise), "every Dropout at p=0"),
+    ("copies", HoldsALambda(), "It raised"),
+    ("copies", HoldsALambdaItself(), "It raised"),
+    ("copies", Sound(keeps_its_outputs), "It raised RuntimeError"),
+    ("copies", LosesAFactor(), "Outputs after pickle"),
+    ("state_dict", LosesAFactor(), "Outputs .* differ by"),
+]
+
+
+class TiedToTheCPU(Sound):
+    def finish(self, core):
+        return Factor(core)
+
+
+def check_named(name, backend):
+    return next(check for check in backend_checks(backend) if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "found"),
+    BROKEN,
+    ids=lambda value: (
+        value.forward.__name__
+        if type(value) is Sound
+        else type(value).__name__
+        if isinstance(value, Backend)
+        else value.split()[0]
+    ),
+)
+def test_check_fails_on_broken_backend(name, backend, found):
+    check = check_named(name, backend)
+    with pytest.raises(AssertionError, match=found) as failure:
+        check()
+    assert f"breaks the rule {name!r}: {check.rule}" in str(failure.value)
+    assert type(backend).__name__ in str(failure.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_device_check_fails_on_core_tied_to_the_cpu():
+    with pytest.raises(AssertionError, match="device"):
+        check_named("device", TiedToTheCPU())()
+
+
+def test_every_check_has_its_broken_backend():
+    assert {name for name, _, _ in BROKEN} == {c.name for c in backend_checks(Sound())} - {"device"}
+
+
+@pytest.mark.parametrize("check", backend_checks(Sound()))
+def test_sound_backend_passes(check):
+    check()
+
+
+def test_checks_follow_what_is_declared():
+    class NeitherCausalNorStateful(Sound):
+        causal = False
+        stateful = False
+
+    names = {check.name for check in backend_checks(Sound())}
+    fewer = {check.name for check in backend_checks(NeitherCausalNorStateful())}
+    assert names - fewer == {"causality", "chunk_consistency"}
+    assert fewer < names
+
+
+def test_own_noise_and_batch_normalisation_are_allowed():
+    class DropsInputs(Sound):
+        def finish(self, core):
+            return AroundInputs(core, Dropout(0.2))
+
+    class Normalises(Sound):
+        def finish(self, core):
+            return AroundInputs(core, Normalised(3))
+
+    for backend in (DropsInputs(), Normalises()):
+        for name in ("dropout", "training_noise", "global_random_state", "state_dict"):
+            check_named(name, backend)()
+
+
+class AroundInputs(nn.Module):
+    def __init__(self, core, inner):
+        super().__init__()
+        self.core, self.inner, self.output_size = core, inner, core.output_size
+
+    def forward(self, x, lengths, state=None):
+        return self.core(self.inner(x), lengths, state)
+
+
+class Normalised(nn.BatchNorm1d):
+    def forward(self, x):
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)  # (B, T, F)
+
+
+def test_check_says_what_it_is():
+    checks = backend_checks("torch")
+    assert all(isinstance(check, Check) for check in checks)
+    assert len({check.name for check in checks}) == len(checks)
+    for check in checks:
+        assert check.__name__ == check.name  # what pytest takes for an id
+        assert check.rule.endswith(".") and check.name in repr(check)
+        assert check.subject.startswith("The backend 'torch' of scikit-seqlearn ")
+
+
+def test_failure_names_the_distribution(tmp_path, monkeypatch):
+    info = tmp_path / "seqlearn_wrong-3.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-wrong\nVersion: 3.1\n")
+    (info / "entry_points.txt").write_text("[seqlearn.backends]\nwrong = seqlearn_wrong:Wrong\n")
+    (tmp_path / "seqlearn_wrong.py").write_text(
+        "from torch import nn\n"
+        "from seqlearn.backend import Backend\n"
+        "class Core(nn.Module):\n"
+        "    output_size = 4\n"
+        "    def forward(self, x, lengths, state=None):\n"
+        "        return x.flip(1), None\n"
+        "class Wrong(Backend):\n"
+        "    stateful = False\n"
+        "    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):\n"
+        "        return Core()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        for name in ("output_shape", "causality"):  # a wrong shape, a wrong capability
+            rule = f"The backend 'wrong' of seqlearn-wrong 3.1 breaks the rule '{name}'"
+            with pytest.raises(AssertionError, match=rule):
+                check_named(name, "wrong")()
+    finally:
+        sys.modules.pop("seqlearn_wrong", None)
+
+
+def test_no_backend_is_refused_at_once():
+    with pytest.raises(UnknownBackendError, match="Did you mean 'torch'"):
+        backend_checks("torhc")
+    with pytest.raises(InvalidBackendError, match="Make an object of it"):
+        backend_checks(Sound)
+
+
+def test_kit_leaves_global_random_states():
+    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    for name, backend, _ in BROKEN:
+        if name == "global_random_state":
+            with pytest.raises(AssertionError):
+                check_named(name, backend)()
+    for check in backend_checks(Sound()):
+        check()
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert str(before[1]) == str(np.random.get_state())
+    assert before[2] == random.getstate()
