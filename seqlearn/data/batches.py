@@ -1,0 +1,140 @@
+"""Batches: the one file in which sequences are padded.
+
+`SequenceDataset` keeps values, targets and weights as tensors on the device, and turns an array
+of row numbers into a padded batch with one gather. `BucketedBatches` decides which rows go
+together: rows of like length, in random order. `seqlearn.training` feeds both to skorch; no
+DataLoader and no per-row Python is involved. Padded steps repeat the last valid one, so they are
+as harmless to any arithmetic as the data itself; nothing reads them.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqlearn.data.sequences import Sequences
+
+__all__ = ["BucketedBatches", "SequenceDataset", "length_batches"]
+
+POOL = 16  # batches that are sorted by length together
+
+
+class SequenceDataset(torch.utils.data.Dataset):
+    """Sequences, targets and weights on a device; indexed by an array, it gives a batch.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        N sequences.
+    targets : ndarray of shape (N, ...), optional
+        Float targets take the type of the values.
+    weights : ndarray of shape (N,), optional
+        Row weights of mean 1; rows count equally without them.
+    device : str or torch.device
+        Where the tensors live.
+    """
+
+    def __init__(self, sequences: Sequences, targets=None, weights=None, device="cpu"):
+        self.lengths = sequences.lengths
+        self.full = bool((self.lengths == self.lengths[0]).all())
+        values = sequences.values  # (S, F)
+        if not (values.flags.c_contiguous and values.flags.writeable):
+            values = np.array(values, order="C")  # torch shares memory with no other arrays
+        values = torch.as_tensor(values).to(device)
+        if self.full:
+            values = values.view(len(sequences), -1, sequences.n_features)  # (N, T, F)
+        else:
+            self._starts = torch.tensor(sequences.offsets[:-1])
+        self.values = values
+        self._lengths = torch.as_tensor(self.lengths)
+        self.y = None
+        if targets is not None:
+            self.y = torch.as_tensor(targets).to(device)
+            if self.y.is_floating_point():
+                self.y = self.y.to(values.dtype)
+        self.w = None
+        if weights is not None and not (weights == weights[0]).all():
+            self.w = torch.as_tensor(weights).to(device, values.dtype)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def inputs(self, rows: np.ndarray | None = None) -> dict[str, Tensor]:
+        """Return ``{"x": (B, T, F), "lengths": (B,)}`` for ``rows``, or for all of one length."""
+        if rows is None and self.full:
+            return {"x": self.values, "lengths": self._lengths}
+        return self[np.arange(len(self)) if rows is None else rows][0]
+
+    def __getitem__(self, rows: np.ndarray) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+        """Return ``({"x": (B, T, F), "lengths": (B,)}, {"y": (B, ...), "w": (B,) or None})``."""
+        rows = torch.as_tensor(rows)
+        lengths = self._lengths[rows]  # (B,)
+        on_device = rows.to(self.values.device, non_blocking=True)
+        if self.full:
+            x = self.values[on_device]  # (B, T, F)
+        else:
+            step = torch.arange(int(lengths.max()))
+            steps = torch.minimum(step, lengths[:, None] - 1)  # (B, T)
+            steps = (steps + self._starts[rows][:, None]).to(self.values.device, non_blocking=True)
+            x = self.values[steps]  # (B, T, F)
+        y = None if self.y is None else self.y[on_device]
+        w = None if self.w is None else self.w[on_device]
+        return {"x": x, "lengths": lengths}, {"y": y, "w": w}
+
+
+class BucketedBatches:
+    """Iterate over batches of a `SequenceDataset`, rows of like length together.
+
+    In training, rows are shuffled, then sorted by length within pools of several batches, cut
+    into batches of nearly equal size, and the batches shuffled. skorch makes one of these a
+    fit (``iterator_train``) and iterates over it once an epoch.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+        Rows to draw from.
+    batch_size : int
+        Rows of a batch, at most.
+    generator : torch.Generator, optional
+        Where the order comes from. Without it the order is by length, for evaluation.
+    """
+
+    def __init__(self, dataset: SequenceDataset, batch_size: int, generator=None, **_):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator:
+        return (self.dataset[rows] for rows in self.rows())
+
+    def rows(self) -> list[np.ndarray]:
+        """Row numbers of each batch, for one epoch."""
+        lengths = self.dataset.lengths
+        if self.generator is None:
+            return length_batches(lengths, self.batch_size)
+        order = torch.randperm(len(lengths), generator=self.generator).numpy()
+        batches = np.array_split(order, len(self))  # views of order
+        if self.dataset.full:
+            return batches
+        edges = np.cumsum([0, *map(len, batches)])
+        n_pools = -(-len(batches) // POOL)
+        pools = edges[np.arange(n_pools + 1) * len(batches) // n_pools].tolist()
+        for a, b in pairwise(pools):
+            pool = order[a:b]
+            pool[:] = pool[np.argsort(lengths[pool], kind="stable")]  # the batches see it
+        turns = torch.randperm(len(batches), generator=self.generator)
+        return [batches[i] for i in turns.tolist()]
+
+
+def length_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Row numbers in batches, the shortest rows first: the least padding, for evaluation."""
+    if (lengths == lengths[0]).all():
+        order = np.arange(len(lengths))
+    else:
+        order = np.argsort(lengths, kind="stable")
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]

@@ -1,0 +1,65 @@
+"""The canonical training set: equal rows merged, their weights added, rows in a fixed order.
+
+Gradient descent with Adam amplifies differences in the last digit, so a weight of 2 and a row
+given twice would end in visibly different models although their losses are equal on paper. Making
+both the *same* training set is the only exact way. It also makes ``fit`` independent of the order
+of rows. Called by the estimators, once a fit.
+"""
+
+import math
+from hashlib import blake2b
+from itertools import pairwise
+
+import numpy as np
+
+from seqlearn.data.sequences import Sequences
+
+__all__ = ["canonicalise"]
+
+
+def canonicalise(
+    sequences: Sequences, targets: np.ndarray, weights: np.ndarray
+) -> tuple[Sequences, np.ndarray, np.ndarray]:
+    """Drop rows of weight 0, merge equal rows, order rows by their hash, scale weights to mean 1.
+
+    Rows are equal if their sequences and targets are, bit for bit; 0.0 and -0.0 are not. The
+    weight of merged rows is their exact sum, rounded once: it depends on no order, and one row of
+    weight ``n * w`` is the same as n rows of weight ``w``.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        N sequences.
+    targets : ndarray of shape (N, ...)
+        One target a row.
+    weights : ndarray of shape (N,)
+        Non-negative, not all zero.
+
+    Returns
+    -------
+    sequences, targets, weights
+        The M <= N distinct rows, copied; weights are float64.
+    """
+    kept = np.flatnonzero(weights > 0)
+    digests = _digests(sequences, targets, kept)  # (M', 2)
+    order = np.lexsort((digests[:, 1], digests[:, 0]))
+    kept, digests = kept[order], digests[order]
+    is_first = np.append(True, (digests[1:] != digests[:-1]).any(axis=1))
+    edges = np.append(np.flatnonzero(is_first), len(kept)).tolist()
+    added = weights[kept].astype(np.float64).tolist()
+    merged = np.array([math.fsum(added[a:b]) for a, b in pairwise(edges)])  # (M,)
+    rows = kept[is_first]
+    return sequences.take(rows), targets[rows], merged / merged.mean()
+
+
+def _digests(sequences: Sequences, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Hash the values and the target of each row to two integers, 128 bits."""
+    values = np.ascontiguousarray(sequences.values).view(np.uint8)
+    targets = np.ascontiguousarray(targets).reshape(len(targets), -1).view(np.uint8)
+    offsets = sequences.offsets.tolist()
+    digests = []
+    for i in rows.tolist():
+        digest = blake2b(values[offsets[i] : offsets[i + 1]], digest_size=16)
+        digest.update(targets[i])
+        digests.append(digest.digest())
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64).reshape(-1, 2)

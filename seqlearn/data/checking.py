@@ -1,0 +1,309 @@
+"""Checking and casting: what `unpack` returned becomes `Sequences` of finite numbers.
+
+`as_sequences` is the second of the two steps of `seqlearn.data.conversion`. It runs in every
+call of every estimator, for one sequence as for a million, so the usual case takes few steps and
+the search for what is wrong begins only where something is. All messages about the shape of X
+are made here.
+"""
+
+import math
+from collections import Counter
+from itertools import accumulate
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+from sklearn.utils import check_array
+
+from seqlearn.data.sequences import Sequences
+from seqlearn.data.unpacking import unpack_tensor
+from seqlearn.errors import DataFormatError
+
+__all__ = ["Kind", "as_sequences", "name_rows"]
+
+Kind = Literal["series", "sequences"]
+
+NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
+ACCEPTED = (
+    "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
+    "shape (T_i, F)"
+)
+
+
+def as_sequences(
+    X: Any,
+    *,
+    dtype: Any = None,
+    kind: Kind | None = None,
+    allow_nan: bool = False,
+    first: int = 0,
+    owner: str = "seqlearn",
+) -> tuple[Sequences, Kind]:
+    """Check and cast what `unpack` returned; the values may be shared with X.
+
+    Parameters
+    ----------
+    X : object
+        What `unpack` returned, or a slice of it.
+    dtype : numpy dtype, optional
+        Type of the values.
+    kind : {"series", "sequences"}, optional
+        How X was read in ``fit``. A list of (T,) arrays that happen to be equally long is then
+        not mistaken for a 2-D array.
+    allow_nan : bool
+        Accept NaN and infinity.
+    first : int
+        Number of the first row, for messages.
+    owner : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    sequences : Sequences
+    kind : {"series", "sequences"}
+        "series" for a 2-D X, whose feature count is its number of columns T.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for below
+        if isinstance(X, Sequences):
+            sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
+        elif isinstance(X, list) and (arrays := _read_rows(X, kind, first)) is not None:
+            sequences, found = _join(arrays, dtype, first), "sequences"
+        else:
+            sequences, found = _read_array(X, dtype, owner)
+        # One sum is quicker than a look at every value; it may overflow though all are finite.
+        if not allow_nan and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
+            _refuse_infinite(sequences, first, owner)
+    return sequences, found
+
+
+def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequences:
+    """Check a container; anybody can make one."""
+    values, offsets = X.values, X.offsets
+    if len(X) == 0:
+        raise DataFormatError(_too_few("sample", "N=0", owner))
+    if values.ndim != 2 or values.dtype.kind not in NUMBERS:
+        raise DataFormatError(
+            f"The values of Sequences must be numbers of shape (S, F), not {values.dtype} of "
+            f"shape {values.shape}."
+        )
+    if offsets[0] != 0 or offsets[-1] != len(values) or (X.lengths < 0).any():
+        raise DataFormatError(
+            f"The offsets of Sequences must rise from 0 to {len(values)}, the number of steps."
+        )
+    _refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
+    return X.astype(_floating(values.dtype) if dtype is None else dtype)
+
+
+def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, Kind]:
+    """Read an array (N, T) or (N, T, F), or anything scikit-learn can make one of."""
+    is_plain = type(X) is np.ndarray and X.dtype.kind in NUMBERS and X.ndim in (2, 3) and X.size
+    array = X if is_plain else _check_array(X, owner)
+    n_features = array.shape[2] if array.ndim == 3 else 1
+    array = array.astype(_floating(array.dtype) if dtype is None else dtype, copy=False)
+    values = array.reshape(-1, n_features)  # (N T, F)
+    offsets = np.arange(0, len(values) + 1, array.shape[1])
+    return Sequences(values, offsets), "series" if array.ndim == 2 else "sequences"
+
+
+def _check_array(X: Any, owner: str) -> np.ndarray:
+    """Return X as a numeric array of two or three dimensions with values in it."""
+    if isinstance(X, str | bytes | dict) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+        raise DataFormatError(f"X is {_show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.")
+    _refuse_mask(X, "X")
+    shape = getattr(X, "shape", ())
+    if 0 not in shape:
+        X = check_array(
+            X,
+            dtype="numeric",
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+            input_name="X",
+            estimator=owner,
+        )
+        shape = X.shape
+    if 0 in shape:
+        what = "sample" if shape[0] == 0 else "feature" if shape[-1] == 0 else "step"
+        raise DataFormatError(_too_few(what, f"shape={shape}", owner))
+    if len(shape) not in (2, 3):
+        hint = (
+            "one sequence alone is X.reshape(1, -1), N sequences of one step are X.reshape(-1, 1)"
+            if len(shape) == 1
+            else "all that belongs to one step goes into the last of three axes"
+        )
+        raise DataFormatError(
+            f"Expected 2D array, got {len(shape)}D array instead: X has shape {shape}; {owner} "
+            f"accepts {ACCEPTED}. Reshape your data: {hint}."
+        )
+    if X.dtype.kind not in NUMBERS:
+        raise DataFormatError(f"X holds {X.dtype}, not numbers; {owner} accepts {ACCEPTED}.")
+    return X
+
+
+def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | None:
+    """Return numeric (T_i, F) arrays; None if X is a 2-D array, or less, written as a list."""
+    arrays = [
+        row if type(row) is np.ndarray and row.dtype.kind in NUMBERS else _read_row(row, first + i)
+        for i, row in enumerate(X)
+    ]
+    dimensions = {array.ndim for array in arrays}
+    if dimensions == {2}:
+        return arrays
+    if dimensions <= {0}:
+        return None
+    if dimensions == {1}:
+        if kind != "sequences" and len({len(array) for array in arrays}) == 1:
+            return None
+        return [array[:, None] for array in arrays]  # (T_i, 1)
+    _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+    usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
+    odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
+    what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {_show(X[odd])}"
+    raise DataFormatError(
+        f"Sequence {first + odd} of X {what}; every sequence must be of shape (T_i, F), the same "
+        "F in all (or all of shape (T_i,), for one feature)."
+    )
+
+
+def _read_row(row: Any, number: int) -> np.ndarray:
+    """One sequence as a numeric array of any number of dimensions."""
+    if type(row).__module__.startswith("scipy.sparse"):
+        raise DataFormatError(
+            f"Sequence {number} of X is a sparse matrix; pass dense arrays: row.toarray()."
+        )
+    _refuse_mask(row, f"Sequence {number} of X")
+    if type(row).__module__.partition(".")[0] == "torch":
+        row = unpack_tensor(row)
+    try:
+        array = np.asarray(row)
+    except ValueError as cause:
+        raise DataFormatError(
+            f"Sequence {number} of X is not rectangular: its steps have different numbers of "
+            f"features. Every sequence must be of shape (T_i, F). ({cause})"
+        ) from cause
+    if array.dtype.kind == "c":
+        raise DataFormatError(
+            f"Complex data not supported: sequence {number} of X is complex. Pass real and "
+            "imaginary parts as two features."
+        )
+    if array.dtype.kind in NUMBERS:
+        return array
+    problem = f"{_show(row)} is of {array.dtype!r}"
+    if array.dtype == object:
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError) as cause:
+            problem = str(cause)
+    raise DataFormatError(
+        f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
+        f"X must be {ACCEPTED}."
+    )
+
+
+def _join(arrays: list[np.ndarray], dtype: Any, first: int) -> Sequences:
+    """Join (T_i, F) arrays; the values are copied."""
+    lengths = [len(array) for array in arrays]
+    widths = {array.shape[1] for array in arrays}
+    if 0 in widths or 0 in lengths:
+        _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+    if len(widths) > 1:
+        _refuse_widths(np.array([array.shape[1] for array in arrays]), first)
+    if dtype is None:
+        dtype = _floating(np.result_type(*{array.dtype for array in arrays}))
+    values = np.concatenate(arrays, dtype=dtype, casting="same_kind")  # (S, F)
+    offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
+    return Sequences(values, offsets)
+
+
+def _floating(dtype: np.dtype) -> np.dtype:
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+# Refusals.
+
+
+def _refuse_mask(X: Any, name: str) -> None:
+    if np.ma.is_masked(X):
+        raise DataFormatError(
+            f"{name} is a masked array, and masks are not read. If the mask is padding, fill it, "
+            "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
+        )
+
+
+def _refuse_empty_rows(rows: Any) -> None:
+    if len(rows):
+        raise DataFormatError(
+            f"{name_rows(rows)} of X {'is' if len(rows) == 1 else 'are'} empty; every sequence "
+            "needs at least one step and one feature. Drop them, and their targets, first."
+        )
+
+
+def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
+    usual = int(np.bincount(widths).argmax())
+    odd = np.flatnonzero(widths != usual)
+    counts = ", ".join(map(str, np.unique(widths[odd])))
+    raise DataFormatError(
+        f"The sequences of X have different numbers of features: most have {usual}, but "
+        f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} {counts}. Every "
+        "sequence must be of shape (T_i, F) with the same F."
+    )
+
+
+def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
+    """Name the rows and steps of NaN and infinity, if there are any."""
+    bad_steps = np.flatnonzero(~np.isfinite(sequences.values).all(axis=1))
+    if len(bad_steps) == 0:
+        return
+    bad = sequences.values[bad_steps]
+    rows = np.searchsorted(sequences.offsets, bad_steps, side="right") - 1
+    places = []
+    for row in np.unique(rows)[:3]:
+        steps = bad_steps[rows == row] - sequences.offsets[row]
+        shown = ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
+        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {shown}")
+    more = len(np.unique(rows)) - len(places)
+    where = "; ".join(places) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
+    if np.isnan(bad).any():
+        what = "NaN and infinity" if np.isinf(bad).any() else "NaN"
+    else:
+        what = f"infinity or a value too large for dtype('{sequences.dtype}')"
+    message = (
+        f"Input X contains {what}: {where}. {owner} does not accept missing or infinite values; "
+        "drop or fill them in first."
+    )
+    if np.isnan(bad).all() and _are_at_ends(sequences, rows, bad_steps):
+        message += (
+            " They stand at the ends, like padding: to cut it off, pass "
+            "seqlearn.to_sequences(X, padding=np.nan). Padding is never needed."
+        )
+    raise DataFormatError(message)
+
+
+def _are_at_ends(sequences: Sequences, rows: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether the given steps of each row are the last ones of it."""
+    count = np.bincount(rows, minlength=len(sequences))
+    from_end = sequences.offsets[1:][rows] - steps
+    return bool((from_end <= count[rows]).all())
+
+
+def _too_few(what: str, shape: str, owner: str) -> str:
+    return (
+        f"Found array with 0 {what}(s) ({shape}) while a minimum of 1 is required by {owner}: "
+        "every sequence needs at least one step and one feature."
+    )
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def name_rows(rows: Any) -> str:
+    """Return "Sequence 3", "Sequences 3 and 5" or "Sequences 1, 2, 3, 4, 5 and 7 more"."""
+    rows = [int(row) for row in rows]
+    if len(rows) == 1:
+        return f"Sequence {rows[0]}"
+    if len(rows) > 5:
+        return f"Sequences {', '.join(map(str, rows[:5]))} and {len(rows) - 5} more"
+    return f"Sequences {', '.join(map(str, rows[:-1]))} and {rows[-1]}"

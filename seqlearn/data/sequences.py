@@ -1,0 +1,135 @@
+"""The container of sequences: flat values plus offsets, as Arrow lays out lists.
+
+`Sequences` is what every estimator works on inside. It indexes like the rows of an array, so
+scikit-learn's splitters work on it, and a batch of it is one gather. Making one out of
+what a user has is the business of `seqlearn.data.conversion`; padding that of
+`seqlearn.data.batches`.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from seqlearn.errors import DataFormatError
+
+__all__ = ["Sequences"]
+
+
+class Sequences:
+    """N sequences of unequal length with F features a step, without padding.
+
+    Parameters
+    ----------
+    values : ndarray of shape (S, F)
+        The steps of all sequences, one sequence after the other.
+    offsets : ndarray of shape (N + 1,), int64
+        Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+
+    Attributes
+    ----------
+    lengths : ndarray of shape (N,)
+        Steps of each sequence.
+    shape : tuple
+        (N,): to scikit-learn this is a column of N things.
+
+    Examples
+    --------
+    >>> from seqlearn import to_sequences
+    >>> X = to_sequences([[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]])
+    >>> X
+    <Sequences: N=2, T=1..2, F=2, float64>
+    >>> X[1]
+    array([[3., 4.],
+           [5., 6.]])
+    >>> X[[1, 0]].lengths
+    array([2, 1])
+    """
+
+    def __init__(self, values: np.ndarray, offsets: np.ndarray):
+        self.values = values
+        self.offsets = offsets
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps of each sequence, shape (N,)."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def n_features(self) -> int:
+        """Features a step, F."""
+        return self.values.shape[1]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(N,)."""
+        return (len(self),)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values."""
+        return self.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.values[a:b] for a, b in pairwise(self.offsets.tolist()))
+
+    def __getitem__(self, key):
+        """Return one (T_i, F) array for an int, else the chosen sequences as `Sequences`.
+
+        A slice without a step shares its values with this container; other choices copy them.
+        """
+        if isinstance(key, tuple) and key[1:] == (Ellipsis,):
+            key = key[0]  # scikit-learn writes X[key, ...]
+        if isinstance(key, int | np.integer):
+            i = range(len(self))[key]
+            return self.values[self.offsets[i] : self.offsets[i + 1]]
+        if isinstance(key, slice) and key.step in (None, 1):
+            start, stop, _ = key.indices(len(self))
+            offsets = self.offsets[start : max(stop, start) + 1]
+            return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+        return self.take(key)
+
+    def take(self, indices, axis: int = 0) -> "Sequences":
+        """Return the sequences at ``indices``, an int array or a mask; the values are copied."""
+        if axis != 0:
+            raise DataFormatError(f"Sequences have one axis, 0; take was asked for axis={axis}.")
+        chosen = np.arange(len(self))[indices]
+        if chosen.ndim != 1:
+            raise IndexError(f"Sequences have one axis; the index has shape {np.shape(indices)}.")
+        return self._gather(self.offsets[chosen], self.lengths[chosen])
+
+    def cut(self, lengths: np.ndarray) -> "Sequences":
+        """Return the first ``lengths[i]`` steps of each sequence i; the values are copied."""
+        if ((lengths < 0) | (lengths > self.lengths)).any():
+            raise DataFormatError("A sequence can be cut to between 0 and all of its steps.")
+        return self._gather(self.offsets[:-1], lengths)
+
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> "Sequences":
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)  # (S',)
+        return Sequences(self.values[steps], offsets)
+
+    def astype(self, dtype) -> "Sequences":
+        """Return the same sequences with values of ``dtype``; shared where it is that already."""
+        return Sequences(self.values.astype(dtype, copy=False), self.offsets)
+
+    def replace_values(self, values: np.ndarray) -> "Sequences":
+        """Return sequences of the same lengths with other ``values`` of shape (S, F')."""
+        return Sequences(values, self.offsets)
+
+    def __eq__(self, other) -> bool:
+        if not isinstance(other, Sequences):
+            return NotImplemented
+        return np.array_equal(self.offsets, other.offsets) and np.array_equal(
+            self.values, other.values
+        )
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        lengths = self.lengths
+        span = "" if len(self) == 0 else f", T={lengths.min()}..{lengths.max()}"
+        return f"<Sequences: N={len(self)}{span}, F={self.n_features}, {self.dtype}>"

@@ -1,0 +1,328 @@
+"""Transformers for sequences: scikit-learn's own want two dimensions and refuse ragged lists.
+
+`SequenceScaler` lives here; `SequenceEncoder`, which trains a network, lives in
+`seqlearn.estimators.encoder` and can be imported from here too. Nothing here pads, and nothing
+here needs torch.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import DataFormatError, InvalidParameterError
+
+__all__ = ["SequenceEncoder", "SequenceScaler"]  # noqa: F822 (the first one is lazy)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Mean and sum of squared deviations; pieces add up as in Chan et al. (1983)."""
+
+    n_steps: int
+    center: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Moments":
+        mean = values.mean(axis=0)
+        apart = values - mean
+        left = apart.mean(axis=0)  # rounding error of the mean, which grows with the steps
+        return cls(len(values), mean + left, ((apart - left) ** 2).sum(axis=0))
+
+    def plus(self, other: "_Moments") -> "_Moments":
+        n_steps = self.n_steps + other.n_steps
+        apart, share = other.center - self.center, other.n_steps / n_steps
+        squares = self.squares + other.squares + apart**2 * self.n_steps * share
+        return _Moments(n_steps, self.center + apart * share, squares)
+
+    @property
+    def spread(self) -> np.ndarray:
+        return np.sqrt(self.squares / self.n_steps)
+
+
+@dataclass(frozen=True)
+class _Range:
+    """Minimum and maximum."""
+
+    n_steps: int
+    center: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Range":
+        return cls(len(values), values.min(axis=0), values.max(axis=0))
+
+    def plus(self, other: "_Range") -> "_Range":
+        low, high = np.minimum(self.center, other.center), np.maximum(self.high, other.high)
+        return _Range(self.n_steps + other.n_steps, low, high)
+
+    @property
+    def spread(self) -> np.ndarray:
+        return self.high - self.center
+
+
+@dataclass(frozen=True)
+class _Quartiles:
+    """Median and interquartile range; they cannot be had piece by piece."""
+
+    n_steps: int
+    center: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Quartiles":
+        low, median, high = np.percentile(values, (25, 50, 75), axis=0)
+        return cls(len(values), median, high - low)
+
+
+STATISTICS = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
+
+
+def _has_columns(scaler: "SequenceScaler") -> bool:
+    """Whether the output may be a table: only a 2-D X has columns."""
+    return getattr(scaler, "input_kind_", "series") == "series"
+
+
+def _learns_in_pieces(scaler: "SequenceScaler") -> bool:
+    if scaler.method == "robust":
+        raise AttributeError(
+            "SequenceScaler(method='robust') has no partial_fit: the median and quartiles need all "
+            "data at once. Use fit, or method='standard' or 'minmax'."
+        )
+    return True
+
+
+class SequenceScaler(TransformerMixin, BaseEstimator):
+    """Bring each feature to a common scale, learned from all steps of all sequences.
+
+    The statistics are taken over every valid step, so long sequences count more than short ones
+    and padding does not exist. What comes back is the kind of container that went in: a list of
+    arrays stays a list of arrays, each of its own length. A 2-D array holds univariate series:
+    one scale for all its columns. A list of (T,) arrays of one length is read as a 2-D array, and
+    comes back as one.
+
+    Parameters
+    ----------
+    method : {"standard", "robust", "minmax"}, default="standard"
+        "standard": mean 0 and standard deviation 1; "robust": median 0 and interquartile range
+        1; "minmax": from 0 to 1.
+
+    Attributes
+    ----------
+    center_ : ndarray of shape (F,)
+        What is subtracted: mean, median or minimum.
+    scale_ : ndarray of shape (F,)
+        What it is divided by; 1 for a constant feature.
+    n_steps_seen_ : int
+        Steps the statistics are made of.
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    input_kind_ : {"series", "sequences"}
+        Whether X was 2-D, or 3-D or ragged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqlearn.preprocessing import SequenceScaler
+    >>> X = [np.array([[0.0], [2.0]]), np.array([[4.0]])]
+    >>> SequenceScaler("minmax").fit_transform(X)
+    [array([[0. ],
+           [0.5]]), array([[1.]])]
+    """
+
+    def __init__(self, method: str = "standard"):
+        self.method = method
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> "SequenceScaler":
+        """Learn the scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._check_method()
+        return self._learn(X, reset=True)
+
+    @available_if(_learns_in_pieces)
+    def partial_fit(self, X: Any, y: Any = None) -> "SequenceScaler":
+        """Learn from a further part of the data; ends where `fit` on all of it would.
+
+        Not there for ``method="robust"``: a median needs all data at once.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            ``method`` is not that of the calls before.
+        """
+        self._check_method()
+        reset = not hasattr(self, "scale_")
+        if not reset and type(self._statistics) is not STATISTICS[self.method]:
+            raise InvalidParameterError(
+                f"partial_fit cannot go on with method={self.method!r}: what was learned so far is "
+                "of another method. Set it back, or start afresh with fit."
+            )
+        return self._learn(X, reset)
+
+    def transform(self, X: Any) -> Any:
+        """Return the sequences on the common scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            The kind of container of X; a list for data frames of sequences and the like.
+        """
+        check_is_fitted(self)
+        return self._map(X, lambda values: (values - self.center_) / self.scale_)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return scaled sequences in their own unit.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            The kind of container of X.
+        """
+        check_is_fitted(self)
+        return self._map(X, lambda values: values * self.scale_ + self.center_)
+
+    @available_if(_has_columns)
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the column names of a 2-D X; sequences of other kinds have no columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            As in scikit-learn.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+
+    def _check_method(self) -> None:
+        if not isinstance(self.method, str) or self.method not in STATISTICS:
+            raise InvalidParameterError(
+                f"The 'method' parameter of SequenceScaler must be one of {tuple(STATISTICS)}. Got "
+                f"{self.method!r} instead."
+            )
+
+    def _read(self, X: Any, reset: bool) -> tuple[Sequences, str]:
+        """Check an unpacked X, unless ``reset`` against the X of `fit`; nothing is set."""
+        name = type(self).__name__
+        if reset:
+            return as_sequences(X, owner=name)
+        is_table = self.input_kind_ == "series" and hasattr(X, "columns")
+        if is_table:  # column names first: a missing column may be one of NaN
+            validate_data(self, X, skip_check_array=True, reset=False)
+        sequences, kind = as_sequences(X, kind=self.input_kind_, owner=name)
+        if kind != self.input_kind_:
+            names = {"series": "a 2-D array", "sequences": "3-D or a list of sequences"}
+            raise DataFormatError(
+                f"X is {names[kind]}, but in fit it was {names[self.input_kind_]}. Give {name} the "
+                "same kind in fit and transform."
+            )
+        if kind == "series" and not is_table:
+            validate_data(self, X, skip_check_array=True, reset=False)
+        if kind == "sequences" and sequences.n_features != self.n_features_in_:
+            raise DataFormatError(
+                f"X has {sequences.n_features} features, but {name} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return sequences, kind
+
+    def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
+        """Update the statistics, or start them; attributes are set only once all is well."""
+        X = unpack(X)
+        sequences, kind = self._read(X, reset)
+        values = sequences.values.astype(np.float64, copy=False)  # (S, F)
+        statistics = STATISTICS[self.method].of(values)
+        if not reset:
+            statistics = self._statistics.plus(statistics)
+        # A spread that is rounding error is that of a constant feature.
+        error = 10 * np.finfo(np.float64).eps * np.abs(statistics.center)
+        scale = np.where(statistics.spread <= error, 1.0, statistics.spread)
+        if reset and kind == "series":
+            validate_data(self, X, skip_check_array=True, reset=True)
+        elif reset:
+            self.n_features_in_ = sequences.n_features
+            self.__dict__.pop("feature_names_in_", None)
+        self.input_kind_ = kind
+        self._statistics = statistics
+        self.n_steps_seen_ = statistics.n_steps
+        self.center_ = statistics.center
+        self.scale_ = scale
+        return self
+
+    def _map(self, X: Any, change) -> Any:
+        """Apply ``change`` to all steps and pack the result as X was."""
+        unpacked = unpack(X)
+        sequences, kind = self._read(unpacked, reset=False)
+        dtype = sequences.dtype
+        values = change(sequences.values).astype(dtype, copy=False)  # (S, F)
+        changed = sequences.replace_values(values)
+        if isinstance(X, Sequences):
+            return changed
+        if isinstance(unpacked, list) and kind == "sequences":
+            arrays = list(changed)
+            if np.ndim(unpacked[0]) == 1:
+                arrays = [array[:, 0] for array in arrays]
+            if not isinstance(X, np.ndarray):
+                return arrays
+            packed = np.empty(len(arrays), dtype=object)
+            packed[:] = arrays
+            return packed
+        if kind == "series":
+            return values.reshape(len(sequences), -1)  # (N, T)
+        return values.reshape(np.shape(unpacked))  # (N, T, F)
+
+
+def __getattr__(name: str):
+    if name == "SequenceEncoder":
+        from seqlearn.estimators.encoder import SequenceEncoder
+
+        return SequenceEncoder
+    raise AttributeError(f"module 'seqlearn.preprocessing' has no attribute {name!r}")
