@@ -1,0 +1,348 @@
+"""What every estimator that maps one sequence to one answer shares.
+
+`SequenceEstimator` reads X, weights rows, splits off a validation part, builds the net, trains
+it and runs it. It knows no labels: `classifier` and `regressor` encode targets and decode
+outputs. Each final class states its constructor in full, as scikit-learn's do; the checks of the
+shared parameters stand here.
+"""
+
+import inspect
+import warnings
+from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from seqlearn.data.batches import SequenceDataset
+from seqlearn.data.canonical import canonicalise
+from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.sequences import Sequences
+from seqlearn.data.split import hold_out
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.parameters import (
+    Check,
+    boolean,
+    check_parameters,
+    integer,
+    mapping,
+    number,
+    one_of,
+    sequence,
+)
+from seqlearn.modules.readouts import READOUTS
+from seqlearn.registry import resolve_backend
+from seqlearn.training.device import resolve_device
+from seqlearn.training.net import ADVICE, OPTIMIZERS, make_net
+from seqlearn.training.randomness import Seeds
+from seqlearn.training.schedules import SCHEDULES
+
+__all__ = ["SequenceEstimator"]
+
+PREDICT_CHUNK = 4096  # sequences converted at once in prediction
+
+
+class SequenceEstimator(BaseEstimator, ABC):
+    """Base of the estimators with one answer a sequence."""
+
+    _doc_link_module = "seqlearn"
+    _doc_link_template = "https://pypi.org/project/scikit-seqlearn/#{estimator_name}"
+
+    _checks: ClassVar[dict[str, Check]] = {
+        "hidden_size": integer(1),
+        "num_layers": integer(1),
+        "bidirectional": boolean,
+        "dropout": number("[0, 1)"),
+        "readout": one_of(*READOUTS),
+        "max_epochs": integer(1),
+        "lr": number("(0, inf)"),
+        "lr_schedule": one_of(*SCHEDULES, None),
+        "batch_size": integer(1, "auto"),
+        "optimizer": one_of(*OPTIMIZERS, or_class=torch.optim.Optimizer),
+        "weight_decay": number("[0, inf)"),
+        "gradient_clip": number("(0, inf)", None),
+        "callbacks": sequence,
+        "dtype": one_of("float32", "float64"),
+        "early_stopping": boolean,
+        "validation_fraction": number("(0, 1)"),
+        "n_iter_no_change": integer(1),
+        "tol": number("[0, inf)"),
+        "warm_start": boolean,
+        "verbose": integer(0, True, False),
+        "net_params": mapping,
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @property
+    def device_(self) -> str:
+        """Device the model was trained on and predicts on, "cpu" or "cuda"."""
+        check_is_fitted(self, "net_")
+        return str(self.net_.device)
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss of each epoch."""
+        check_is_fitted(self, "net_")
+        return [row["train_loss"] for row in self.history_]
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs trained, those of earlier calls included where training went on."""
+        check_is_fitted(self, "net_")
+        return len(self.history_)
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Leave the estimator exactly as it was if what happens inside fails."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
+        """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
+        name = type(self).__name__
+        kind = None if reset else self.input_kind_
+        sequences, found = as_sequences(
+            X, dtype=np.dtype(self.dtype), kind=kind, first=first, owner=name
+        )
+        if not reset and found != kind:
+            names = {"series": "a 2-D array", "sequences": "3-D or a list of sequences"}
+            raise DataFormatError(
+                f"X is {names[found]}, but in fit it was {names[kind]}. A 2-D array (N, T) holds "
+                f"univariate series of one fixed length T; give {name} an array (N, T, 1) or a "
+                "list of (T_i, 1) arrays, in fit and in predict, to allow any length."
+            )
+        if found == "series":
+            # n_features_in_ is the number of columns T; data frames have feature_names_in_ too.
+            validate_data(self, X, skip_check_array=True, reset=reset)
+        elif reset:
+            self.n_features_in_ = sequences.n_features
+            self.__dict__.pop("feature_names_in_", None)
+        elif sequences.n_features != self.n_features_in_:
+            raise DataFormatError(
+                f"X has {sequences.n_features} features, but {name} is expecting "
+                f"{self.n_features_in_} features as input, the number of values a step in fit."
+            )
+        self.input_kind_ = found
+        return sequences
+
+    def _check_y_length(self, sequences: Sequences, y: np.ndarray) -> None:
+        if len(sequences) != len(y):
+            raise DataFormatError(
+                "Found input variables with inconsistent numbers of samples: X has "
+                f"{len(sequences)} sequences, y has {len(y)} targets."
+            )
+
+    def _check_y_given(self, y: Any) -> None:
+        if y is None:
+            raise DataFormatError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+
+    def _check_weights(self, sample_weight: Any, sequences: Sequences) -> np.ndarray:
+        if sample_weight is None:
+            return np.ones(len(sequences))
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        )
+        if weights.shape != (len(sequences),):
+            raise DataFormatError(
+                f"sample_weight.shape == {weights.shape}, expected ({len(sequences)},): one weight "
+                "for each sequence."
+            )
+        if (weights < 0).any():
+            rows = np.flatnonzero(weights < 0)[:5].tolist()
+            raise DataFormatError(
+                f"Negative values in sample_weight, in rows {rows}: weights must be at least 0."
+            )
+        if not (weights > 0).any():
+            raise DataFormatError(
+                "All sample weights are zero, so there is nothing to fit: give at least one row a "
+                "positive weight in sample_weight."
+            )
+        return weights
+
+    def _train(
+        self,
+        sequences: Sequences,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        *,
+        module: type,
+        module_params: dict[str, Any],
+        criterion: type,
+        standardise: bool = False,
+        continuing: bool = False,
+        one_epoch: bool = False,
+    ) -> None:
+        """Train on checked data, then set ``net_`` and ``history_``.
+
+        Parameters
+        ----------
+        sequences, targets, weights
+            N rows. Integer targets of shape (N,) stratify the validation part.
+        module : type
+            A network of `seqlearn.modules`.
+        module_params : dict
+            Those of its arguments that not every network has.
+        criterion : type
+            A loss of `seqlearn.training.losses`.
+        standardise : bool
+            Train on targets of mean 0 and standard deviation 1; sets ``_target_mean`` and
+            ``_target_scale``, of the training part only.
+        continuing : bool
+            Start from the weights and the optimiser of the last fit.
+        one_epoch : bool
+            One epoch at a constant rate without early stopping: ``partial_fit``.
+        """
+        history = self.history_ if continuing else []
+        seeds = Seeds(self.random_state, stream=len(history))
+        device = resolve_device(self.device)
+        sequences, targets, weights = canonicalise(sequences, targets, weights)
+        train_rows, valid_rows = np.arange(len(targets)), None
+        if self.early_stopping and not one_epoch:
+            strata = targets if targets.dtype.kind == "i" else np.zeros(len(targets), int)
+            train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
+        if standardise:
+            if not continuing:
+                self._set_target_moments(targets[train_rows], weights[train_rows])
+            targets = (targets - self._target_mean) / self._target_scale
+
+        def dataset(rows):
+            scaled = weights[rows] * (len(rows) / weights[rows].sum())
+            return SequenceDataset(sequences.take(rows), targets[rows], scaled, device)
+
+        train = dataset(train_rows)
+        net = make_net(
+            train,
+            None if valid_rows is None else dataset(valid_rows),
+            name=type(self).__name__,
+            lr_schedule=None if one_epoch else self.lr_schedule,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            verbose=int(self.verbose),
+            callbacks=self.callbacks,
+            module=module,
+            module_params={
+                "backend": resolve_backend(self.backend),
+                "input_size": sequences.n_features,
+                "hidden_size": self.hidden_size,
+                "num_layers": self.num_layers,
+                "dropout": self.dropout,
+                "readout": self.readout,
+                **module_params,
+            },
+            criterion=criterion,
+            optimizer=self.optimizer,
+            seeds=seeds,
+            dtype=getattr(torch, self.dtype),
+            gradient_clip=self.gradient_clip,
+            max_epochs=1 if one_epoch else self.max_epochs,
+            batch_size=_batch_size(self.batch_size, len(train_rows)),
+            lr=self.lr,
+            device=device,
+            **self._decay(),
+            **(self.net_params or {}),
+        )
+        if continuing:
+            net.continue_from(self.net_)
+        interrupted = net.train(train)
+        self._warn_of_early_end(net, interrupted)
+        self.history_ = [
+            {**row, "epoch": epoch} for epoch, row in enumerate([*history, *net.epochs()], start=1)
+        ]
+        self.net_ = net
+
+    def _check_shared_parameters(self) -> None:
+        check_parameters(self, self._checks)
+        taken = sorted(set(self.net_params or {}) & (set(self.get_params(deep=False)) | _OURS))
+        if taken:
+            raise InvalidParameterError(
+                f"net_params holds {', '.join(taken)}, which {type(self).__name__} sets itself; "
+                "use the estimator's own parameter. net_params is for skorch settings that "
+                "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
+            )
+
+    def _decay(self) -> dict[str, float]:
+        """Return the optimiser's argument for ``weight_decay``, if it takes one."""
+        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer,))[0]
+        if "weight_decay" in inspect.signature(optimizer).parameters:
+            return {"optimizer__weight_decay": self.weight_decay}
+        if self.weight_decay:
+            raise InvalidParameterError(
+                f"weight_decay={self.weight_decay}, but {optimizer.__name__} has no weight_decay; "
+                "set weight_decay=0 or choose another optimizer."
+            )
+        return {}
+
+    def _set_target_moments(self, targets: np.ndarray, weights: np.ndarray) -> None:
+        self._target_mean = np.average(targets, axis=0, weights=weights)  # (C,)
+        scale = np.sqrt(np.average((targets - self._target_mean) ** 2, axis=0, weights=weights))
+        self._target_scale = np.where(scale > 0, scale, 1.0)  # (C,)
+
+    def _warn_of_early_end(self, net: Any, interrupted: bool) -> None:
+        name, epochs = type(self).__name__, len(net.epochs())
+        diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
+        if diverged is not None:
+            warnings.warn(
+                f"The training loss of {name} stopped being finite in epoch {diverged} of "
+                f"{net.max_epochs}. Training stopped there, with the weights of epoch "
+                f"{diverged - 1}. {ADVICE}",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif interrupted:
+            warnings.warn(
+                f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
+                "model trained so far.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:
+        """Return the model's outputs for every sequence in float64, (N, C).
+
+        With ``encode``, what its encoder gives instead, (N, D). A large X is read in pieces, so
+        that memory is bounded by the batch.
+        """
+        check_is_fitted(self, "net_")
+        X = unpack(X)
+        outputs = [
+            self.net_.outputs(self._check_X(piece, reset=False, first=first), encode=encode)
+            for first, piece in _pieces(X)
+        ]
+        joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return joined.astype(np.float64)
+
+
+_OURS = {"module", "criterion", "module_params", "seeds", "train_split"}
+
+
+def _batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Enough updates an epoch on small data, enough rows an update on large."""
+    return min(max(n_rows // 8, 4), 32) if batch_size == "auto" else batch_size
+
+
+def _pieces(X: Any) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the first row, rows) for pieces of X that can be sliced; else X whole."""
+    sliced = X.iloc if hasattr(X, "iloc") else X
+    can_slice = isinstance(X, list | Sequences | np.ndarray) or hasattr(X, "iloc")
+    if not can_slice or len(X) <= PREDICT_CHUNK:
+        yield 0, X
+        return
+    for first in range(0, len(X), PREDICT_CHUNK):
+        yield first, sliced[first : first + PREDICT_CHUNK]

@@ -1,0 +1,419 @@
+"""LSTMClassifier: one label, or one set of labels, for each sequence."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from seqlearn.data.conversion import unpack
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.modules.sequence_model import SequenceModel
+from seqlearn.training.losses import BinaryCrossEntropy, CrossEntropy
+
+__all__ = ["LSTMClassifier"]
+
+
+class LSTMClassifier(ClassifierMixin, SequenceEstimator):
+    """Classify sequences with a recurrent network.
+
+    A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,
+    and a linear layer turns that into one score a class. Sequences may differ in length;
+    padding never plays a part in an answer.
+
+    Parameters
+    ----------
+    hidden_size : int, default=64
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    bidirectional : bool, default=False
+        Read each sequence from both ends.
+    dropout : float, default=0.0
+        Share of the values dropped in training, between layers and before the linear layer.
+    readout : {"last", "mean", "max", "attention"}, default="max"
+        What becomes of the steps: the last one (of each direction's reading), their mean, their
+        maximum, or a learned weighted mean.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    max_epochs : int, default=60
+        Passes over the training data.
+    lr : float, default=0.007
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Sequences of one update. "auto" is an eighth of the training data, between 4 and 32.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied, then called during training.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    early_stopping : bool, default=False
+        Hold out a part of the training data, stop when its loss no longer falls, and keep
+        the weights that were best on it.
+    validation_fraction : float, default=0.1
+        Share to hold out for early stopping, stratified by class.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights of the last ``fit``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class; "balanced" makes them inverse to their frequency.
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The labels; for multilabel targets 0 to C - 1.
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    input_kind_ : {"series", "sequences"}
+        Whether X was 2-D, or 3-D or ragged.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (accuracy).
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    See Also
+    --------
+    LSTMRegressor : Predict numbers instead of labels.
+    seqlearn.preprocessing.SequenceScaler : Bring features to a common scale first.
+
+    Notes
+    -----
+    ``sample_weight`` is exact: a row of weight 2 and the same row twice are one and the same
+    training set, because equal rows are merged before training.
+
+    References
+    ----------
+    Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
+
+    Examples
+    --------
+    >>> from seqlearn import LSTMClassifier
+    >>> from seqlearn.datasets import make_noisy_sines
+    >>> X, y = make_noisy_sines(60, 20, ragged=True, random_state=0)
+    >>> classifier = LSTMClassifier(hidden_size=16, max_epochs=20, random_state=0).fit(X, y)
+    >>> classifier.predict(X[:2]).shape, classifier.predict_proba(X[:2]).shape
+    ((2,), (2, 3))
+    """
+
+    _checks: ClassVar = SequenceEstimator._checks
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        readout: str = "max",
+        backend: Any = "torch",
+        max_epochs: int = 60,
+        lr: float = 0.007,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        class_weight: dict | str | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.readout = readout
+        self.backend = backend
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LSTMClassifier":
+        """Train on sequences and their labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : array-like of shape (N,), or (N, C) for multilabel targets
+            Labels of any type; or 0 and 1 for each of C labels.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range.
+        DataFormatError
+            X or y has a form that is not accepted; rows and steps are named.
+        TrainingDivergedError
+            The loss was not finite from the first epoch on.
+        """
+        continuing = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, sample_weight, continuing=continuing)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "LSTMClassifier":
+        """Train for one epoch on a further part of the data, at the constant rate ``lr``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (C,), optional
+            All labels that will ever occur. Needed in the first call; later it must be the same
+            or absent.
+
+        Returns
+        -------
+        self
+        """
+        continuing = hasattr(self, "net_")
+        return self._fit(
+            X, y, sample_weight, classes=classes, continuing=continuing, one_epoch=True
+        )
+
+    def _fit(self, X, y, sample_weight, *, classes=None, continuing=False, one_epoch=False):
+        self._check_shared_parameters()
+        self._check_y_given(y)
+        with self._unchanged_on_error():
+            sequences = self._check_X(unpack(X), reset=not continuing)
+            known = self.classes_ if continuing else None
+            y, found, multilabel = self._read_y(y)
+            if one_epoch:
+                found = self._read_classes(classes, found, known, multilabel)
+            elif known is not None and not np.array_equal(found, known):
+                raise DataFormatError(
+                    "warm_start=True goes on with the classes of the last fit, "
+                    f"{known.tolist()}; y now has {found.tolist()}. Fit with warm_start=False, or use partial_fit with "
+                    "all classes."
+                )
+            self._check_y_length(sequences, y)
+            weights = self._check_weights(sample_weight, sequences)
+            self.classes_ = found
+            self._multilabel = multilabel
+            targets = y.astype(np.float64) if multilabel else np.searchsorted(found, y)
+            weights = weights * self._row_weights(targets, weights)
+            self._train(
+                sequences,
+                targets,
+                weights,
+                module=SequenceModel,
+                module_params={
+                    "output_size": len(found),
+                    "bidirectional": bool(self.bidirectional),
+                },
+                criterion=BinaryCrossEntropy if multilabel else CrossEntropy,
+                continuing=continuing,
+                one_epoch=one_epoch,
+            )
+        return self
+
+    def _read_y(self, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Return y as an array, its classes, and whether it is multilabel."""
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multilabel-indicator":
+            y = check_array(y, accept_sparse=False, input_name="y")
+            return y, np.arange(y.shape[1]), True
+        if kind == "multiclass-multioutput":
+            raise DataFormatError(
+                "y has several columns with more than two values. One label a sequence is "
+                "accepted, of shape (N,), or 0 and 1 in (N, C); for several labels a "
+                "sequence use sklearn.multioutput.MultiOutputClassifier."
+            )
+        y = column_or_1d(y, warn=True)
+        return y, np.unique(y), False
+
+    def _read_classes(self, classes, found, known, multilabel):
+        """Return the classes of a partial fit: given now, or known from before."""
+        if multilabel:
+            if known is not None and len(known) != len(found):
+                raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
+            return found
+        if classes is None and known is None:
+            raise DataFormatError(
+                "The first call of partial_fit needs classes=, all labels that will ever occur."
+            )
+        given = known if classes is None else np.unique(classes)
+        if known is not None and not np.array_equal(given, known):
+            raise DataFormatError(
+                f"classes={given.tolist()} is not the same as in the first call, {known.tolist()}."
+            )
+        unseen = np.setdiff1d(found, given)
+        if len(unseen):
+            raise DataFormatError(
+                f"y has the labels {unseen.tolist()}, which are not among classes {given.tolist()}."
+            )
+        return given
+
+    def _row_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the class weight of each row; weighted and repeated rows give the same."""
+        if self.class_weight is None:
+            return np.ones(len(targets))
+        if self._multilabel:
+            raise InvalidParameterError(
+                "class_weight is for one label a sequence; with multilabel targets pass "
+                "sample_weight."
+            )
+        if isinstance(self.class_weight, dict):
+            unknown = [c for c in self.class_weight if c not in self.classes_]
+            if unknown:
+                raise InvalidParameterError(
+                    f"class_weight holds {unknown}, but the classes are {self.classes_.tolist()}."
+                )
+            of_class = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+            of_class = np.asarray(of_class, dtype=np.float64)
+        elif isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            present = np.unique(targets[weights > 0])
+            of_class = np.ones(len(self.classes_))
+            of_class[present] = compute_class_weight(
+                "balanced",
+                classes=present,
+                y=targets[weights > 0],
+                sample_weight=weights[weights > 0],
+            )
+        else:
+            raise InvalidParameterError(
+                "The 'class_weight' parameter of LSTMClassifier must be a dict, 'balanced' or "
+                f"None. Got {self.class_weight!r} instead."
+            )
+        if not (of_class[np.unique(targets)] >= 0).all() or not of_class[targets].any():
+            raise InvalidParameterError(
+                f"class_weight={self.class_weight!r} must be non-negative, and positive for at "
+                "least one class that occurs."
+            )
+        return of_class[targets]
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the scores of the classes before the softmax.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N,) for two classes, else (N, C)
+            With two classes, the log-odds of ``classes_[1]``.
+        """
+        logits = self._outputs(X)
+        if len(self.classes_) == 2 and not self._multilabel:
+            return logits[:, 1] - logits[:, 0]
+        return logits
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable label of each sequence.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N,), or (N, C) of 0 and 1 for multilabel targets
+        """
+        scores = self.decision_function(X)
+        if self._multilabel:
+            return (scores > 0).astype(int)
+        if scores.ndim == 1:
+            return self.classes_[(scores > 0).astype(int)]
+        return self.classes_[scores.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N, C)
+            Rows sum to one; with multilabel targets each column stands for itself.
+        """
+        logits = self._outputs(X)
+        return expit(logits) if self._multilabel else softmax(logits, axis=1)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of `predict_proba`, exact also where that rounds to 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N, C)
+        """
+        logits = self._outputs(X)
+        return log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)

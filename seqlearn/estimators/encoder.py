@@ -1,0 +1,293 @@
+"""SequenceEncoder: the hidden state of a network as features for any other estimator."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from seqlearn.data.conversion import unpack
+from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.modules.next_step import NextStepModel
+from seqlearn.registry import resolve_backend
+from seqlearn.training.losses import OutputIsLoss
+
+__all__ = ["SequenceEncoder"]
+
+
+class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
+    """Turn each sequence, however long, into one vector: the hidden state of a network.
+
+    Without an estimator the network learns from the sequences alone: at each step it predicts
+    the next one, in units of each feature's standard deviation, and what it has to remember
+    for that becomes the features. With an estimator, they are what its last layer reads.
+
+    Parameters
+    ----------
+    estimator : LSTMClassifier, LSTMRegressor, FrozenEstimator or None, default=None
+        Whose hidden state to give. It is cloned and fitted on X and y, as scikit-learn's
+        meta-estimators do; a fitted one inside `sklearn.frozen.FrozenEstimator` is used as it
+        is. The parameters below are then not used. None trains a network without labels, with
+        the parameters below.
+    hidden_size : int, default=64
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    dropout : float, default=0.0
+        Share of the values dropped in training, between layers.
+    readout : {"last", "mean", "max", "attention"}, default="max"
+        What becomes of the steps: the last one, their mean, their
+        maximum, or a learned weighted mean.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    max_epochs : int, default=60
+        Passes over the training data.
+    lr : float, default=0.007
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Sequences of one update. "auto" is an eighth of the training data, between 4 and 32.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied, then called during training.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    early_stopping : bool, default=False
+        Hold out a part of the training data, stop when its loss no longer falls, and keep
+        the weights that were best on it.
+    validation_fraction : float, default=0.1
+        Share to hold out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights of the last ``fit``.
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted estimator, if ``estimator`` was given. The attributes of training below are
+        there if it was not.
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    input_kind_ : {"series", "sequences"}
+        Whether X was 2-D, or 3-D or ragged.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (minus the loss).
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    See Also
+    --------
+    LSTMClassifier : Predict labels from sequences.
+
+    References
+    ----------
+    Dai, A. M. and Le, Q. V. (2015). Semi-supervised sequence learning. NIPS 28.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from seqlearn import SequenceEncoder
+    >>> from seqlearn.datasets import make_noisy_sines
+    >>> X, y = make_noisy_sines(60, 20, ragged=True, random_state=0)
+    >>> encoder = SequenceEncoder(hidden_size=16, max_epochs=5, random_state=0)
+    >>> pipe = make_pipeline(encoder, LogisticRegression()).fit(X, y)
+    >>> pipe[:-1].get_feature_names_out()[:2]
+    array(['sequenceencoder0', 'sequenceencoder1'], dtype=object)
+    """
+
+    _checks: ClassVar = {k: v for k, v in SequenceEstimator._checks.items() if k != "bidirectional"}
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        readout: str = "max",
+        backend: Any = "torch",
+        max_epochs: int = 60,
+        lr: float = 0.007,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.estimator = estimator
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.readout = readout
+        self.backend = backend
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : array-like, optional
+            Targets for ``estimator``; ignored without one.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range, or the backend looks ahead and could see the answer.
+        DataFormatError
+            X or y has a form that is not accepted; rows and steps are named.
+        """
+        with self._unchanged_on_error():
+            if self.estimator is None:
+                self._fit_alone(X, sample_weight, self.warm_start and hasattr(self, "net_"))
+            else:
+                self._fit_estimator(X, y, sample_weight)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
+        """Train for one epoch on a further part of the data; only without ``estimator``.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        if self.estimator is not None:
+            raise InvalidParameterError(
+                "partial_fit of SequenceEncoder trains without labels; call partial_fit of the "
+                "estimator itself, then encode with SequenceEncoder(FrozenEstimator(estimator))."
+            )
+        with self._unchanged_on_error():
+            self._fit_alone(X, sample_weight, hasattr(self, "net_"), one_epoch=True)
+        return self
+
+    def _fit_alone(self, X, sample_weight, continuing, one_epoch=False):
+        self._check_shared_parameters()
+        if not resolve_backend(self.backend).causal:
+            raise InvalidParameterError(
+                f"backend={self.backend!r} is not causal: it would see the step that it is asked "
+                "to predict. Use another backend, or pass an estimator to learn from labels."
+            )
+        sequences = self._check_X(unpack(X), reset=not continuing)
+        weights = self._check_weights(sample_weight, sequences)
+        if not continuing:
+            spread = sequences.values.std(axis=0, dtype=np.float64)
+            self._feature_scale = np.where(spread > 0, spread, 1.0)
+        self._train(
+            sequences,
+            np.zeros(len(sequences)),
+            weights,
+            module=NextStepModel,
+            module_params={"feature_scale": self._feature_scale},
+            criterion=OutputIsLoss,
+            continuing=continuing,
+            one_epoch=one_epoch,
+        )
+        self._n_features_out = self.net_.module_.encoder.output_size
+
+    def _fit_estimator(self, X, y, sample_weight):
+        estimator = clone(self.estimator)
+        inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
+        if not isinstance(inner, SequenceEstimator):
+            raise InvalidParameterError(
+                "The 'estimator' parameter of SequenceEncoder must be an LSTMClassifier, an "
+                "LSTMRegressor, a FrozenEstimator around one, or None. Got "
+                f"{self.estimator!r} instead."
+            )
+        if inner is estimator:
+            inner.fit(X, y, sample_weight=sample_weight)
+        check_is_fitted(inner, "net_")
+        self.estimator_ = estimator
+        self._inner = inner
+        self.n_features_in_ = inner.n_features_in_
+        self.input_kind_ = inner.input_kind_
+        if hasattr(inner, "feature_names_in_"):
+            self.feature_names_in_ = inner.feature_names_in_
+        self.net_ = inner.net_
+        self.history_ = inner.history_
+        self._n_features_out = self.net_.module_.encoder.output_size
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the hidden state of each sequence.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N, D)
+            D is ``hidden_size``, twice that if the estimator is bidirectional.
+        """
+        check_is_fitted(self, "net_")
+        return self._outputs(X, encode=True)

@@ -1,0 +1,101 @@
+"""Checks of constructor parameters, made in ``fit`` before anything else happens.
+
+Each check is a function of a value that returns None if it is accepted, else what would be.
+`check_parameters` runs the table below; the estimators add their own rows.
+"""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+from seqlearn.errors import InvalidParameterError
+
+__all__ = ["check_parameters", "integer", "number", "one_of"]
+
+Check = Callable[[Any], str | None]
+
+
+def integer(low: int, *also: Any) -> Check:
+    """Accept an int of at least ``low``, or one of ``also``."""
+    wanted = " or ".join([f"an int >= {low}", *map(repr, also)])
+
+    def check(value):
+        if any(value is other or (isinstance(value, str) and value == other) for other in also):
+            return None
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        return None if whole and value >= low else wanted
+
+    return check
+
+
+def number(interval: str, *also: Any) -> Check:
+    """Accept a finite number in ``interval``, for example "[0, 1)", or one of ``also``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    wanted = " or ".join([f"a number in {interval}", *map(repr, also)])
+
+    def check(value):
+        if any(value is other or (isinstance(value, str) and value == other) for other in also):
+            return None
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            return wanted
+        above = value > low if interval[0] == "(" else value >= low
+        below = value < high if interval[-1] == ")" else value <= high
+        return None if above and below else wanted
+
+    return check
+
+
+def one_of(*options: Any, or_class: type | None = None) -> Check:
+    """Accept one of ``options``, or a subclass of ``or_class``."""
+
+    def check(value):
+        if any(
+            value is option or (isinstance(value, str) and value == option) for option in options
+        ):
+            return None
+        if or_class is not None and inspect.isclass(value) and issubclass(value, or_class):
+            return None
+        wanted = "one of " + ", ".join(map(repr, options))
+        if or_class is not None:
+            wanted += f" or a subclass of {or_class.__module__}.{or_class.__name__}"
+        names = [option for option in options if isinstance(option, str)]
+        near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+        return wanted + (f". Did you mean {near[0]!r}?" if near else "")
+
+    return check
+
+
+def boolean(value: Any) -> str | None:
+    """Accept True or False, NumPy's too."""
+    return None if isinstance(value, bool) or type(value).__name__ == "bool" else "True or False"
+
+
+def mapping(value: Any) -> str | None:
+    """Accept a dict or None."""
+    return None if value is None or isinstance(value, dict) else "a dict or None"
+
+
+def sequence(value: Any) -> str | None:
+    """Accept a list or None."""
+    return None if value is None or isinstance(value, list | tuple) else "a list or None"
+
+
+def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:
+    """Run ``checks`` on the parameters of ``estimator``.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the first parameter whose value is not accepted, and what would be.
+    """
+    for name, check in checks.items():
+        value = getattr(estimator, name)
+        wanted = check(value)
+        if wanted is not None:
+            owner = type(estimator).__name__
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {owner} must be {wanted}. Got {value!r} instead."
+            )

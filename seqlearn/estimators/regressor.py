@@ -1,0 +1,281 @@
+"""LSTMRegressor: one number, or several, for each sequence."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_array
+
+from seqlearn.data.conversion import unpack
+from seqlearn.errors import DataFormatError
+from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.estimators.parameters import one_of
+from seqlearn.modules.sequence_model import SequenceModel
+from seqlearn.training.losses import REGRESSION_LOSSES
+
+__all__ = ["LSTMRegressor"]
+
+
+class LSTMRegressor(RegressorMixin, SequenceEstimator):
+    """Predict numbers from sequences with a recurrent network.
+
+    A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,
+    and a linear layer turns that into the prediction. Targets are standardised for training and
+    predictions come back in the unit of ``y``. Sequences may differ in length; padding never
+    plays a part in an answer.
+
+    Parameters
+    ----------
+    hidden_size : int, default=64
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    bidirectional : bool, default=False
+        Read each sequence from both ends.
+    dropout : float, default=0.0
+        Share of the values dropped in training, between layers and before the linear layer.
+    readout : {"last", "mean", "max", "attention"}, default="max"
+        What becomes of the steps: the last one (of each direction's reading), their mean, their
+        maximum, or a learned weighted mean.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    max_epochs : int, default=60
+        Passes over the training data.
+    lr : float, default=0.007
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Sequences of one update. "auto" is an eighth of the training data, between 4 and 32.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied, then called during training.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    early_stopping : bool, default=False
+        Hold out a part of the training data, stop when its loss no longer falls, and keep
+        the weights that were best on it.
+    validation_fraction : float, default=0.1
+        Share to hold out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights of the last ``fit``.
+    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+        "absolute_error" fits the median; "huber" is squared up to one standard deviation of the
+        target and absolute beyond.
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    input_kind_ : {"series", "sequences"}
+        Whether X was 2-D, or 3-D or ragged.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (R2).
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    See Also
+    --------
+    LSTMClassifier : Predict labels instead of numbers.
+    seqlearn.preprocessing.SequenceScaler : Bring features to a common scale first.
+
+    Notes
+    -----
+    ``sample_weight`` is exact: a row of weight 2 and the same row twice are one and the same
+    training set, because equal rows are merged before training.
+
+    References
+    ----------
+    Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
+
+    Examples
+    --------
+    >>> from seqlearn import LSTMRegressor
+    >>> from seqlearn.datasets import make_adding_problem
+    >>> X, y = make_adding_problem(200, 10, random_state=0)
+    >>> regressor = LSTMRegressor(hidden_size=16, random_state=0).fit(X, y)
+    >>> regressor.predict(X[:2]).shape
+    (2,)
+    """
+
+    _checks: ClassVar = {**SequenceEstimator._checks, "loss": one_of(*REGRESSION_LOSSES)}
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        readout: str = "max",
+        backend: Any = "torch",
+        max_epochs: int = 60,
+        lr: float = 0.007,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        loss: str = "squared_error",
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.readout = readout
+        self.backend = backend
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.loss = loss
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LSTMRegressor":
+        """Train on sequences and their targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : array-like of shape (N,) or (N, C)
+            One number, or C numbers, for each sequence.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range.
+        DataFormatError
+            X or y has a form that is not accepted; rows and steps are named.
+        TrainingDivergedError
+            The loss was not finite from the first epoch on.
+        """
+        continuing = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, sample_weight, continuing=continuing)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LSTMRegressor":
+        """Train for one epoch on a further part of the data, at the constant rate ``lr``.
+
+        The first call fixes how targets are standardised.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, continuing=hasattr(self, "net_"), one_epoch=True)
+
+    def _fit(self, X, y, sample_weight, *, continuing=False, one_epoch=False):
+        self._check_shared_parameters()
+        self._check_y_given(y)
+        with self._unchanged_on_error():
+            sequences = self._check_X(unpack(X), reset=not continuing)
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+            self._check_y_length(sequences, y)
+            if y.ndim > 2:
+                raise DataFormatError(
+                    f"y has shape {y.shape}; numbers of shape (N,) or (N, C) are accepted."
+                )
+            if continuing and y.shape[1:] != self._target_shape:
+                raise DataFormatError(
+                    f"y has the shape {y.shape} of targets, but those of the last fit had "
+                    f"{(len(y), *self._target_shape)}."
+                )
+            weights = self._check_weights(sample_weight, sequences)
+            self._target_shape = y.shape[1:]
+            targets = y.reshape(len(y), -1)  # (N, C)
+            self._train(
+                sequences,
+                targets,
+                weights,
+                module=SequenceModel,
+                module_params={
+                    "output_size": targets.shape[1],
+                    "bidirectional": bool(self.bidirectional),
+                },
+                criterion=REGRESSION_LOSSES[self.loss],
+                standardise=True,
+                continuing=continuing,
+                one_epoch=one_epoch,
+            )
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the prediction for each sequence, in the unit of y.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray of shape (N,) or (N, C), as y was
+        """
+        outputs = self._outputs(X) * self._target_scale + self._target_mean  # (N, C)
+        return outputs.reshape(len(outputs), *self._target_shape)

@@ -1,0 +1,73 @@
+"""The part of every network that reads: a backend's core and a readout, (B, T, F) to (B, D).
+
+`seqlearn.modules.sequence_model` puts a head on it, `seqlearn.modules.next_step` trains it without
+labels.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqlearn.backend import Backend
+from seqlearn.errors import InvalidBackendError
+from seqlearn.modules.readouts import READOUTS
+
+__all__ = ["Encoder"]
+
+
+class Encoder(nn.Module):
+    """Core and readout.
+
+    Parameters
+    ----------
+    backend : Backend
+        Builds the core.
+    input_size : int
+        Features a step, F.
+    hidden_size, num_layers, bidirectional, dropout
+        Handed to the backend.
+    readout : {"last", "mean", "max", "attention"}
+        How the steps become one vector.
+
+    Notes
+    -----
+    In evaluation the core sees at least ``backend.stable_rows`` rows, the same ones again if need
+    be: the answer for a sequence must not depend on what else is in its batch.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+        readout: str,
+    ):
+        super().__init__()
+        self.core = backend.build(
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
+        self.output_size = getattr(self.core, "output_size", None)
+        if not isinstance(self.core, nn.Module) or not isinstance(self.output_size, int):
+            raise InvalidBackendError(
+                f"{backend!r}.build returned a {type(self.core).__name__} with "
+                f"output_size={self.output_size!r}; it must return a torch.nn.Module that has the "
+                "int attribute output_size, the number of outputs a step."
+            )
+        self.stable_rows = backend.stable_rows
+        self.readout = READOUTS[readout](self.output_size, bidirectional)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return one vector a row, (B, D)."""
+        n_rows = len(x)
+        if n_rows < self.stable_rows and not self.training:
+            times = -(-self.stable_rows // n_rows)
+            x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
+        outputs, _ = self.core(x, lengths)  # (B, T, D)
+        return self.readout(outputs, lengths)[:n_rows]  # (B, D)

@@ -1,0 +1,74 @@
+"""The network of classifier and regressor: an encoder, dropout, a linear head.
+
+It gives one output vector a sequence; `seqlearn.training.net` trains it. Batches come padded from
+`seqlearn.data.batches`, labels are unknown here.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqlearn.backend import Backend, Dropout
+from seqlearn.modules.encoder import Encoder
+
+__all__ = ["SequenceModel"]
+
+HEAD_ROWS = 64  # rows of one matrix product of the head in evaluation
+
+
+class SequenceModel(nn.Module):
+    """Encoder, dropout and linear head: (B, T, F) to (B, C).
+
+    Parameters
+    ----------
+    backend, input_size, hidden_size, num_layers, bidirectional, dropout, readout
+        As in `Encoder`; ``dropout`` also acts on what the head reads.
+    output_size : int
+        Outputs a sequence, C.
+
+    Notes
+    -----
+    In evaluation the head runs on chunks of exactly 64 rows. The rounding of a matrix product
+    depends on its number of rows, and the answer for a sequence must not depend on what
+    else is in its batch.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+        readout: str,
+    ):
+        super().__init__()
+        self.encoder = Encoder(
+            backend,
+            input_size,
+            hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            readout=readout,
+        )
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(self.encoder.output_size, output_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the outputs (logits or predictions) of a padded batch, (B, C)."""
+        features = self.encoder(x, lengths)
+        if self.training:
+            return self.head(self.dropout(features))
+        return _in_chunks(self.head, features)
+
+
+def _in_chunks(head: nn.Linear, features: Tensor) -> Tensor:
+    """Apply ``head`` to chunks of exactly HEAD_ROWS rows, the last one filled up with zeros."""
+    n_rows = len(features)
+    features = functional.pad(features, (0, 0, 0, -n_rows % HEAD_ROWS))
+    outputs = [head(chunk) for chunk in features.split(HEAD_ROWS)]
+    return torch.cat(outputs)[:n_rows] if len(outputs) > 1 else outputs[0][:n_rows]  # (B, C)

@@ -1,0 +1,1 @@
+"""Training: the skorch net, losses, schedules, device and randomness. No labels, no X."""

@@ -1,0 +1,99 @@
+"""Losses a row, and the score that goes with each.
+
+A loss is a module ``(outputs: (B, C), targets) -> (B,)``: one value a row, so that row weights
+can be exact. Its ``score`` judges the outputs of a whole validation part, weighted. Labels are
+codes here; the estimators know what they mean.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss"]
+
+
+class CrossEntropy(nn.Module):
+    """Cross entropy of class codes (B,) under the softmax of (B, C) logits."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        return functional.cross_entropy(outputs, targets, reduction="none")
+
+    @staticmethod
+    def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Accuracy."""
+        return _weighted_mean((outputs.argmax(dim=1) == targets).to(weights.dtype), weights)
+
+
+class BinaryCrossEntropy(nn.Module):
+    """Sum of the binary cross entropies of (B, C) labels in {0, 1} under logits: multilabel."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        loss = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+        return loss.sum(dim=1)
+
+    @staticmethod
+    def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Share of the rows in which every label is right."""
+        right = ((outputs > 0) == (targets > 0.5)).all(dim=1)
+        return _weighted_mean(right.to(weights.dtype), weights)
+
+
+class _RegressionLoss(nn.Module):
+    @staticmethod
+    def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """R2, the mean over the outputs."""
+        centre = (weights[:, None] * targets).sum(0) / weights.sum()
+        residual = (weights[:, None] * (targets - outputs) ** 2).sum(0)
+        total = (weights[:, None] * (targets - centre) ** 2).sum(0)
+        r2 = torch.where(total > 0, 1 - residual / total, (residual == 0).to(total.dtype))
+        return r2.mean()
+
+
+class SquaredError(_RegressionLoss):
+    """Squared error, the mean over the outputs."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        return ((outputs - targets) ** 2).mean(dim=1)
+
+
+class AbsoluteError(_RegressionLoss):
+    """Absolute error, the mean over the outputs: fits the median."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        return (outputs - targets).abs().mean(dim=1)
+
+
+class Huber(_RegressionLoss):
+    """Squared up to one standard deviation of the target, absolute beyond (Huber 1964)."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        return functional.huber_loss(outputs, targets, reduction="none").mean(dim=1)
+
+
+class OutputIsLoss(nn.Module):
+    """For networks whose output is the loss of each row, (B, 1): self-supervision."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the outputs, (B,)."""
+        return outputs[:, 0]
+
+    @staticmethod
+    def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Minus the loss."""
+        return -_weighted_mean(outputs[:, 0], weights)
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum()
+
+
+REGRESSION_LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+}

@@ -1,0 +1,437 @@
+"""The skorch net that trains a network of `seqlearn.modules`: the only file that imports skorch.
+
+skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
+tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
+per-row Python or a synchronisation in the batch loop. A net pickles as plain NumPy arrays.
+Estimators hold one in ``net_``; they build it with `SequenceNet`, `SequenceNet.train` it, and ask
+it for `SequenceNet.outputs`.
+"""
+
+import copy
+import math
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler
+from skorch.helper import predefined_split
+from torch.optim import SGD, Adam, AdamW, RMSprop
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm.auto import tqdm
+
+from seqlearn.backend import draw_from
+from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import InvalidParameterError, TrainingDivergedError
+from seqlearn.training.flat import FlatParameters, is_finite
+from seqlearn.training.randomness import Seeds
+from seqlearn.training.schedules import Schedule
+from seqlearn.training.threads import threads_for
+
+__all__ = ["ADVICE", "OPTIMIZERS", "SequenceNet", "make_net"]
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "adam": (Adam, {"fused": True}),
+    "adamw": (AdamW, {"fused": True}),
+    "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+    "rmsprop": (RMSprop, {}),
+}
+PREDICT_VALUES = 4_000_000  # values of a core's outputs held at once in prediction
+PREDICT_ROWS = 512
+
+
+class SequenceNet(NeuralNet):
+    """A skorch net over batches of sequences.
+
+    Parameters
+    ----------
+    module : type
+        A network of `seqlearn.modules`.
+    module_params : dict
+        Its arguments.
+    criterion : type
+        A loss of `seqlearn.training.losses`.
+    optimizer : str or type
+        A name in `OPTIMIZERS` or a ``torch.optim.Optimizer`` class.
+    seeds : Seeds
+        Source of all chance.
+    dtype : torch.dtype
+        Of the parameters.
+    gradient_clip : float or None
+        Largest norm of the gradient of one update.
+    **settings
+        Anything skorch takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        module: type[torch.nn.Module],
+        module_params: dict[str, Any],
+        criterion: type,
+        optimizer: str | type,
+        seeds: Seeds,
+        dtype: torch.dtype,
+        gradient_clip: float | None,
+        **settings,
+    ):
+        self._arguments = {
+            "module": module,
+            "module_params": module_params,
+            "criterion": criterion,
+            "optimizer": optimizer,
+            "seeds": seeds,
+            "dtype": dtype,
+            "gradient_clip": gradient_clip,
+            **settings,
+        }
+        self._seeds = seeds
+        self._dtype = dtype
+        self._gradient_clip = gradient_clip
+        self._is_elementwise = optimizer in OPTIMIZERS
+        optimizer, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
+        defaults = {
+            "train_split": None,
+            "verbose": 0,
+            "iterator_train": BucketedBatches,
+            "iterator_train__generator": seeds.generator(seeds.batches),
+            "iterator_valid": BucketedBatches,
+            "dataset": SequenceDataset,
+            **{f"module__{name}": value for name, value in module_params.items()},
+            **{f"optimizer__{name}": value for name, value in options.items()},
+        }
+        super().__init__(module, criterion, optimizer, **(defaults | settings))
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer()), ("keep_finite", KeepFinite())]
+
+    # What skorch asks for.
+
+    def initialize_module(self):
+        """Build the module: weights from our generator, dropout with its own."""
+        with draw_from(self._seeds.generator(self._seeds.weights)):
+            super().initialize_module()
+        self._seeds.reseed_dropout(self.module_)
+        self.module_.to(self._dtype)
+        return self
+
+    def initialize_optimizer(self):
+        """Build the optimiser, over one flat vector where it treats all weights alike."""
+        parameters = [p for p in self.module_.parameters() if p.requires_grad]
+        self._flat = None
+        if self._is_elementwise and all(p.device.type == "cpu" for p in parameters):
+            self._flat = FlatParameters(parameters)
+        trained = parameters if self._flat is None else [self._flat.vector]
+        named = [(str(i), parameter) for i, parameter in enumerate(trained)]
+        args, kwargs = self.get_params_for_optimizer("optimizer", named)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        return self
+
+    def _zero_grad_optimizer(self, set_to_none=None):
+        if self._flat is None:
+            super()._zero_grad_optimizer(set_to_none)
+        else:
+            self._flat.zero_grad()
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the gradient of one batch and clip it."""
+        step = super().train_step_single(batch, **fit_params)
+        if self._gradient_clip is not None:
+            if self._flat is None:
+                parameters = self.module_.parameters()
+                torch.nn.utils.clip_grad_norm_(parameters, self._gradient_clip)
+            else:
+                self._flat.clip_grad_norm(self._gradient_clip)
+        return step
+
+    def infer(self, x, **fit_params):
+        """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
+        return self.module_(**x)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the mean of the weighted losses of the rows."""
+        losses = self.criterion_(y_pred, y_true["y"])
+        return losses.mean() if y_true["w"] is None else (losses * y_true["w"]).mean()
+
+    def _set_training(self, training=True):
+        if self.module_.training is not training:
+            super()._set_training(training)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run all batches; losses add up on the device and are read once, at the end."""
+        if iterator is None:
+            return
+        if training:
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+        total, n_rows, outputs, targets = 0.0, 0, [], []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            rows = len(batch[0]["lengths"])
+            total = total + step["loss"].detach() * rows
+            n_rows += rows
+            if not training:
+                outputs.append(step["y_pred"])
+                targets.append(batch[1])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_loss", float(total) / n_rows)
+        if not training:
+            self.history.record(f"{prefix}_score", self._score(outputs, targets))
+
+    def _score(self, outputs, targets) -> float:
+        outputs = torch.cat(outputs)
+        weights = [
+            t["y"].new_ones(len(t["y"]), dtype=outputs.dtype) if t["w"] is None else t["w"]
+            for t in targets
+        ]
+        y = torch.cat([t["y"] for t in targets])
+        return float(self.criterion_.score(outputs, y, torch.cat(weights)))
+
+    # What the estimators ask for.
+
+    def train(self, dataset: SequenceDataset) -> bool:
+        """Train for ``max_epochs``; return whether the user interrupted it.
+
+        Raises
+        ------
+        TrainingDivergedError
+            The loss was not finite in the first epoch.
+        """
+        self.notify("on_train_begin", X=dataset, y=None)
+        interrupted = False
+        try:
+            with self._threads(self.batch_size):
+                self.fit_loop(dataset)
+        except KeyboardInterrupt:
+            # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
+            interrupted = "dur" not in self.history[-1]
+        self.notify("on_train_end", X=dataset, y=None)
+        return interrupted
+
+    def epochs(self) -> list[dict[str, float]]:
+        """One row for each finished epoch whose weights were finite."""
+        names = ("train_loss", "valid_loss", "valid_score", "lr")
+        rows = []
+        for row in self.history:
+            if "train_loss" in row and math.isfinite(row["train_loss"]) and "dur" in row:
+                kept = {name: row[name] for name in names if name in row}
+                rows.append({"epoch": row["epoch"], **kept, "seconds": row["dur"]})
+        return rows
+
+    def outputs(self, sequences: Sequences, *, encode: bool = False) -> np.ndarray:
+        """Return the module's outputs for every sequence, (N, C), in the order given.
+
+        With ``encode``, what its encoder gives instead, (N, D). The sequences run in batches of
+        like length; the batch size bounds the memory.
+        """
+        self._set_training(False)
+        run = self.module_.encoder if encode else self.module_
+        dataset = SequenceDataset(sequences, device=self.device)
+        width = max(self.module_.encoder.output_size, sequences.n_features)
+        n_rows = PREDICT_VALUES // (int(dataset.lengths.max()) * width)
+        n_rows = min(max(n_rows, 1), PREDICT_ROWS, len(dataset))
+        with self._threads(n_rows), torch.inference_mode():
+            if len(dataset) == n_rows:
+                return run(**dataset.inputs()).cpu().numpy()
+            result = None
+            for rows in length_batches(dataset.lengths, n_rows):
+                batch = run(**dataset.inputs(rows)).cpu().numpy()  # (B, C)
+                if result is None:
+                    result = np.empty((len(dataset), batch.shape[1]), batch.dtype)
+                result[rows] = batch
+        return result
+
+    def _threads(self, rows: int):
+        if self.device != "cpu":
+            return nullcontext()
+        return threads_for(rows, self.module__input_size, self.module_.encoder.output_size)
+
+    def continue_from(self, other: "SequenceNet") -> None:
+        """Take over the weights and the optimiser's state of another net of the same shape.
+
+        Raises
+        ------
+        InvalidParameterError
+            The other net has another shape or optimiser; the parameter is named.
+        """
+        for name, now in {**self._arguments["module_params"], "optimizer": self.optimizer}.items():
+            was = {**other._arguments["module_params"], "optimizer": other.optimizer}[name]
+            if repr(was) != repr(now):
+                raise InvalidParameterError(
+                    f"warm_start and partial_fit continue the network of the last fit, in which "
+                    f"{name} was {was!r}; now it is {now!r}. Set it back, or call fit with "
+                    "warm_start=False."
+                )
+        self._load(other._arrays())
+
+    # Pickling: arguments and NumPy arrays, no torch object.
+
+    def _arrays(self) -> dict[str, Any]:
+        weights = {name: _to_numpy(value) for name, value in self.module_.state_dict().items()}
+        optimizer = self.optimizer_.state_dict()
+        state = {
+            k: {name: _to_numpy(v) for name, v in s.items()} for k, s in optimizer["state"].items()
+        }
+        return {"weights": weights, "optimizer": state}
+
+    def _load(self, arrays: dict[str, Any]) -> None:
+        weights = {name: _to_torch(value) for name, value in arrays["weights"].items()}
+        self.module_.load_state_dict(weights)
+        state = {
+            k: {name: _to_torch(v) for name, v in s.items()} for k, s in arrays["optimizer"].items()
+        }
+        groups = self.optimizer_.state_dict()["param_groups"]
+        self.optimizer_.load_state_dict({"state": state, "param_groups": groups})
+
+    def __getstate__(self):
+        fit_only = ("callbacks", "train_split")
+        arguments = {k: v for k, v in self._arguments.items() if k not in fit_only}
+        return {"arguments": arguments, "arrays": self._arrays(), "history": self.epochs()}
+
+    def __setstate__(self, state):
+        arguments = state["arguments"]
+        if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
+            arguments = {**arguments, "device": "cpu"}
+        self.__init__(**arguments)
+        self.initialize()
+        self._load(state["arrays"])
+        self.history.extend(state["history"])
+
+
+def _to_numpy(value):
+    return value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
+
+
+def _to_torch(value):
+    return torch.tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def make_net(
+    dataset: SequenceDataset,
+    valid: SequenceDataset | None,
+    *,
+    name: str,
+    lr_schedule: str | None,
+    n_iter_no_change: int,
+    tol: float,
+    verbose: int,
+    callbacks: list | None,
+    **arguments,
+) -> SequenceNet:
+    """Return an initialised net with the callbacks of one fit, the user's last.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+        What it will be trained on.
+    valid : SequenceDataset or None
+        What early stopping looks at; None trains for all epochs.
+    name : str
+        For the progress bar.
+    lr_schedule, n_iter_no_change, tol, verbose, callbacks
+        As in the estimators.
+    **arguments
+        Of `SequenceNet`, ``max_epochs`` and ``batch_size`` among them.
+    """
+    chosen: list = []
+    if lr_schedule is not None:
+        n_batches = len(BucketedBatches(dataset, arguments["batch_size"]))
+        factor = Schedule(lr_schedule, arguments["max_epochs"] * n_batches)
+        chosen.append(LRScheduler(LambdaLR, lr_lambda=factor, step_every="batch", event_name=None))
+    if valid is not None:
+        chosen.append(
+            EarlyStopping(patience=n_iter_no_change, threshold=tol, load_best=True, sink=_discard)
+        )
+        arguments["train_split"] = predefined_split(valid)
+    if verbose:
+        chosen.append(EpochProgress(name) if verbose == 1 else EpochLines(name))
+    net = SequenceNet(**arguments, callbacks=chosen + copy.deepcopy(list(callbacks or [])))
+    return net.initialize()
+
+
+def _discard(text, verbose=0):
+    """Take skorch's remarks about early stopping, and print nothing."""
+
+
+class KeepFinite(Callback):
+    """Stop when loss or weights stop being finite, and go back to the last finite weights.
+
+    Attributes
+    ----------
+    diverged_epoch_ : int or None
+        The epoch in which it happened.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget the last fit."""
+        self.diverged_epoch_ = None
+        self._good = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights, or stop."""
+        tensors = list(net.module_.state_dict().values())
+        if math.isfinite(net.history[-1, "train_loss"]) and is_finite(tensors):
+            if self._good is None:
+                self._good = [tensor.clone() for tensor in tensors]
+            else:
+                for kept, tensor in zip(self._good, tensors, strict=True):
+                    kept.copy_(tensor)
+            return
+        epoch = net.history[-1, "epoch"]
+        net.history[-1]["train_loss"] = math.nan
+        if self._good is None:
+            raise TrainingDivergedError(
+                f"The training loss stopped being finite in epoch {epoch}, before there were any "
+                f"usable weights. {ADVICE}"
+            )
+        for tensor, kept in zip(tensors, self._good, strict=True):
+            tensor.copy_(kept)
+        self.diverged_epoch_ = epoch
+        raise KeyboardInterrupt
+
+
+ADVICE = (
+    "Try a smaller lr, gradient_clip=1.0, or inputs of a common scale "
+    "(seqlearn.preprocessing.SequenceScaler)."
+)
+
+
+class EpochProgress(Callback):
+    """A progress bar over the epochs, in a terminal or a notebook."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc=self.name, unit="epoch", leave=True)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance it by one epoch."""
+        self.bar_.set_postfix(_figures(net), refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close it."""
+        self.bar_.close()
+
+
+class EpochLines(Callback):
+    """A line of text an epoch, for log files."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def on_epoch_end(self, net, **kwargs):
+        """Print the line."""
+        figures = ", ".join(f"{name}={value}" for name, value in _figures(net).items())
+        print(f"{self.name} epoch {net.history[-1, 'epoch']}/{net.max_epochs}: {figures}")
+
+
+def _figures(net) -> dict[str, str]:
+    row = net.history[-1]
+    names = ("train_loss", "valid_loss", "valid_score")
+    return {name: f"{row[name]:.4f}" for name in names if name in row}

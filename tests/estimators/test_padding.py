@@ -1,0 +1,99 @@
+"""Padding is never visible: an answer moves neither with batch mates, order, size nor length."""
+
+import numpy as np
+import pytest
+
+from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder, available_backends
+
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(params=sorted(available_backends()))
+def backend(request):
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["forwards", "bidirectional"])
+def classifier(request, backend, ragged):
+    X, y = ragged
+    model = LSTMClassifier(
+        backend=backend,
+        bidirectional=request.param,
+        num_layers=2,
+        hidden_size=6,
+        max_epochs=3,
+        random_state=0,
+    )
+    return model.fit(X, y)
+
+
+def largest_difference(a, b):
+    return np.abs(a - b).max()
+
+
+def test_batch_mates_and_order_do_not_matter(classifier, ragged):
+    X, _ = ragged
+    together = classifier.decision_function(X)
+    alone = np.vstack([classifier.decision_function([x]) for x in X])
+    backwards = classifier.decision_function(X[::-1])[::-1]
+    pairs = np.vstack([classifier.decision_function(X[i : i + 2]) for i in range(0, len(X), 2)])
+    for other in (alone, backwards, pairs):
+        assert largest_difference(together, other) <= TOLERANCE
+
+
+def test_a_long_neighbour_does_not_matter(classifier, ragged):
+    X, _ = ragged
+    giant = np.full((200, 3), 50.0)
+    with_giant = classifier.decision_function([*X, giant])[:-1]
+    assert largest_difference(classifier.decision_function(X), with_giant) <= TOLERANCE
+
+
+@pytest.mark.parametrize("readout", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_default_core_is_exact_to_the_bit(readout, bidirectional, ragged):
+    X, y = ragged
+    model = LSTMClassifier(
+        readout=readout,
+        bidirectional=bidirectional,
+        hidden_size=20,
+        max_epochs=2,
+        random_state=0,
+    ).fit(X, y)
+    together = model.decision_function(X)
+    for batch in (1, 2, 3, 7, 33):
+        pieces = [model.decision_function(X[i : i + batch]) for i in range(0, len(X), batch)]
+        assert largest_difference(together, np.vstack(pieces)) <= 2e-7
+    ones = [model.decision_function(X[i : i + 4]) for i in range(0, len(X), 4)]
+    if readout == "last":  # no arithmetic over steps: nothing can round differently
+        assert np.array_equal(together, np.vstack(ones))
+
+
+@pytest.mark.parametrize("Estimator", [LSTMRegressor, SequenceEncoder])
+def test_the_other_estimators(Estimator, ragged):
+    X, _ = ragged
+    model = Estimator(hidden_size=6, max_epochs=3, random_state=0)
+    model.fit(X, np.array([x.mean() for x in X]))
+    answer = model.transform if Estimator is SequenceEncoder else model.predict
+    alone = np.concatenate([answer([x]) for x in X])
+    assert largest_difference(answer(X), alone) <= TOLERANCE
+
+
+def test_pieces_of_a_large_input_join_seamlessly(monkeypatch, ragged):
+    X, y = ragged
+    model = LSTMClassifier(hidden_size=6, max_epochs=3, random_state=0).fit(X, y)
+    whole = model.decision_function(X)
+    monkeypatch.setattr("seqlearn.estimators.base.PREDICT_CHUNK", 7)
+    assert np.array_equal(model.decision_function(X), whole)
+    monkeypatch.setattr("seqlearn.training.net.PREDICT_ROWS", 3)
+    assert largest_difference(model.decision_function(X), whole) <= TOLERANCE
+
+
+def test_errors_in_a_later_piece_name_the_right_sequence(monkeypatch, ragged):
+    X, y = ragged
+    model = LSTMClassifier(hidden_size=6, max_epochs=1, random_state=0).fit(X, y)
+    monkeypatch.setattr("seqlearn.estimators.base.PREDICT_CHUNK", 7)
+    broken = [*X]
+    broken[17] = X[17].copy()
+    broken[17][0, 1] = np.nan
+    with pytest.raises(ValueError, match="sequence 17 at step 0"):
+        model.predict(broken)

@@ -1,0 +1,100 @@
+"""The house rules held against the code: who may import whom, who may print, what is public."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import seqlearn
+
+ROOT = Path(seqlearn.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Arrows go down only: each room and the rooms it may import from, besides itself.
+ALLOWED = {
+    "": {"estimators", "data", "registry"},  # the lazy public names
+    "__main__": {"", "datasets", "errors", "preprocessing", "registry"},
+    "backend": set(),
+    "backends": {"backend", "errors"},
+    "data": {"errors"},
+    "datasets": {"errors"},
+    "errors": set(),
+    "estimators": {"backend", "data", "errors", "modules", "registry", "training"},
+    "modules": {"backend", "errors"},
+    "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
+    "registry": {"backend", "errors"},
+    "testing": {"backend", "errors", "registry"},
+    "training": {"backend", "data", "errors", "modules"},
+}
+BORDERS = {  # who alone may import a package
+    "skorch": {"training/net.py"},
+    "sktime": {"estimators/forecaster.py", "estimators/sktime_adapters.py"},
+    "importlib.metadata": {"registry.py", "__init__.py"},
+}
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def room(module):
+    """The first name below seqlearn: "data" for seqlearn.data.batches."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def room_of_file(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return "" if parts == ("__init__",) else parts[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_follow_the_table(path):
+    here = room_of_file(path)
+    for module in imported_modules(path):
+        if module.split(".")[0] == "seqlearn":
+            there = room(module)
+            assert there == here or there in ALLOWED[here], f"{path.name} imports {module}"
+        for package, owners in BORDERS.items():
+            if module == package or module.startswith(package + "."):
+                assert str(path.relative_to(ROOT)) in owners, f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "backends").glob("*_*.py")), ids=lambda p: p.name)
+def test_backends_do_not_import_each_other(path):
+    assert not [m for m in imported_modules(path) if m.startswith("seqlearn.backends")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_open_with_a_text_and_stay_small(path):
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), f"{path.name} does not say what lives in it"
+    assert len(text.splitlines()) <= 500
+
+
+def test_plugins_use_public_modules_only():
+    plugins = ROOT.parent / "plugins"
+    public = {"backend", "errors", "registry", "testing"}
+    for path in plugins.glob("*/*.py"):
+        for module in imported_modules(path):
+            if module.split(".")[0] == "seqlearn":
+                assert room(module) in public | {""}, f"{path.name} imports {module}"
+
+
+def test_only_the_command_line_and_the_lines_of_verbose_print():
+    printing = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    }
+    assert printing <= {"__main__.py", "training/net.py"}
+
+
+def test_no_room_for_anything():
+    forbidden = {"utils", "core", "common", "helpers", "base_utils", "misc"}
+    assert not forbidden & {path.stem for path in ROOT.rglob("*")}

@@ -1,0 +1,51 @@
+"""``python -m seqlearn``: the list of backends and the demo."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from seqlearn.__main__ import main
+
+
+def test_backends_are_listed_with_their_distribution(capsys):
+    status = main(["backends"])
+    lines = capsys.readouterr().out.splitlines()
+    assert status == 0
+    names = [line.split()[0] for line in lines[1:]]
+    assert {"torch", "gru", "rnn", "reference"} <= set(names)
+    assert all("scikit-seqlearn" in line for line in lines[1:] if line.startswith("torch"))
+
+
+def test_a_broken_plugin_is_said_to_be_broken_and_why(tmp_path, monkeypatch, capsys):
+    info = tmp_path / "seqlearn_sick-3.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-sick\nVersion: 3.1\n")
+    (info / "entry_points.txt").write_text("[seqlearn.backends]\nsick = seqlearn_sick:Sick\n")
+    (tmp_path / "seqlearn_sick.py").write_text("import a_module_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    status = main(["backends"])
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("sick"))
+    assert status == 1
+    assert "seqlearn-sick 3.1" in line and "BROKEN" in line
+    assert "a_module_that_is_not_there" in line
+
+
+def test_an_unknown_command_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["dmeo"])
+    assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_demo_runs_on_real_data(tmp_path):
+    command = [sys.executable, "-W", "error", "-m", "seqlearn", "demo", "--jobs", "1"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "JapaneseVowels: 270 sequences to train on, 370 to test" in shown.stdout
+    assert "backend   torch (scikit-seqlearn" in shown.stdout
+    assert len(re.findall(r"^(torch|gru) +(32|64) +0\.\d{3}", shown.stdout, re.M)) == 4
+    assert float(re.search(r"^accuracy +(\d\.\d+)", shown.stdout, re.M).group(1)) > 0.95
+    assert re.search(r"^seconds +\d", shown.stdout, re.M)
+    assert shown.stderr == ""
+    assert list(tmp_path.iterdir()) == []

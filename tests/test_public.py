@@ -1,0 +1,96 @@
+"""The public face: a light import, names that load on first use, constructors that agree."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import seqlearn
+from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
+
+
+def run(code):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_importing_seqlearn_imports_nothing_heavy():
+    code = (
+        "import sys, seqlearn; heavy = {'torch', 'skorch', 'sktime', 'sklearn', 'numpy', 'pandas'}"
+        "; print(sorted(heavy & set(sys.modules)))"
+    )
+    assert run(code) == "[]"
+
+
+def test_listing_backends_and_reading_data_import_no_backend():
+    code = (
+        "import sys; from seqlearn import available_backends; available_backends(); "
+        "from seqlearn.datasets import load_japanese_vowels; load_japanese_vowels(); "
+        "print([m for m in sys.modules if m.startswith(('seqlearn.backends', 'sktime', 'skorch'))])"
+    )
+    assert run(code) == "[]"
+
+
+def test_public_names_are_listed_and_load():
+    assert sorted(seqlearn.__all__) == seqlearn.__all__
+    assert set(seqlearn.__all__) <= set(dir(seqlearn))
+    for name in dir(seqlearn):
+        assert getattr(seqlearn, name) is not None
+    assert set(seqlearn.__all__) == set(seqlearn._HOMES)
+
+
+def test_a_misspelt_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'LSTMClasifier'"):
+        _ = seqlearn.LSTMClasifier
+
+
+def test_every_error_is_a_seqlearn_error_and_a_builtin():
+    from seqlearn import errors
+
+    for name, kind in inspect.getmembers(errors, inspect.isclass):
+        assert issubclass(kind, errors.SeqlearnError), name
+        if name not in ("SeqlearnError", "BackendError"):
+            assert any(base.__module__ == "builtins" for base in kind.__bases__), name
+
+
+def shared_documentation(Estimator):
+    """Parameter name to its entry in the class docstring."""
+    text = inspect.getdoc(Estimator).partition("Parameters\n----------\n")[2]
+    text = text.partition("Attributes\n----------")[0]
+    entries = re.split(r"^(?=\w+ : )", text, flags=re.M)
+    return {entry.partition(" : ")[0]: entry.strip() for entry in entries if entry.strip()}
+
+
+@pytest.mark.parametrize("Other", [LSTMRegressor, SequenceEncoder])
+def test_constructors_share_names_defaults_order_and_wording(Other):
+    one, other = (inspect.signature(E).parameters for E in (LSTMClassifier, Other))
+    shared = [name for name in one if name in other]
+    assert len(shared) >= 22
+    assert [name for name in other if name in one] == shared
+    texts, other_texts = shared_documentation(LSTMClassifier), shared_documentation(Other)
+    for name in shared:
+        assert one[name].default == other[name].default, name
+        assert one[name].annotation == other[name].annotation, name
+        first, second = (t[name].split("\n")[0] for t in (texts, other_texts))
+        assert first == second
+
+
+@pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder])
+def test_documentation_states_every_parameter_and_its_default(Estimator):
+    documented = shared_documentation(Estimator)
+    parameters = inspect.signature(Estimator).parameters
+    assert list(documented) == list(parameters)
+    for name, parameter in parameters.items():
+        stated = re.search(r"default=(.*)$", documented[name].split("\n")[0]).group(1)
+        assert ast.literal_eval(stated) == parameter.default, name
+
+
+@pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder])
+def test_every_public_method_is_documented(Estimator):
+    for name, method in inspect.getmembers(Estimator, inspect.isfunction):
+        if not name.startswith("_") and method.__module__.startswith("seqlearn"):
+            text = inspect.getdoc(method)
+            assert text and "Returns\n-------" in text, name
