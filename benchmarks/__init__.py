@@ -1,0 +1,1 @@
+"""Measurements of seqlearn: ``python -m benchmarks`` lists them."""
