@@ -1,0 +1,154 @@
+"""What the training code promises by itself: flat updates, schedules, seeds, threads, device."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqlearn import LSTMClassifier
+from seqlearn.errors import InvalidParameterError
+from seqlearn.training.device import resolve_device
+from seqlearn.training.flat import FlatParameters, is_finite
+from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
+from seqlearn.training.randomness import Seeds
+from seqlearn.training.schedules import SCHEDULES, Schedule
+from seqlearn.training.threads import PRODUCTS_PER_THREAD, threads_for
+
+
+def small_lstm():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_one_flat_vector_trains_as_many_tensors_do(max_norm):
+    state = torch.get_rng_state()
+    plain, flat = small_lstm(), small_lstm()
+    torch.set_rng_state(state)
+    whole = FlatParameters(list(flat.parameters()))
+    plain_steps = torch.optim.Adam(plain.parameters(), lr=0.05)
+    flat_steps = torch.optim.Adam([whole.vector], lr=0.05, fused=True)
+    x = torch.linspace(-1, 1, 30).view(10, 3)
+    for _ in range(20):
+        plain_steps.zero_grad()
+        plain(x).square().sum().backward()
+        whole.zero_grad()
+        flat(x).square().sum().backward()
+        if max_norm:
+            nn.utils.clip_grad_norm_(plain.parameters(), max_norm)
+            whole.clip_grad_norm(max_norm)
+        plain_steps.step()
+        flat_steps.step()
+    for a, b in zip(plain.parameters(), flat.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+        assert isinstance(b, nn.Parameter)
+    assert whole.vector.numel() == sum(p.numel() for p in plain.parameters())
+
+
+def test_an_estimator_trains_the_same_with_and_without_the_flat_vector(ragged, monkeypatch):
+    X, y = ragged
+    params = {"hidden_size": 5, "max_epochs": 4, "random_state": 0, "dtype": "float64"}
+    flat = LSTMClassifier(**params, optimizer="adamw", weight_decay=0.01).fit(X, y)
+    assert flat.net_._flat is not None
+    plain = LSTMClassifier(**params, optimizer=torch.optim.AdamW, weight_decay=0.01).fit(X, y)
+    assert plain.net_._flat is None
+    np.testing.assert_allclose(flat.predict_proba(X), plain.predict_proba(X), atol=1e-9)
+
+
+def test_finite_is_finite():
+    assert is_finite([torch.ones(2), torch.zeros(0)])
+    assert not is_finite([torch.ones(2), torch.tensor([1.0, torch.nan])])
+    assert not is_finite([torch.tensor(torch.inf)])
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("n_updates", [1, 2, 7, 1000])
+def test_schedules_stay_between_zero_and_one_and_come_down(name, n_updates):
+    factors = [Schedule(name, n_updates)(i) for i in range(n_updates + 3)]
+    assert all(0 <= factor <= 1 for factor in factors)
+    assert n_updates < 10 or (max(factors) > 0.99 and factors[-1] < 0.01)
+
+
+def test_schedules_have_their_shapes():
+    constant = [Schedule("constant_then_decay", 100)(i) for i in range(100)]
+    assert set(constant[:49]) == {1.0} and constant[75] < 0.6
+    cycle = [Schedule("one_cycle", 100)(i) for i in range(100)]
+    assert cycle[0] < 0.1 and np.argmax(cycle) in (29, 30)
+    cosine = [Schedule("cosine", 100)(i) for i in range(100)]
+    assert cosine == sorted(cosine, reverse=True)
+
+
+def test_streams_of_one_seed_are_independent():
+    seeds = [Seeds(0, stream) for stream in range(3)]
+    for use in ("weights", "batches", "dropout", "split"):
+        assert len({getattr(seed, use) for seed in seeds}) == 3
+    assert len({seeds[0].weights, seeds[0].batches, seeds[0].dropout, seeds[0].split}) == 4
+    assert Seeds(None).weights != Seeds(None).weights
+
+
+def test_threads_follow_the_work_and_are_restored():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with threads_for(rows=8, input_size=4, output_size=16):
+            assert torch.get_num_threads() == 1
+        with threads_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16):
+            assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), threads_for(rows=8, input_size=4, output_size=16):
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_devices():
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    for wrong in ("gpu", 3.5, None, "cuda:x"):
+        with pytest.raises(InvalidParameterError, match=r"not a device; use 'auto'"):
+            resolve_device(wrong)
+
+
+# Losses against their formulas, one value a row.
+
+
+def test_losses_are_their_formulas():
+    outputs = torch.tensor([[0.5, -1.0], [2.0, 3.0]], dtype=torch.float64)
+    targets = torch.tensor([[1.0, 1.0], [0.0, 3.5]], dtype=torch.float64)
+    errors = (outputs - targets).numpy()
+    huber = np.where(np.abs(errors) <= 1, errors**2 / 2, np.abs(errors) - 0.5)
+    expected = {
+        "squared_error": (errors**2).mean(1),
+        "absolute_error": np.abs(errors).mean(1),
+        "huber": huber.mean(1),
+    }
+    for name, loss in REGRESSION_LOSSES.items():
+        np.testing.assert_allclose(loss()(outputs, targets), expected[name])
+    softmax = np.exp(outputs.numpy()) / np.exp(outputs.numpy()).sum(1, keepdims=True)
+    codes = torch.tensor([1, 0])
+    np.testing.assert_allclose(CrossEntropy()(outputs, codes), -np.log(softmax[[0, 1], [1, 0]]))
+    labels = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    p = 1 / (1 + np.exp(-outputs.numpy()))
+    binary = -np.where(labels.numpy() == 1, np.log(p), np.log(1 - p)).sum(1)
+    np.testing.assert_allclose(BinaryCrossEntropy()(outputs, labels), binary)
+
+
+def test_scores_are_those_of_sklearn():
+    from sklearn.metrics import accuracy_score, r2_score
+
+    rng = np.random.default_rng(0)
+    outputs, weights = rng.normal(size=(30, 3)), rng.uniform(size=30)
+    codes, labels = rng.integers(0, 3, 30), rng.integers(0, 2, (30, 3))
+    as_tensors = [torch.tensor(a) for a in (outputs, codes, weights)]
+    assert CrossEntropy.score(*as_tensors) == pytest.approx(
+        accuracy_score(codes, outputs.argmax(1), sample_weight=weights)
+    )
+    as_tensors[1] = torch.tensor(labels)
+    assert BinaryCrossEntropy.score(*as_tensors) == pytest.approx(
+        accuracy_score(labels, outputs > 0, sample_weight=weights)
+    )
+    targets = outputs + rng.normal(size=(30, 3))
+    as_tensors[1] = torch.tensor(targets)
+    assert REGRESSION_LOSSES["huber"].score(*as_tensors) == pytest.approx(
+        r2_score(targets, outputs, sample_weight=weights)
+    )
