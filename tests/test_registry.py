@@ -198,25 +198,24 @@ def test_unknown_name_suggests_a_near_one():
     assert "Did you mean" not in str(failure.value)
 
 
-def ask_where_only_this_is_installed(folder, name):
-    """Load a backend in an interpreter whose only metadata stands in `folder`."""
+def ask_where_only_this_is_installed(folder, *names):
+    """Load backends in an interpreter whose only metadata stands in `folder`; a line for each."""
     script = (
         "import sys\n"
         "from importlib.machinery import PathFinder\n"
         "from seqlearn.registry import UnknownBackendError, load_backend\n"
         f"sys.path[:], sys.meta_path[:] = [{str(folder)!r}], [PathFinder]\n"
-        "try:\n"
-        f"    print(load_backend({name!r}).__name__)\n"
-        "except UnknownBackendError as error:\n"
-        "    print(error)\n"
+        f"for name in {names!r}:\n"
+        "    try: print(load_backend(name).__name__)\n"
+        "    except UnknownBackendError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.splitlines()
 
 
 def test_without_any_metadata_the_error_says_so(tmp_path):
-    answer = ask_where_only_this_is_installed(tmp_path, "torch")
+    (answer,) = ask_where_only_this_is_installed(tmp_path, "torch")
     assert "No backend is installed, not even seqlearn's own" in answer
     assert "python -m pip install -e ." in answer
 
@@ -228,8 +227,8 @@ def test_without_the_plugin_its_name_is_unknown(tmp_path):
     own = distribution("scikit-seqlearn")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-seqlearn\nVersion: 0\n")
     (info / "entry_points.txt").write_text(own.read_text("entry_points.txt"))
-    assert ask_where_only_this_is_installed(tmp_path, "rnn") == "TorchRNN\n"
-    answer = ask_where_only_this_is_installed(tmp_path, "layernorm")
+    loaded, answer = ask_where_only_this_is_installed(tmp_path, "rnn", "layernorm")
+    assert loaded == "TorchRNN"
     assert "There is no backend 'layernorm'." in answer
     assert "Installed backends: gru, reference, rnn, torch" in answer
     assert "python -m pip install seqlearn-layernorm" in answer

@@ -1,6 +1,6 @@
 """Measure this backend beside seqlearn's "torch", for the tables in README.md.
 
-Run ``python measure.py`` here; it takes some ten minutes on one core. A core of 64 units and a
+Run ``python measure.py`` here; it takes about half an hour on one core. A core of 64 units and a
 linear readout of the last step are trained with Adam on batches of 64, gradients clipped at 1. This
 is no part of the distribution, and no test; its printed rows are what README.md shows.
 """

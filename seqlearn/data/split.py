@@ -46,9 +46,10 @@ def hold_out(strata: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]  # strata together, random within
     _, starts, sizes = np.unique(strata[order], return_index=True, return_counts=True)
-    wanted = np.where(sizes > 1, sizes * fraction, 0.0)
+    shared = np.where(sizes > 1, sizes, 0)
+    wanted = shared * fraction
     quotas = np.floor(wanted).astype(int)
-    short = max(round(wanted.sum()), 1) - quotas.sum()
+    short = max(round(shared.sum() * fraction), 1) - quotas.sum()
     quotas[np.argsort(quotas - wanted, kind="stable")[:short]] += 1  # largest remainders first
     quotas = np.minimum(quotas, sizes - 1)
     if quotas.sum() == 0:

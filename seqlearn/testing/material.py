@@ -1,0 +1,175 @@
+"""What the rules are made of: cores of every depth, ragged rows, comparisons, random states.
+
+No rule lives here, and nothing that a plugin's author calls; `rules` calls it. All randomness comes
+from generators with fixed seeds, so that a check that fails once fails always.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqlearn.backend import Dropout, draw_from
+
+TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
+LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
+INPUT, HIDDEN = 3, 5
+
+
+class Broken(AssertionError):
+    """A rule found broken by the kit itself, as against an assertion in the backend's own code."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Depth and directions of a core, for the end of a sentence."""
+
+    layers: int
+    bidirectional: bool
+
+    def __str__(self) -> str:
+        return f"(num_layers={self.layers}, bidirectional={self.bidirectional})"
+
+
+def each_core(
+    backend, directions=(False, True), *, layers=(1, 2), dropout=0.0
+) -> Iterator[tuple[Setting, nn.Module]]:
+    """Build the backend at each depth, in one direction and in two; cores come in eval mode."""
+    for depth in layers:
+        for bidirectional in directions:
+            core = build_core(backend, depth, bidirectional, dropout=dropout)
+            yield Setting(depth, bidirectional), core
+
+
+def build_core(backend, layers=1, bidirectional=False, *, dropout=0.0, seed="core"):
+    """Build one core in eval mode; equal seeds give equal weights."""
+    with draw_from(seeded(seed)):
+        core = backend.build(
+            INPUT, HIDDEN, num_layers=layers, bidirectional=bidirectional, dropout=dropout
+        )
+    return core.eval() if isinstance(core, nn.Module) else core
+
+
+def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:
+    """Draw rows (B, T, F), zero past their length, and give the lengths (B,) as a tensor."""
+    x, lengths = make_noise((len(lengths), steps, INPUT)), torch.tensor(lengths)
+    return x * valid_mask(x, lengths)[..., None], lengths  # (B, T, F), (B,)
+
+
+def make_noise(shape, seed=0) -> Tensor:
+    """Draw standard normal values; equal seeds give equal ones."""
+    return torch.randn(shape, generator=seeded(seed))
+
+
+def seeded(seed) -> torch.Generator:
+    """Make a generator from a seed that may be a word."""
+    return torch.Generator().manual_seed(int.from_bytes(str(seed).encode()))
+
+
+def valid_mask(x, lengths) -> Tensor:
+    """Say of each step whether it lies within its row's length."""
+    return torch.arange(x.shape[1]) < lengths[:, None]  # (B, T)
+
+
+def valid_steps(outputs, lengths) -> Tensor:
+    """Take the steps within the lengths, of all rows, one after another."""
+    return outputs[valid_mask(outputs, lengths)]  # (valid steps, D)
+
+
+def weighted_sum(outputs, lengths) -> Tensor:
+    """Return a loss in which every valid output has a weight of its own, and no other one."""
+    valid = valid_steps(outputs, lengths)
+    return (valid * make_noise(valid.shape, seed="loss").to(valid.dtype)).sum()
+
+
+def training_outputs(core, x, lengths) -> Tensor:
+    """Return the valid outputs in training mode, with the noise of one fixed seed."""
+    for module in core.modules():
+        if isinstance(module, Dropout):
+            module.reseed(1)
+    return valid_steps(core.train()(x, lengths)[0], lengths)
+
+
+def adding_problem(rows, steps, generator) -> tuple[Tensor, Tensor]:
+    """Two marked values, one in each half, and their sum: (B, T, 2) and (B,)."""
+    values = torch.rand(rows, steps, generator=generator)  # (B, T)
+    marks = torch.zeros(rows, steps)
+    for half in marks.chunk(2, dim=1):
+        place = torch.randint(half.shape[1], (rows, 1), generator=generator)
+        half.scatter_(1, place, 1.0)
+    return torch.stack([values, marks], dim=-1), (values * marks).sum(1)  # (B, T, 2), (B,)
+
+
+@contextmanager
+def one_thread():
+    """Tensors this small gain nothing from a second thread, and on a busy machine wait for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def moved_random_states():
+    """Give a function that reads the global random states; put them back in the end.
+
+    They are moved on at first: a backend that sets a fixed seed would otherwise go unseen
+    when it is asked twice.
+    """
+
+    def read():
+        key, *rest = np.random.get_state()[1:]
+        return {
+            "torch": torch.get_rng_state().numpy().tobytes(),
+            "NumPy": (key.tobytes(), *rest),
+            "Python": random.getstate(),
+        }
+
+    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    torch.rand(1)
+    np.random.random()
+    random.random()
+    try:
+        yield read
+    finally:
+        torch.set_rng_state(kept[0])
+        np.random.set_state(kept[1])
+        random.setstate(kept[2])
+
+
+def require(holds: bool, found: str) -> None:
+    """Raise `Broken`, saying what was found, unless the rule holds."""
+    if not holds:
+        raise Broken(found)
+
+
+def require_finite(values, what: str) -> None:
+    """Require every value to be finite."""
+    bad = (~torch.isfinite(values)).sum().item()
+    require(not bad, f"{what} has {bad} of {values.numel()} values that are not finite.")
+
+
+def require_close(found, due, what: str, tolerance: float = TOLERANCE) -> None:
+    """Require the largest difference, in units of max(1, largest value due), to be small."""
+    require(
+        found.shape == due.shape,
+        f"{what} have the shapes {tuple(found.shape)} and {tuple(due.shape)}.",
+    )
+    change = ((found - due).abs().max() / due.abs().max().clamp(min=1)).item()
+    require(change <= tolerance, f"{what} differ by {change:.2g}; up to {tolerance:g} is accepted.")
+
+
+def shown(thing: object) -> str:
+    """Return the repr, or the best there is in its place."""
+    if isinstance(thing, Exception):
+        return f"{type(thing).__name__}: {thing}"
+    try:
+        return repr(thing)
+    except Exception:  # a parameter object whose constructor stores nothing has no repr
+        return f"{type(thing).__name__}(...)"
