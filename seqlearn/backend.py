@@ -84,7 +84,10 @@ class Backend(BaseEstimator, ABC):
         - ``lengths`` of shape (B,): int64 **on the CPU**, each from 1 to T;
         - ``outputs`` of shape (B, T, D): what stands past a row's length is never read;
         - ``state``: opaque, None means zeros. What is returned continues a sequence; it is
-          None if the core is bidirectional, has no state, or if the rows differ in length.
+          None if the core is bidirectional, has no state, or if the rows differ in length. A
+          state may go into rows that differ in length.
+
+        It changes neither ``x`` nor ``lengths``, and shares no parameter with another core.
 
         and has an attribute ``output_size``, the number D.
 

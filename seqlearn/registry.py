@@ -122,7 +122,14 @@ def resolve_backend(backend: str | Backend) -> Backend:
         Whatever `load_backend` raises for a name.
     """
     if isinstance(backend, str):
-        return load_backend(backend)()
+        loaded = load_backend(backend)
+        try:
+            return loaded()
+        except TypeError as cause:
+            raise InvalidBackendError(
+                f"The backend {backend!r} ({loaded.__module__}.{loaded.__qualname__}) cannot be "
+                f"made without arguments: {cause}. Every option of a backend needs a default."
+            ) from cause
     if isinstance(backend, Backend):
         _check_class(type(backend), f"backend={backend!r}")
         return clone(backend)

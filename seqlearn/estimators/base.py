@@ -11,6 +11,7 @@ import warnings
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,25 @@ from seqlearn.training.schedules import SCHEDULES
 __all__ = ["SequenceEstimator"]
 
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
+
+
+@dataclass
+class TrainingData:
+    """Rows ready to train on: canonical, weighted, split."""
+
+    sequences: Sequences
+    targets: np.ndarray
+    weights: np.ndarray
+    train_rows: np.ndarray
+    valid_rows: np.ndarray | None
+    seeds: Seeds
+    history: list[dict[str, float]]  # of the fit that goes on, if it does
+    one_epoch: bool
+
+    def dataset(self, rows: np.ndarray, device: str) -> SequenceDataset:
+        """Return some of the rows on a device, their weights of mean 1."""
+        scaled = self.weights[rows] * (len(rows) / self.weights[rows].sum())
+        return SequenceDataset(self.sequences.take(rows), self.targets[rows], scaled, device)
 
 
 class SequenceEstimator(BaseEstimator, ABC):
@@ -115,6 +135,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
         name = type(self).__name__
         kind = None if reset else self.input_kind_
+        if hasattr(X, "columns") and kind != "sequences":
+            validate_data(self, X, skip_check_array=True, reset=reset)  # names before values
         sequences, found = as_sequences(
             X, dtype=np.dtype(self.dtype), kind=kind, first=first, owner=name
         )
@@ -176,62 +198,47 @@ class SequenceEstimator(BaseEstimator, ABC):
             )
         return weights
 
-    def _train(
+    def _prepare(
         self,
         sequences: Sequences,
         targets: np.ndarray,
         weights: np.ndarray,
         *,
-        module: type,
-        module_params: dict[str, Any],
-        criterion: type,
-        standardise: bool = False,
-        continuing: bool = False,
-        one_epoch: bool = False,
-    ) -> None:
-        """Train on checked data, then set ``net_`` and ``history_``.
+        continuing: bool,
+        one_epoch: bool,
+    ) -> "TrainingData":
+        """Return checked rows in their canonical form, with a part held out if asked for.
 
-        Parameters
-        ----------
-        sequences, targets, weights
-            N rows. Integer targets of shape (N,) stratify the validation part.
-        module : type
-            A network of `seqlearn.modules`.
-        module_params : dict
-            Those of its arguments that not every network has.
-        criterion : type
-            A loss of `seqlearn.training.losses`.
-        standardise : bool
-            Train on targets of mean 0 and standard deviation 1; sets ``_target_mean`` and
-            ``_target_scale``, of the training part only.
-        continuing : bool
-            Start from the weights and the optimiser of the last fit.
-        one_epoch : bool
-            One epoch at a constant rate without early stopping: ``partial_fit``.
+        Integer targets of shape (N,) stratify that part. ``continuing`` starts from the weights
+        and the optimiser of the last fit; ``one_epoch`` is ``partial_fit``: one epoch at a
+        constant rate, nothing held out.
         """
         history = self.history_ if continuing else []
         seeds = Seeds(self.random_state, stream=len(history))
-        device = resolve_device(self.device)
         sequences, targets, weights = canonicalise(sequences, targets, weights)
         train_rows, valid_rows = np.arange(len(targets)), None
         if self.early_stopping and not one_epoch:
             strata = targets if targets.dtype.kind == "i" else np.zeros(len(targets), int)
             train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
-        if standardise:
-            if not continuing:
-                self._set_target_moments(targets[train_rows], weights[train_rows])
-            targets = (targets - self._target_mean) / self._target_scale
+        return TrainingData(
+            sequences, targets, weights, train_rows, valid_rows, seeds, history, one_epoch
+        )
 
-        def dataset(rows):
-            scaled = weights[rows] * (len(rows) / weights[rows].sum())
-            return SequenceDataset(sequences.take(rows), targets[rows], scaled, device)
+    def _train(
+        self, data: "TrainingData", module: type, criterion: type, **module_params: Any
+    ) -> None:
+        """Train a network of `seqlearn.modules` on a loss of `seqlearn.training.losses`.
 
-        train = dataset(train_rows)
+        ``module_params`` are those arguments of the network that not every one has. Sets
+        ``net_`` and ``history_``.
+        """
+        device = resolve_device(self.device)
+        train = data.dataset(data.train_rows, device)
         net = make_net(
             train,
-            None if valid_rows is None else dataset(valid_rows),
+            None if data.valid_rows is None else data.dataset(data.valid_rows, device),
             name=type(self).__name__,
-            lr_schedule=None if one_epoch else self.lr_schedule,
+            lr_schedule=None if data.one_epoch else self.lr_schedule,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             verbose=int(self.verbose),
@@ -239,7 +246,7 @@ class SequenceEstimator(BaseEstimator, ABC):
             module=module,
             module_params={
                 "backend": resolve_backend(self.backend),
-                "input_size": sequences.n_features,
+                "input_size": data.sequences.n_features,
                 "hidden_size": self.hidden_size,
                 "num_layers": self.num_layers,
                 "dropout": self.dropout,
@@ -248,23 +255,22 @@ class SequenceEstimator(BaseEstimator, ABC):
             },
             criterion=criterion,
             optimizer=self.optimizer,
-            seeds=seeds,
+            seeds=data.seeds,
             dtype=getattr(torch, self.dtype),
             gradient_clip=self.gradient_clip,
-            max_epochs=1 if one_epoch else self.max_epochs,
-            batch_size=_batch_size(self.batch_size, len(train_rows)),
+            max_epochs=1 if data.one_epoch else self.max_epochs,
+            batch_size=_batch_size(self.batch_size, len(data.train_rows)),
             lr=self.lr,
             device=device,
             **self._decay(),
             **(self.net_params or {}),
         )
-        if continuing:
+        if data.history:
             net.continue_from(self.net_)
         interrupted = net.train(train)
         self._warn_of_early_end(net, interrupted)
-        self.history_ = [
-            {**row, "epoch": epoch} for epoch, row in enumerate([*history, *net.epochs()], start=1)
-        ]
+        rows = enumerate([*data.history, *net.epochs()], start=1)
+        self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net_ = net
 
     def _check_shared_parameters(self) -> None:
@@ -288,11 +294,6 @@ class SequenceEstimator(BaseEstimator, ABC):
                 "set weight_decay=0 or choose another optimizer."
             )
         return {}
-
-    def _set_target_moments(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        self._target_mean = np.average(targets, axis=0, weights=weights)  # (C,)
-        scale = np.sqrt(np.average((targets - self._target_mean) ** 2, axis=0, weights=weights))
-        self._target_scale = np.where(scale > 0, scale, 1.0)  # (C,)
 
     def _warn_of_early_end(self, net: Any, interrupted: bool) -> None:
         name, epochs = type(self).__name__, len(net.epochs())

@@ -250,8 +250,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             elif known is not None and not np.array_equal(found, known):
                 raise DataFormatError(
                     "warm_start=True goes on with the classes of the last fit, "
-                    f"{known.tolist()}; y now has {found.tolist()}. Fit with warm_start=False, or use partial_fit with "
-                    "all classes."
+                    f"{known.tolist()}; y now has {found.tolist()}. Fit with warm_start=False, or "
+                    "use partial_fit with all classes."
                 )
             self._check_y_length(sequences, y)
             weights = self._check_weights(sample_weight, sequences)
@@ -259,18 +259,15 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             self._multilabel = multilabel
             targets = y.astype(np.float64) if multilabel else np.searchsorted(found, y)
             weights = weights * self._row_weights(targets, weights)
+            data = self._prepare(
+                sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
+            )
             self._train(
-                sequences,
-                targets,
-                weights,
-                module=SequenceModel,
-                module_params={
-                    "output_size": len(found),
-                    "bidirectional": bool(self.bidirectional),
-                },
-                criterion=BinaryCrossEntropy if multilabel else CrossEntropy,
-                continuing=continuing,
-                one_epoch=one_epoch,
+                data,
+                SequenceModel,
+                BinaryCrossEntropy if multilabel else CrossEntropy,
+                output_size=len(found),
+                bidirectional=bool(self.bidirectional),
             )
         return self
 

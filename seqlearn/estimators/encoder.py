@@ -8,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
+from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.modules.next_step import NextStepModel
@@ -239,20 +240,21 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
             )
         sequences = self._check_X(unpack(X), reset=not continuing)
         weights = self._check_weights(sample_weight, sequences)
-        if not continuing:
-            spread = sequences.values.std(axis=0, dtype=np.float64)
-            self._feature_scale = np.where(spread > 0, spread, 1.0)
-        self._train(
-            sequences,
-            np.zeros(len(sequences)),
-            weights,
-            module=NextStepModel,
-            module_params={"feature_scale": self._feature_scale},
-            criterion=OutputIsLoss,
-            continuing=continuing,
-            one_epoch=one_epoch,
+        targets = np.zeros(len(sequences))
+        data = self._prepare(
+            sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
         )
+        if not continuing:
+            self._learn_feature_scale(data.sequences, data.weights)
+        self._train(data, NextStepModel, OutputIsLoss, feature_scale=self._feature_scale)
         self._n_features_out = self.net_.module_.encoder.output_size
+
+    def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
+        of_step = np.repeat(weights, sequences.lengths)  # (S,)
+        values = sequences.values.astype(np.float64)  # (S, F)
+        mean = np.average(values, axis=0, weights=of_step)
+        spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=of_step))
+        self._feature_scale = np.where(spread > 0, spread, 1.0)  # (F,)
 
     def _fit_estimator(self, X, y, sample_weight):
         estimator = clone(self.estimator)

@@ -248,22 +248,31 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
                 )
             weights = self._check_weights(sample_weight, sequences)
             self._target_shape = y.shape[1:]
-            targets = y.reshape(len(y), -1)  # (N, C)
-            self._train(
+            data = self._prepare(
                 sequences,
-                targets,
+                y.reshape(len(y), -1),  # (N, C)
                 weights,
-                module=SequenceModel,
-                module_params={
-                    "output_size": targets.shape[1],
-                    "bidirectional": bool(self.bidirectional),
-                },
-                criterion=REGRESSION_LOSSES[self.loss],
-                standardise=True,
                 continuing=continuing,
                 one_epoch=one_epoch,
             )
+            if not continuing:
+                self._learn_target_scale(
+                    data.targets[data.train_rows], data.weights[data.train_rows]
+                )
+            data.targets = (data.targets - self._target_mean) / self._target_scale  # (N, C)
+            self._train(
+                data,
+                SequenceModel,
+                REGRESSION_LOSSES[self.loss],
+                output_size=data.targets.shape[1],
+                bidirectional=bool(self.bidirectional),
+            )
         return self
+
+    def _learn_target_scale(self, targets: np.ndarray, weights: np.ndarray) -> None:
+        self._target_mean = np.average(targets, axis=0, weights=weights)  # (C,)
+        scale = np.sqrt(np.average((targets - self._target_mean) ** 2, axis=0, weights=weights))
+        self._target_scale = np.where(scale > 0, scale, 1.0)  # (C,)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the prediction for each sequence, in the unit of y.
