@@ -116,7 +116,7 @@ DRAWS = {
     "randn in double": lambda: torch.randn(9, dtype=torch.float64),
     "randint": lambda: torch.randint(1000, (9,)),
     "randperm": lambda: torch.randperm(30),
-    "rand_like": lambda: torch.rand_like(torch.zeros(9)),
+    "randint from a lower bound": lambda: torch.randint(5, 1000, (9,)),
     "normal": lambda: torch.normal(0.0, 1.0, (9,)),
     "normal of tensors": lambda: torch.normal(torch.zeros(9), torch.ones(9)),
     "bernoulli": lambda: torch.bernoulli(torch.full((64,), 0.5)),
@@ -154,8 +154,14 @@ def test_draw_from_reproduces(draw):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_draw_from_reproduces_randint_from_a_lower_bound():
-    test_draw_from_reproduces(lambda: torch.randint(5, 1000, (9,)))
+@pytest.mark.skipif(
+    not hasattr(torch.ops.aten.rand_like, "generator"),
+    reason=f"rand_like of torch {torch.__version__} takes no generator",
+)
+def test_draw_from_reproduces_noise_like_a_tensor():
+    test_draw_from_reproduces(lambda: torch.rand_like(torch.zeros(9)))
+    test_draw_from_reproduces(lambda: torch.randn_like(torch.zeros(9)))
+    test_draw_from_reproduces(lambda: torch.randint_like(torch.zeros(9), 3, 90))
 
 
 def test_draw_from_refuses_what_takes_no_generator():

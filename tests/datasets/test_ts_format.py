@@ -146,7 +146,7 @@ def problems(draw):
         draw(arrays(np.float64, (draw(length), n_channels), elements=values))
         for _ in range(n_samples)
     ]
-    label = st.text("abcXYZ019_-+. é", min_size=1, max_size=5).map(str.strip).filter(bool)
+    label = st.from_regex(r"[abcXYZ019_+.é-]([abcXYZ019_ .é-]{0,3}[abcXYZ])?", fullmatch=True)
     return X, draw(st.none() | st.lists(label, min_size=n_samples, max_size=n_samples))
 
 

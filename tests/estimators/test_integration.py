@@ -24,11 +24,16 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
+from sklearn.utils.fixes import parse_version
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder, Sequences, to_sequences
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.preprocessing import SequenceScaler
 
+before_1_8 = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.8"),
+    reason="scikit-learn has had it since 1.8",
+)
 SMALL = {"hidden_size": 6, "max_epochs": 6, "lr": 0.03, "random_state": 0}
 
 
@@ -143,6 +148,7 @@ def routing():
         yield
 
 
+@before_1_8
 def test_sample_weight_is_routed_through_pipeline_and_search(routing, ragged):
     X, y = ragged
     weights = np.where(y == "mid", 50.0, 1.0)
@@ -221,6 +227,7 @@ def test_a_pickle_loads_in_a_fresh_process(ragged, tmp_path):
     assert shown.stderr == ""
 
 
+@before_1_8
 @pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder])
 def test_html_shows_the_documentation_of_parameters(Estimator):
     html = estimator_html_repr(Estimator(hidden_size=12))

@@ -28,7 +28,7 @@ def make_layer(input_size=3, **options):
         layer = LayerNormLSTMLayer(input_size, H, **options).double()
         with torch.no_grad():
             for weight in layer.parameters():
-                weight += 0.3 * torch.randn_like(weight)
+                weight += 0.3 * torch.randn(weight.shape, dtype=weight.dtype)
     return layer
 
 
