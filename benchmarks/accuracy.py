@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.table import Row, print_table
@@ -19,10 +19,9 @@ from seqlearn.preprocessing import SequenceScaler
 SEEDS = range(5)
 BARS = {"JapaneseVowels": 0.97, "BasicMotions": 0.97, "ItalyPowerDemand": 0.94}
 GRID = {
-    "lstmclassifier__bidirectional": [True],
-    "lstmclassifier__readout": ["last", "mean", "max", "attention"],
+    "lstmclassifier__backend": ["torch", "gru"],
+    "lstmclassifier__readout": ["last", "max"],
     "lstmclassifier__hidden_size": [64, 128],
-    "lstmclassifier__dropout": [0.0, 0.3],
 }
 
 
@@ -48,12 +47,15 @@ def _default(name: str, load: Callable) -> Row:
 
 
 def searched() -> Row:
-    """Choose by cross-validation on the training part, then score five other seeds."""
+    """Choose by cross-validation on the training part, then score five other seeds.
+
+    The folds are blocks in the order of recording, not shuffled, because the test part was
+    recorded later.
+    """
     data = datasets.load_japanese_vowels()
     X_train, _, y_train, _ = data
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
     pipe = make_pipeline(SequenceScaler(), LSTMClassifier(random_state=100))
-    search = GridSearchCV(pipe, GRID, cv=folds, n_jobs=2).fit(X_train, y_train)
+    search = GridSearchCV(pipe, GRID, cv=3, n_jobs=2).fit(X_train, y_train)
     best = {k.removeprefix("lstmclassifier__"): v for k, v in search.best_params_.items()}
     return _score("JapaneseVowels", f"searched: {best}", data, best, 0.985)
 

@@ -32,7 +32,13 @@ def adding(length: int) -> Row:
     """Train by ``partial_fit`` on fresh sequences until solved."""
     X_test, y_test = make_adding_problem(500, length, random_state=0)
     model = LSTMRegressor(
-        hidden_size=128, readout="last", lr=1e-3, batch_size=BATCH, random_state=0
+        hidden_size=128,
+        bidirectional=False,
+        dropout=0.0,
+        readout="last",
+        lr=1e-3,
+        batch_size=BATCH,
+        random_state=0,
     )
     updates, error, start = 0, np.inf, time.process_time()
     while error >= SOLVED and updates < BUDGET[length]:

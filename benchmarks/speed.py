@@ -16,6 +16,7 @@ from seqlearn import LSTMClassifier, LSTMRegressor
 
 EPOCHS = 4
 CALLS = 200
+SAME_NETWORK = {"readout": "last", "dropout": 0.0, "random_state": 0}  # as by hand
 
 
 def run() -> dict[str, list[Row]]:
@@ -44,7 +45,9 @@ def equal_lengths(n: int, steps: int, features: int, hidden: int, batch: int) ->
             "torch by hand, Adam(fused=True)": _by_hand(
                 loops.equal_length(X, y, hidden, batch, True)
             ),
-            "seqlearn": _by_seqlearn(X, y, hidden_size=hidden, batch_size=batch),
+            "seqlearn": _by_seqlearn(
+                X, y, hidden_size=hidden, batch_size=batch, bidirectional=False
+            ),
         },
         repeats=7,
     )
@@ -74,7 +77,9 @@ def single_prediction() -> list[Row]:
     rows = []
     for steps, features, hidden in [(20, 12, 64), (100, 8, 64)]:
         X = [rng.normal(size=(steps, features)) for _ in range(50)]
-        model = LSTMClassifier(hidden_size=hidden, max_epochs=1, random_state=0)
+        model = LSTMClassifier(
+            hidden_size=hidden, max_epochs=1, bidirectional=False, **SAME_NETWORK
+        )
         model.fit(X, np.arange(50) % 5)
         lstm, head = nn.LSTM(features, hidden, batch_first=True), nn.Linear(hidden, 5)
         one, x = X[:1], torch.tensor(X[0], dtype=torch.float32)[None]
@@ -152,7 +157,7 @@ def _by_seqlearn(X, y, **params):
     """Measure an epoch as the difference between a longer and a shorter fit."""
 
     def fit(epochs: int) -> float:
-        model = LSTMClassifier(max_epochs=epochs, random_state=0, **params)
+        model = LSTMClassifier(max_epochs=epochs, **SAME_NETWORK, **params)
         return cpu_seconds(lambda: model.fit(X, y))
 
     return lambda: (fit(1 + EPOCHS) - fit(1)) / EPOCHS

@@ -30,9 +30,9 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         Width of a recurrent layer, H.
     num_layers : int, default=1
         Recurrent layers stacked on each other.
-    bidirectional : bool, default=False
-        Read each sequence from both ends.
-    dropout : float, default=0.0
+    bidirectional : bool, default=True
+        Read each sequence from both ends; about twice the work.
+    dropout : float, default=0.2
         Share of the values dropped in training, between layers and before the linear layer.
     readout : {"last", "mean", "max", "attention"}, default="max"
         What becomes of the steps: the last one (of each direction's reading), their mean, their
@@ -41,7 +41,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     max_epochs : int, default=60
         Passes over the training data.
-    lr : float, default=0.007
+    lr : float, default=0.01
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
         How the learning rate changes over the updates of a fit; None keeps it constant.
@@ -131,12 +131,12 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         *,
         hidden_size: int = 64,
         num_layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
+        bidirectional: bool = True,
+        dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
         max_epochs: int = 60,
-        lr: float = 0.007,
+        lr: float = 0.01,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",

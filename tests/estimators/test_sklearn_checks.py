@@ -11,10 +11,18 @@ from sklearn.utils.estimator_checks import (
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
 
-SMALL = {"hidden_size": 10, "max_epochs": 30, "lr": 0.02, "batch_size": 64}
+SMALL = {
+    "hidden_size": 10,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "readout": "last",
+    "max_epochs": 50,
+    "lr": 0.05,
+    "batch_size": 64,
+}
 SETTINGS = [
-    {**SMALL, "batch_size": 16, "max_epochs": 20},
-    {**SMALL, "bidirectional": True, "num_layers": 2, "max_epochs": 20},
+    {**SMALL, "batch_size": 16, "max_epochs": 30},
+    {**SMALL, "bidirectional": True, "num_layers": 2, "max_epochs": 40},
     {**SMALL, "backend": "gru"},
     {**SMALL, "dtype": "float64"},
 ]
