@@ -59,7 +59,7 @@ class TrainingData:
     train_rows: np.ndarray
     valid_rows: np.ndarray | None
     seeds: Seeds
-    history: list[dict[str, float]]  # of the fit that goes on, if it does
+    continuing: bool
     one_epoch: bool
 
     def dataset(self, rows: np.ndarray, device: str) -> SequenceDataset:
@@ -213,15 +213,14 @@ class SequenceEstimator(BaseEstimator, ABC):
         and the optimiser of the last fit; ``one_epoch`` is ``partial_fit``: one epoch at a
         constant rate, nothing held out.
         """
-        history = self.history_ if continuing else []
-        seeds = Seeds(self.random_state, stream=len(history))
+        seeds = Seeds(self.random_state, stream=len(self.history_) if continuing else 0)
         sequences, targets, weights = canonicalise(sequences, targets, weights)
         train_rows, valid_rows = np.arange(len(targets)), None
         if self.early_stopping and not one_epoch:
             strata = targets if targets.dtype.kind == "i" else np.zeros(len(targets), int)
             train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
         return TrainingData(
-            sequences, targets, weights, train_rows, valid_rows, seeds, history, one_epoch
+            sequences, targets, weights, train_rows, valid_rows, seeds, continuing, one_epoch
         )
 
     def _train(
@@ -265,11 +264,12 @@ class SequenceEstimator(BaseEstimator, ABC):
             **self._decay(),
             **(self.net_params or {}),
         )
-        if data.history:
+        if data.continuing:
             net.continue_from(self.net_)
         interrupted = net.train(train)
         self._warn_of_early_end(net, interrupted)
-        rows = enumerate([*data.history, *net.epochs()], start=1)
+        before = self.history_ if data.continuing else []
+        rows = enumerate([*before, *net.epochs()], start=1)
         self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net_ = net
 

@@ -290,6 +290,16 @@ def test_an_interrupted_fit_keeps_the_model(ragged):
     assert model.predict(X).shape == (40,)
 
 
+def test_training_goes_on_from_an_interrupted_first_epoch(ragged):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL, warm_start=True, callbacks=[Interrupt(1)])
+    with pytest.warns(ConvergenceWarning, match="after 0 of 5 epochs"):
+        model.fit(X, y)
+    kept = model.predict_proba(X)
+    model.set_params(callbacks=None, lr=1e-12).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), kept, atol=1e-5)
+
+
 def test_a_failing_callback_leaves_the_estimator_as_it_was(ragged):
     X, y = ragged
     model = LSTMClassifier(**SMALL, callbacks=[Interrupt(2, RuntimeError)])
