@@ -25,10 +25,10 @@ from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError, TrainingDivergedError
+from seqlearn.training.cpu import cpu_for
 from seqlearn.training.flat import FlatParameters, is_finite
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
-from seqlearn.training.threads import threads_for
 
 __all__ = ["ADVICE", "OPTIMIZERS", "SequenceNet", "make_net"]
 
@@ -203,7 +203,7 @@ class SequenceNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         interrupted = False
         try:
-            with self._threads(self.batch_size):
+            with self._cpu(self.batch_size):
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
@@ -233,7 +233,7 @@ class SequenceNet(NeuralNet):
         width = max(self.module_.encoder.output_size, sequences.n_features)
         n_rows = PREDICT_VALUES // (int(dataset.lengths.max()) * width)
         n_rows = min(max(n_rows, 1), PREDICT_ROWS, len(dataset))
-        with self._threads(n_rows), torch.inference_mode():
+        with self._cpu(n_rows), torch.inference_mode():
             if len(dataset) == n_rows:
                 return run(**dataset.inputs()).cpu().numpy()
             result = None
@@ -244,10 +244,10 @@ class SequenceNet(NeuralNet):
                 result[rows] = batch
         return result
 
-    def _threads(self, rows: int):
+    def _cpu(self, rows: int):
         if self.device != "cpu":
             return nullcontext()
-        return threads_for(rows, self.module__input_size, self.module_.encoder.output_size)
+        return cpu_for(rows, self.module__input_size, self.module_.encoder.output_size)
 
     def continue_from(self, other: "SequenceNet") -> None:
         """Take over the weights and the optimiser's state of another net of the same shape.

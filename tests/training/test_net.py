@@ -7,12 +7,12 @@ from torch import nn
 
 from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
+from seqlearn.training.cpu import PRODUCTS_PER_THREAD, cpu_for
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat import FlatParameters, is_finite
 from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import SCHEDULES, Schedule
-from seqlearn.training.threads import PRODUCTS_PER_THREAD, threads_for
 
 
 def small_lstm():
@@ -90,15 +90,31 @@ def test_threads_follow_the_work_and_are_restored():
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        with threads_for(rows=8, input_size=4, output_size=16):
+        with cpu_for(rows=8, input_size=4, output_size=16):
             assert torch.get_num_threads() == 1
-        with threads_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16):
+        with cpu_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16):
             assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), threads_for(rows=8, input_size=4, output_size=16):
+        with pytest.raises(KeyError), cpu_for(rows=8, input_size=4, output_size=16):
             raise KeyError
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_denormals_are_flushed_and_the_setting_restored(before):
+    tiny = torch.full((4,), 1e-30)
+    try:
+        if not torch.set_flush_denormal(before):
+            pytest.skip("this processor cannot flush denormal numbers")
+        with cpu_for(rows=8, input_size=4, output_size=16):
+            assert (tiny * 1e-10 == 0).all()
+        assert (tiny * 1e-10 == 0).all() == before
+        with pytest.raises(KeyError), cpu_for(rows=8, input_size=4, output_size=16):
+            raise KeyError
+        assert (tiny * 1e-10 == 0).all() == before
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_devices():
