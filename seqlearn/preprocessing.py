@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.conversion import unpack
+from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
-from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.errors import InvalidParameterError
 
 __all__ = ["SequenceEncoder", "SequenceScaler"]  # noqa: F822 (the first one is lazy)
 
@@ -250,34 +251,10 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
                 f"{self.method!r} instead."
             )
 
-    def _read(self, X: Any, reset: bool) -> tuple[Sequences, str]:
-        """Check an unpacked X, unless ``reset`` against the X of `fit`; nothing is set."""
-        name = type(self).__name__
-        if reset:
-            return as_sequences(X, owner=name)
-        is_table = self.input_kind_ == "series" and hasattr(X, "columns")
-        if is_table:  # column names first: a missing column may be one of NaN
-            validate_data(self, X, skip_check_array=True, reset=False)
-        sequences, kind = as_sequences(X, kind=self.input_kind_, owner=name)
-        if kind != self.input_kind_:
-            names = {"series": "a 2-D array", "sequences": "3-D or a list of sequences"}
-            raise DataFormatError(
-                f"X is {names[kind]}, but in fit it was {names[self.input_kind_]}. Give {name} the "
-                "same kind in fit and transform."
-            )
-        if kind == "series" and not is_table:
-            validate_data(self, X, skip_check_array=True, reset=False)
-        if kind == "sequences" and sequences.n_features != self.n_features_in_:
-            raise DataFormatError(
-                f"X has {sequences.n_features} features, but {name} is expecting "
-                f"{self.n_features_in_} features as input."
-            )
-        return sequences, kind
-
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
         X = unpack(X)
-        sequences, kind = self._read(X, reset)
+        sequences, kind = read_X(self, X, reset=reset)
         values = sequences.values.astype(np.float64, copy=False)  # (S, F)
         statistics = STATISTICS[self.method].of(values)
         if not reset:
@@ -285,12 +262,8 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         # A spread that is rounding error is that of a constant feature.
         error = 10 * np.finfo(np.float64).eps * np.abs(statistics.center)
         scale = np.where(statistics.spread <= error, 1.0, statistics.spread)
-        if reset and kind == "series":
-            validate_data(self, X, skip_check_array=True, reset=True)
-        elif reset:
-            self.n_features_in_ = sequences.n_features
-            self.__dict__.pop("feature_names_in_", None)
-        self.input_kind_ = kind
+        if reset:
+            remember_X(self, X, sequences, kind)
         self._statistics = statistics
         self.n_steps_seen_ = statistics.n_steps
         self.center_ = statistics.center
@@ -300,7 +273,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     def _map(self, X: Any, change) -> Any:
         """Apply ``change`` to all steps and pack the result as X was."""
         unpacked = unpack(X)
-        sequences, kind = self._read(unpacked, reset=False)
+        sequences, kind = read_X(self, unpacked, reset=False)
         dtype = sequences.dtype
         values = change(sequences.values).astype(dtype, copy=False)  # (S, F)
         changed = sequences.replace_values(values)

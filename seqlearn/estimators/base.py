@@ -19,11 +19,12 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.canonical import canonicalise
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.conversion import unpack
+from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -133,32 +134,10 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
-        name = type(self).__name__
-        kind = None if reset else self.input_kind_
-        if hasattr(X, "columns") and kind != "sequences":
-            validate_data(self, X, skip_check_array=True, reset=reset)  # names before values
-        sequences, found = as_sequences(
-            X, dtype=np.dtype(self.dtype), kind=kind, first=first, owner=name
-        )
-        if not reset and found != kind:
-            names = {"series": "a 2-D array", "sequences": "3-D or a list of sequences"}
-            raise DataFormatError(
-                f"X is {names[found]}, but in fit it was {names[kind]}. A 2-D array (N, T) holds "
-                f"univariate series of one fixed length T; give {name} an array (N, T, 1) or a "
-                "list of (T_i, 1) arrays, in fit and in predict, to allow any length."
-            )
-        if found == "series":
-            # n_features_in_ is the number of columns T; data frames have feature_names_in_ too.
-            validate_data(self, X, skip_check_array=True, reset=reset)
-        elif reset:
-            self.n_features_in_ = sequences.n_features
-            self.__dict__.pop("feature_names_in_", None)
-        elif sequences.n_features != self.n_features_in_:
-            raise DataFormatError(
-                f"X has {sequences.n_features} features, but {name} is expecting "
-                f"{self.n_features_in_} features as input, the number of values a step in fit."
-            )
-        self.input_kind_ = found
+        dtype = np.dtype(self.dtype)
+        sequences, kind = read_X(self, X, reset=reset, dtype=dtype, first=first)
+        if reset:
+            remember_X(self, X, sequences, kind)
         return sequences
 
     def _check_y_length(self, sequences: Sequences, y: np.ndarray) -> None:
