@@ -1,8 +1,6 @@
-"""Transformers for sequences: scikit-learn's own want two dimensions and refuse ragged lists.
+"""`SequenceScaler`: scikit-learn's scalers want two dimensions and refuse ragged lists.
 
-`SequenceScaler` lives here; `SequenceEncoder`, which trains a network, lives in
-`seqlearn.estimators.encoder` and can be imported from here too. Nothing here pads, and nothing
-here needs torch.
+The statistics are taken over all valid steps; nothing here pads, and nothing here needs torch.
 """
 
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 
-__all__ = ["SequenceEncoder", "SequenceScaler"]  # noqa: F822 (the first one is lazy)
+__all__ = ["SequenceScaler"]
 
 
 @dataclass(frozen=True)
@@ -291,11 +289,3 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         if kind == "series":
             return values.reshape(len(sequences), -1)  # (N, T)
         return values.reshape(np.shape(unpacked))  # (N, T, F)
-
-
-def __getattr__(name: str):
-    if name == "SequenceEncoder":
-        from seqlearn.estimators.encoder import SequenceEncoder
-
-        return SequenceEncoder
-    raise AttributeError(f"module 'seqlearn.preprocessing' has no attribute {name!r}")

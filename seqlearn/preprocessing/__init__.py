@@ -1,0 +1,17 @@
+"""Transformers for sequences: scikit-learn's own want two dimensions and refuse ragged lists.
+
+Here are only the public names. `SequenceEncoder`, which trains a network, lives in
+`seqlearn.estimators.encoder` and is loaded on first use, so that nothing else here needs torch.
+"""
+
+from seqlearn.preprocessing.scaler import SequenceScaler
+
+__all__ = ["SequenceEncoder", "SequenceScaler"]
+
+
+def __getattr__(name: str):
+    if name == "SequenceEncoder":
+        from seqlearn.estimators.encoder import SequenceEncoder
+
+        return SequenceEncoder
+    raise AttributeError(f"module 'seqlearn.preprocessing' has no attribute {name!r}")
