@@ -1,0 +1,23 @@
+"""Scores for sequence labelling that scikit-learn lacks: spans, tokens and a report by type.
+
+Users call these, alone or through `sklearn.metrics.make_scorer`; nothing in seqlearn does. They
+take labels only, never an estimator, and need neither torch nor a trained model.
+"""
+
+from seqlearn.metrics.report import classification_report_spans
+from seqlearn.metrics.scores import (
+    span_f1_score,
+    span_precision_score,
+    span_recall_score,
+    token_accuracy_score,
+)
+from seqlearn.metrics.segments import spans
+
+__all__ = [
+    "classification_report_spans",
+    "span_f1_score",
+    "span_precision_score",
+    "span_recall_score",
+    "spans",
+    "token_accuracy_score",
+]

@@ -1,0 +1,167 @@
+"""Checks of what the scores are given: label sequences, weights and the values of parameters.
+
+Sequences leave this file laid end to end in one flat list, with their lengths, so that the scores
+count with whole-array operations. What a label means is the business of `segments`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from seqlearn.errors import DataFormatError, InvalidParameterError
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Sequences of labels laid end to end.
+
+    Parameters
+    ----------
+    name : str
+        The argument they came from, for errors.
+    labels : list of length sum(lengths)
+        All labels in order.
+    lengths : ndarray of shape (N,), int
+        Number of steps of each sequence; zero is possible.
+    alone : bool, default=False
+        Whether the argument was one sequence instead of a list of them.
+    """
+
+    name: str
+    labels: list[Any]
+    lengths: np.ndarray
+    alone: bool = False
+
+    def place(self, position: int) -> str:
+        """Name the sequence and the step that stand at a position of ``labels``."""
+        ends = np.cumsum(self.lengths)
+        sequence = int(np.searchsorted(ends, position, side="right"))
+        step = position - int(ends[sequence] - self.lengths[sequence])
+        return f"{self.name}, {'' if self.alone else f'sequence {sequence}, '}step {step}"
+
+    def refuse_types(self, accepts: Callable[[type], bool], wanted: str) -> None:
+        """Raise DataFormatError at the first label whose type is not accepted."""
+        wrong = {kind for kind in set(map(type, self.labels)) if not accepts(kind)}
+        if wrong:
+            position = next(i for i, label in enumerate(self.labels) if type(label) in wrong)
+            label = self.labels[position]
+            raise DataFormatError(
+                f"{self.place(position)}: {_shorten(label)} is of type {type(label).__name__}, but "
+                f"a label must be {wanted}."
+            )
+
+
+def join_pair(y_true: Any, y_pred: Any) -> tuple[Joined, Joined]:
+    """Lay the sequences of both arguments end to end and check that they agree in length."""
+    true, pred = _join(y_true, "y_true"), _join(y_pred, "y_pred")
+    if len(true.lengths) != len(pred.lengths):
+        raise DataFormatError(
+            f"y_true has {len(true.lengths)} sequences and y_pred has {len(pred.lengths)}; both "
+            "must have one label sequence for each input sequence."
+        )
+    unequal = np.flatnonzero(true.lengths != pred.lengths)
+    if len(unequal):
+        i = unequal[0]
+        raise DataFormatError(
+            f"sequence {i} has {true.lengths[i]} steps in y_true and {pred.lengths[i]} in y_pred "
+            f"({len(unequal)} of {len(true.lengths)} sequences differ so); every step needs one "
+            "true and one predicted label. Leave out padding, and do not cut sequences short."
+        )
+    return true, pred
+
+
+def join_one(labels: Any, name: str) -> Joined:
+    """Take one sequence as it is."""
+    row = _row(labels, name)
+    return Joined(name, list(row), np.array([len(row)]), alone=True)
+
+
+def _join(y: Any, name: str) -> Joined:
+    try:
+        rows = list(y)
+    except TypeError:
+        raise DataFormatError(
+            f"{name} is of type {type(y).__name__}; it must be a list or array that holds one "
+            "list or 1-D array of labels for each sequence."
+        ) from None
+    if not rows:
+        raise DataFormatError(f"{name} holds no sequences; a score needs at least one.")
+    rows = [row if type(row) is list else _row(row, name, i) for i, row in enumerate(rows)]
+    lengths = np.fromiter(map(len, rows), np.intp, len(rows))
+    return Joined(name, list(chain.from_iterable(rows)), lengths)
+
+
+def _row(row: Any, name: str, index: int | None = None) -> list[Any] | tuple[Any, ...]:
+    """Return one sequence as a list or tuple of labels."""
+    if isinstance(row, (list, tuple)):
+        return row
+    array = np.asarray(row)
+    if array.ndim == 1:
+        return array.tolist()
+    where = name if index is None else f"{name}, sequence {index}"
+    if array.ndim == 0:
+        raise DataFormatError(
+            f"{where}: {_shorten(row)} is of type {type(row).__name__}, not a sequence of labels. "
+            + (
+                "Give a list or a 1-D array."
+                if index is None
+                else f"Give one list or 1-D array for each sequence; write [{name}] if {name} is "
+                "a single sequence."
+            )
+        )
+    raise DataFormatError(
+        f"{where} has shape {array.shape}; the labels of a sequence must be 1-D, of shape (T,). "
+        "Turn class scores into labels first, and squeeze an axis of length one."
+    )
+
+
+def check_weights(sample_weight: Any, n_sequences: int) -> np.ndarray | None:
+    """Return one float64 weight for each sequence, or None where none were given."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataFormatError(f"sample_weight must hold numbers only: {error}") from error
+    if weights.shape != (n_sequences,):
+        raise DataFormatError(
+            f"sample_weight has shape {weights.shape}; it must have shape ({n_sequences},), one "
+            "weight for each sequence. There are no weights for single steps."
+        )
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise DataFormatError(
+            f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; a weight must be finite and not "
+            "negative, for it stands for a number of repetitions."
+        )
+    if not weights.any():
+        raise DataFormatError("sample_weight is zero throughout; at least one must be positive.")
+    return weights
+
+
+def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:
+    """Raise InvalidParameterError unless the value is one of those accepted."""
+    accepted = list(accepted)
+    if not any(
+        value is option or (isinstance(value, str) and value == option) for option in accepted
+    ):
+        listed = ", ".join(repr(option) for option in accepted)
+        raise InvalidParameterError(f"{name}={value!r} is not accepted; choose one of {listed}.")
+
+
+def check_zero_division(value: Any) -> float:
+    """Return 0.0 or 1.0; other values, nan and 'warn' among them, are refused."""
+    if isinstance(value, (int, float, np.number)) and value in (0, 1):
+        return float(value)
+    raise InvalidParameterError(
+        f"zero_division={value!r} is not accepted; choose 0.0 or 1.0, the score where nothing "
+        "is there to be counted."
+    )
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
