@@ -1,18 +1,25 @@
 """Public data and generated problems, as the arrays that every seqlearn estimator accepts.
 
-Here are only the public names; `ts_format` reads the `.ts` format, `ucr` loads problems of the UCR
-and UEA archives from files already on this machine, `data_home` finds the user's data folder, and
-`generated` makes problems whose answers are known. Nothing here downloads, and nothing imports
-torch, sktime or pandas. Callers: users, tests and benchmarks; no other part of seqlearn depends on
-this package.
+Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
+loads problems of the UCR and UEA archives from files already on this machine, `text` loads corpora
+and lets `download` fetch those that are absent, `data_home` finds the user's data folder, and
+`generated` makes problems whose answers are known. Only the functions named `fetch_...` use the
+network, and nothing imports torch, sktime or pandas. Callers: users, tests and benchmarks; no other
+part of seqlearn depends on this package.
 """
 
+from seqlearn.datasets.conll import read_conll, read_conllu
 from seqlearn.datasets.data_home import data_home
 from seqlearn.datasets.generated import (
     make_adding_problem,
     make_delayed_copy,
     make_noisy_sines,
     make_temporal_order,
+)
+from seqlearn.datasets.text import (
+    fetch_sentence_polarity,
+    fetch_universal_dependencies,
+    fetch_wnut17,
 )
 from seqlearn.datasets.ts_format import read_ts
 from seqlearn.datasets.ucr import (
@@ -28,6 +35,9 @@ from seqlearn.datasets.ucr import (
 
 __all__ = [
     "data_home",
+    "fetch_sentence_polarity",
+    "fetch_universal_dependencies",
+    "fetch_wnut17",
     "load_acsf1",
     "load_arrow_head",
     "load_basic_motions",
@@ -40,5 +50,7 @@ __all__ = [
     "make_delayed_copy",
     "make_noisy_sines",
     "make_temporal_order",
+    "read_conll",
+    "read_conllu",
     "read_ts",
 ]
