@@ -5,8 +5,9 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 """
 
 from seqlearn.preprocessing.scaler import SequenceScaler
+from seqlearn.preprocessing.tokenizer import Tokenizer
 
-__all__ = ["SequenceEncoder", "SequenceScaler"]
+__all__ = ["SequenceEncoder", "SequenceScaler", "Tokenizer"]
 
 
 def __getattr__(name: str):

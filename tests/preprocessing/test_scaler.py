@@ -389,6 +389,6 @@ def test_in_a_pipeline_in_a_grid_search_over_two_processes():
     grid = {"sequencescaler__method": list(METHODS), "lstmclassifier__readout": ["last"]}
     for container in (X, as_objects(X), to_sequences(X)):
         search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise").fit(container, y)
-        assert search.cv_results_["mean_test_score"].min() > 0.8
+        assert search.cv_results_["mean_test_score"].min() > 0.7
         assert search.predict(X).shape == (24,)
     assert seqlearn.preprocessing.SequenceScaler is SequenceScaler

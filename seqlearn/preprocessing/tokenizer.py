@@ -1,0 +1,234 @@
+"""`Tokenizer`: texts become lists of tokens, which the estimators take as sequences.
+
+Which tokens are known and what number each has is learned by the estimators, not here; nothing
+here needs torch.
+"""
+
+import re
+import sys
+from functools import cache
+from typing import Any, NoReturn
+from unicodedata import category
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from seqlearn.errors import DataFormatError, InvalidParameterError
+
+__all__ = ["Tokenizer"]
+
+LEVELS = ("word", "character")
+
+
+class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    r"""Split texts into words or characters.
+
+    Nothing is learned, so `transform` needs no `fit`. At word level, without a ``pattern``, a token
+    is one of two things, and only white space is lost:
+
+    - a word: letters, digits and underscores, with apostrophes and hyphens inside it ("don't",
+      "well-made") and full stops and commas between its digits ("1,000.5");
+    - any other character on its own, punctuation or a symbol.
+
+    Accents and other marks stay with their character in either form, composed or not. A run of
+    letters is one token also in languages that put no spaces between words, such as Chinese, Thai
+    and Japanese: take ``level="character"`` for them. At character level every code point of the
+    text is a token, spaces included; those that make up one visible character, such as a letter
+    and its accent or a flag, are not held together.
+
+    A text without tokens, such as the empty one, gives an empty list. The estimators refuse empty
+    sequences, and name them; drop these texts, and their targets, first.
+
+    Parameters
+    ----------
+    level : {"word", "character"}, default="word"
+        What a token is.
+    lowercase : bool, default=False
+        Whether to bring the texts to lower case first, by ``str.lower``.
+    pattern : str, compiled pattern or None, default=None
+        A regular expression of `re`; its matches are the tokens, what lies between them is lost.
+        Groups play no role, and empty matches are passed over. None is the above. Only for
+        ``level="word"``.
+
+    Examples
+    --------
+    >>> from seqlearn.preprocessing import Tokenizer
+    >>> Tokenizer().transform(["A well-made film; don't miss it!"])
+    [['A', 'well-made', 'film', ';', "don't", 'miss', 'it', '!']]
+    >>> Tokenizer(lowercase=True, pattern=r"\w+").transform(["Don't!"])
+    [['don', 't']]
+    >>> Tokenizer("character").transform(["No.", ""])
+    [['N', 'o', '.'], []]
+    """
+
+    def __init__(
+        self,
+        level: str = "word",
+        lowercase: bool = False,
+        pattern: str | re.Pattern[str] | None = None,
+    ):
+        self.level = level
+        self.lowercase = lowercase
+        self.pattern = pattern
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> "Tokenizer":
+        """Check the parameters and the texts; nothing is learned.
+
+        Parameters
+        ----------
+        X : list, tuple, 1-D array or Series of N str
+            Texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is not one of those accepted.
+        DataFormatError
+            X is not a sequence of strings.
+        """
+        self._compile()
+        _read_texts(X)
+        return self
+
+    def transform(self, X: Any) -> list[list[str]]:
+        """Return the tokens of each text.
+
+        Parameters
+        ----------
+        X : list, tuple, 1-D array or Series of N str
+            Texts.
+
+        Returns
+        -------
+        list of N lists of str
+            A list whatever the container of X, and whatever `set_output` was told.
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is not one of those accepted.
+        DataFormatError
+            X is not a sequence of strings.
+        """
+        pattern = self._compile()
+        texts = _read_texts(X)
+        if self.lowercase:
+            texts = [text.lower() for text in texts]
+        if pattern is None:
+            return [list(text) for text in texts]
+        if pattern.groups == 0:  # then the matches are what findall returns, and it is quicker
+            return [[token for token in pattern.findall(text) if token] for text in texts]
+        return [[match[0] for match in pattern.finditer(text) if match[0]] for text in texts]
+
+    def set_output(self, *, transform: str | None = None) -> "Tokenizer":
+        """Change nothing: lists of tokens have no form as a table.
+
+        It is here so that ``set_output`` of a pipeline can reach the other steps.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            As in scikit-learn.
+
+        Returns
+        -------
+        self
+        """
+        return self
+
+    def _compile(self) -> re.Pattern[str] | None:
+        """Check the parameters; return the pattern of a token, None for single characters."""
+        if not isinstance(self.level, str) or self.level not in LEVELS:
+            self._refuse("level", f"one of {LEVELS}")
+        if not isinstance(self.lowercase, bool) and type(self.lowercase).__name__ != "bool":
+            self._refuse("lowercase", "True or False")
+        if self.pattern is None:
+            return _word_pattern() if self.level == "word" else None
+        if self.level != "word":
+            self._refuse("pattern", f"None with level={self.level!r}: each character is a token")
+        try:
+            pattern = re.compile(self.pattern)
+        except (TypeError, re.error) as cause:
+            self._refuse("pattern", f"a regular expression ({cause}) or None")
+        if not isinstance(pattern.pattern, str):
+            self._refuse("pattern", "a regular expression for str, not bytes, or None")
+        return pattern
+
+    def _refuse(self, name: str, wanted: str) -> NoReturn:
+        raise InvalidParameterError(
+            f"The {name!r} parameter of Tokenizer must be {wanted}. Got {getattr(self, name)!r} "
+            "instead."
+        )
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    r"""Compile the pattern of a token at word level.
+
+    In Python's `re`, `\w` holds no combining marks, without which words of Hindi, or of any
+    language in decomposed form, would fall apart; so they are listed here, with the joiners.
+    """
+    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if category(c)[0] == "M"]
+    mark = f"[\u200c\u200d{''.join(marks)}]"
+    inside = [
+        r"['\u2019\u2010\u2011-]\w+",
+        r"(?<=\d)[.,](?=\d)\w+",
+        rf"(?!\s){mark}+\w*",  # a space is told from a mark sooner by \s
+    ]
+    return re.compile(rf"\w+(?:{'|'.join(inside)})*|\S{mark}*")
+
+
+def _read_texts(X: Any) -> list[str]:
+    """Return the texts as a list; refuse what is not a sequence of strings."""
+    accepted = "a list, tuple, 1-D array or Series of strings"
+    if isinstance(X, str | bytes):
+        raise DataFormatError(
+            "Iterable over raw text documents expected, string object received. Pass [text] for "
+            "one text."
+        )
+    ndim = getattr(X, "ndim", 1)
+    if ndim != 1 or hasattr(X, "columns"):
+        raise DataFormatError(
+            f"X is a {type(X).__name__} of shape {getattr(X, 'shape', None)}; Tokenizer accepts "
+            f"{accepted}. Pass one column: X['text'], or X[:, 0] of an array; a ColumnTransformer "
+            "gives one for the column 'text', not ['text']."
+        )
+    if isinstance(X, dict | set | frozenset) or not (
+        hasattr(X, "__len__") and hasattr(X, "__iter__")
+    ):
+        raise DataFormatError(
+            f"X is a {type(X).__name__}; Tokenizer accepts {accepted}. Pass list(X)."
+        )
+    texts = X.tolist() if hasattr(X, "tolist") else list(X)
+    bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
+    if bad:
+        raise DataFormatError(_describe(texts[bad[0]], bad))
+    return texts
+
+
+def _describe(found: Any, bad: list[int]) -> str:
+    shown = repr(found)
+    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
+    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    if isinstance(found, bytes):
+        advice = "Decode it: text.decode()."
+    elif isinstance(found, list | tuple):
+        advice = "Texts that are split already need no Tokenizer."
+    else:
+        advice = "Convert it with str, or, if it is missing, drop it and its target."
+    return (
+        f"Text {bad[0]} of X is {shown}, a {type(found).__name__}, not a string{more}. Tokenizer "
+        f"accepts strings only. {advice}"
+    )
