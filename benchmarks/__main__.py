@@ -1,12 +1,18 @@
-"""``python -m benchmarks speed | accuracy | adding | all [--json FILE]``."""
+"""``python -m benchmarks speed|accuracy|adding|tagging|sentiment|all [--json FILE]``."""
 
 import argparse
 import sys
 
-from benchmarks import accuracy, adding, speed
+from benchmarks import accuracy, adding, sentiment, speed, tagging
 from benchmarks.table import machine, write_json
 
-BENCHMARKS = {"speed": speed, "accuracy": accuracy, "adding": adding}
+BENCHMARKS = {
+    "speed": speed,
+    "accuracy": accuracy,
+    "adding": adding,
+    "tagging": tagging,
+    "sentiment": sentiment,
+}
 
 
 def main() -> int:
