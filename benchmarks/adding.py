@@ -2,7 +2,7 @@
 
 Two of T numbers are marked; their sum is asked for. Always answering 1 has a mean squared error of
 1/6. A run goes on with fresh sequences until the error on held-out ones is below 0.01, or the
-budget of updates is spent.
+budget of updates is spent. Width and rate were chosen on other held-out sequences of 200 steps.
 """
 
 import time
@@ -32,11 +32,11 @@ def adding(length: int) -> Row:
     """Train by ``partial_fit`` on fresh sequences until solved."""
     X_test, y_test = make_adding_problem(500, length, random_state=0)
     model = LSTMRegressor(
-        hidden_size=128,
+        hidden_size=64,
         bidirectional=False,
         dropout=0.0,
         readout="last",
-        lr=1e-3,
+        lr=1e-2,
         batch_size=BATCH,
         random_state=0,
     )

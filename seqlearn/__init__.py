@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.regressor import LSTMRegressor
+    from seqlearn.estimators.tagger import BiLSTMTagger
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
 _HOMES = {
+    "BiLSTMTagger": "seqlearn.estimators.tagger",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
@@ -25,9 +27,10 @@ _HOMES = {
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.conversion",
 }
-_MODULES = ["backend", "datasets", "errors", "preprocessing", "registry", "testing"]
+_MODULES = ["backend", "datasets", "errors", "metrics", "preprocessing", "registry", "testing"]
 
 __all__ = [
+    "BiLSTMTagger",
     "LSTMClassifier",
     "LSTMRegressor",
     "SequenceEncoder",

@@ -19,7 +19,8 @@ ALLOWED = {
     "data": {"errors"},
     "datasets": {"errors"},
     "errors": set(),
-    "estimators": {"backend", "data", "errors", "modules", "registry", "training"},
+    "estimators": {"backend", "data", "errors", "metrics", "modules", "registry", "training"},
+    "metrics": {"errors"},
     "modules": {"backend", "errors"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "registry": {"backend", "errors"},

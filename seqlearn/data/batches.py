@@ -1,19 +1,19 @@
-"""Batches: the one file in which sequences are padded.
+"""Batches of sequences, targets and weights, as tensors on the device.
 
-`SequenceDataset` keeps values, targets and weights as tensors on the device, and turns an array
-of row numbers into a padded batch with one gather. `BucketedBatches` decides which rows go
-together: rows of like length, in random order. `seqlearn.training` feeds both to skorch; no
-DataLoader and no per-row Python is involved. Padded steps repeat the last valid one, so they are
-as harmless to any arithmetic as the data itself; nothing reads them.
+`SequenceDataset` turns an array of row numbers into a padded batch with one gather.
+`BucketedBatches` decides which rows go together: rows of like length, in random order.
+`seqlearn.training` feeds both to skorch; no DataLoader and no per-row Python is involved.
 """
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
 __all__ = ["BucketedBatches", "SequenceDataset", "length_batches"]
@@ -27,59 +27,75 @@ class SequenceDataset(torch.utils.data.Dataset):
     Parameters
     ----------
     sequences : Sequences
-        N sequences.
-    targets : ndarray of shape (N, ...), optional
-        Float targets take the type of the values.
+        N sequences. If they are codes, their dictionary is a table of `seqlearn.data.tables`.
+    targets : ndarray of shape (N, ...) or Sequences, optional
+        One target a row, or `Sequences` of the same lengths with a code for each step. Float
+        targets take the type of the values.
     weights : ndarray of shape (N,), optional
         Row weights of mean 1; rows count equally without them.
     device : str or torch.device
         Where the tensors live.
+    dtype : torch.dtype, optional
+        Of targets and weights; by default that of the values.
     """
 
-    def __init__(self, sequences: Sequences, targets=None, weights=None, device="cpu"):
+    def __init__(self, sequences: Sequences, targets=None, weights=None, device="cpu", dtype=None):
         self.lengths = sequences.lengths
         self.full = bool((self.lengths == self.lengths[0]).all())
+        self.device = torch.device(device)
+        self.table = sequences.dictionary
         values = sequences.values  # (S, F)
-        if not (values.flags.c_contiguous and values.flags.writeable):
-            values = np.array(values, order="C")  # torch shares memory with no other arrays
-        values = torch.as_tensor(values).to(device)
-        if self.full:
-            values = values.view(len(sequences), -1, sequences.n_features)  # (N, T, F)
+        if self.table is not None:
+            self.values = torch.as_tensor(values[:, 0])  # (S,), looked up on the CPU
         else:
-            self._starts = torch.tensor(sequences.offsets[:-1])
-        self.values = values
+            if not (values.flags.c_contiguous and values.flags.writeable):
+                values = np.array(values, order="C")  # torch shares memory with no other arrays
+            self.values = torch.as_tensor(values).to(device)
+            dtype = dtype or self.values.dtype
+        if self.full:
+            self.values = self.values.view(len(sequences), -1, *self.values.shape[1:])  # (N, T, F)
+        self._starts = torch.tensor(sequences.offsets[:-1])
         self._lengths = torch.as_tensor(self.lengths)
-        self.y = None
-        if targets is not None:
+        self.y, self.step_y, self.w = None, None, None
+        if isinstance(targets, Sequences):
+            self.step_y = torch.tensor(targets.values[:, 0]).to(device)  # (S,)
+        elif targets is not None:
             self.y = torch.as_tensor(targets).to(device)
             if self.y.is_floating_point():
-                self.y = self.y.to(values.dtype)
-        self.w = None
+                self.y = self.y.to(dtype)
         if weights is not None and not (weights == weights[0]).all():
-            self.w = torch.as_tensor(weights).to(device, values.dtype)
+            self.w = torch.as_tensor(weights).to(device, dtype)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def inputs(self, rows: np.ndarray | None = None) -> dict[str, Tensor]:
-        """Return ``{"x": (B, T, F), "lengths": (B,)}`` for ``rows``, or for all of one length."""
-        if rows is None and self.full:
+    def inputs(self, rows: np.ndarray | None = None) -> dict[str, Any]:
+        """Return ``{"x": (B, T, F), "lengths": (B,)}`` for ``rows``, or for all of one length.
+
+        Of a dataset with a table, x is what the table gives for the codes.
+        """
+        if rows is None and self.full and self.table is None:
             return {"x": self.values, "lengths": self._lengths}
         return self[np.arange(len(self)) if rows is None else rows][0]
 
-    def __getitem__(self, rows: np.ndarray) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
-        """Return ``({"x": (B, T, F), "lengths": (B,)}, {"y": (B, ...), "w": (B,) or None})``."""
+    def __getitem__(self, rows: np.ndarray) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
+        """Return inputs and targets, ``{"y": (B, ...) or (B, T), "w": (B,) or None}``."""
         rows = torch.as_tensor(rows)
         lengths = self._lengths[rows]  # (B,)
-        on_device = rows.to(self.values.device, non_blocking=True)
+        on_device = rows.to(self.device, non_blocking=True)
+        steps = None
+        if not self.full or self.step_y is not None:
+            steps = padded_steps(self._starts[rows], lengths)  # (B, T)
         if self.full:
-            x = self.values[on_device]  # (B, T, F)
+            x = self.values[on_device if self.table is None else rows]  # (B, T, F)
         else:
-            step = torch.arange(int(lengths.max()))
-            steps = torch.minimum(step, lengths[:, None] - 1)  # (B, T)
-            steps = (steps + self._starts[rows][:, None]).to(self.values.device, non_blocking=True)
-            x = self.values[steps]  # (B, T, F)
-        y = None if self.y is None else self.y[on_device]
+            x = self.values[steps.to(self.values.device, non_blocking=True)]  # (B, T, F)
+        if self.table is not None:
+            x = self.table.batch(x.numpy(), self.device)
+        if self.step_y is not None:
+            y = self.step_y[steps.to(self.device, non_blocking=True)]  # (B, T)
+        else:
+            y = None if self.y is None else self.y[on_device]
         w = None if self.w is None else self.w[on_device]
         return {"x": x, "lengths": lengths}, {"y": y, "w": w}
 

@@ -18,9 +18,9 @@ __all__ = ["canonicalise"]
 
 
 def canonicalise(
-    sequences: Sequences, targets: np.ndarray, weights: np.ndarray
-) -> tuple[Sequences, np.ndarray, np.ndarray]:
-    """Drop rows of weight 0, merge equal rows, order rows by their hash, scale weights to mean 1.
+    sequences: Sequences, targets: np.ndarray | Sequences, weights: np.ndarray
+) -> tuple[Sequences, np.ndarray | Sequences, np.ndarray]:
+    """Drop rows of weight 0, merge equal rows, order rows by their hash.
 
     Rows are equal if their sequences and targets are, bit for bit; 0.0 and -0.0 are not. The
     weight of merged rows is their exact sum, rounded once: it depends on no order, and one row of
@@ -30,8 +30,8 @@ def canonicalise(
     ----------
     sequences : Sequences
         N sequences.
-    targets : ndarray of shape (N, ...)
-        One target a row.
+    targets : ndarray of shape (N, ...) or Sequences
+        One target a row, or a sequence of codes.
     weights : ndarray of shape (N,)
         Non-negative, not all zero.
 
@@ -49,17 +49,24 @@ def canonicalise(
     added = weights[kept].astype(np.float64).tolist()
     merged = np.array([math.fsum(added[a:b]) for a, b in pairwise(edges)])  # (M,)
     rows = kept[is_first]
-    return sequences.take(rows), targets[rows], merged / merged.mean()
+    return sequences.take(rows), targets[rows], merged
 
 
-def _digests(sequences: Sequences, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _digests(sequences: Sequences, targets: np.ndarray | Sequences, rows: np.ndarray) -> np.ndarray:
     """Hash the values and the target of each row to two integers, 128 bits."""
-    values = np.ascontiguousarray(sequences.values).view(np.uint8)
-    targets = np.ascontiguousarray(targets).reshape(len(targets), -1).view(np.uint8)
-    offsets = sequences.offsets.tolist()
+    if sequences.dictionary is not None:  # codes that other rows have no part in
+        present = np.zeros(len(sequences.dictionary), dtype=bool)
+        present[sequences.take(rows).values[:, 0]] = True
+        ranks = np.cumsum(present) - 1
+        sequences = sequences.replace_values(ranks[sequences.values])
+    if not isinstance(targets, Sequences):
+        flat = np.ascontiguousarray(targets).reshape(len(targets), -1)
+        targets = Sequences(flat, np.arange(len(flat) + 1))
+    values, marks = (np.ascontiguousarray(s.values).view(np.uint8) for s in (sequences, targets))
+    offsets, ends = sequences.offsets.tolist(), targets.offsets.tolist()
     digests = []
     for i in rows.tolist():
         digest = blake2b(values[offsets[i] : offsets[i + 1]], digest_size=16)
-        digest.update(targets[i])
+        digest.update(marks[ends[i] : ends[i + 1]])
         digests.append(digest.digest())
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64).reshape(-1, 2)

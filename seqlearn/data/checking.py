@@ -18,7 +18,7 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import unpack_tensor
 from seqlearn.errors import DataFormatError
 
-__all__ = ["Kind", "as_sequences", "name_rows"]
+__all__ = ["Kind", "as_sequences", "name_rows", "refuse_empty_rows"]
 
 Kind = Literal["series", "sequences"]
 
@@ -89,7 +89,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
         raise DataFormatError(
             f"The offsets of Sequences must rise from 0 to {len(values)}, the number of steps."
         )
-    _refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
+    refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
     return X.astype(_floating(values.dtype) if dtype is None else dtype)
 
 
@@ -156,7 +156,7 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
         if kind != "sequences" and len({len(array) for array in arrays}) == 1:
             return None
         return [array[:, None] for array in arrays]  # (T_i, 1)
-    _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+    refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
     odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
     what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {_show(X[odd])}"
@@ -206,7 +206,7 @@ def _join(arrays: list[np.ndarray], dtype: Any, first: int) -> Sequences:
     lengths = [len(array) for array in arrays]
     widths = {array.shape[1] for array in arrays}
     if 0 in widths or 0 in lengths:
-        _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+        refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     if len(widths) > 1:
         _refuse_widths(np.array([array.shape[1] for array in arrays]), first)
     if dtype is None:
@@ -231,7 +231,8 @@ def _refuse_mask(X: Any, name: str) -> None:
         )
 
 
-def _refuse_empty_rows(rows: Any) -> None:
+def refuse_empty_rows(rows: Any) -> None:
+    """Raise if there are any rows."""
     if len(rows):
         raise DataFormatError(
             f"{name_rows(rows)} of X {'is' if len(rows) == 1 else 'are'} empty; every sequence "

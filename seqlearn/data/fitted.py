@@ -7,19 +7,33 @@ changes only when all else has succeeded.
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import validate_data
 
+from seqlearn.data.checking import refuse_empty_rows
 from seqlearn.data.conversion import as_sequences
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.tokens import discrete_kind, read_discrete
 from seqlearn.errors import DataFormatError
 
 __all__ = ["read_X", "remember_X"]
 
-KINDS = {"series": "a 2-D array", "sequences": "3-D or a list of sequences"}
+KINDS = {
+    "series": "a 2-D array",
+    "sequences": "3-D or a list of sequences",
+    "tokens": "lists of tokens",
+    "features": "lists of feature dictionaries",
+}
 
 
 def read_X(
-    estimator: Any, X: Any, *, reset: bool, dtype: Any = None, first: int = 0
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    dtype: Any = None,
+    first: int = 0,
+    discrete: bool = False,
 ) -> tuple[Sequences, str]:
     """Check what `unpack` returned, unless ``reset`` also against the X of ``fit``.
 
@@ -35,27 +49,46 @@ def read_X(
         Type of the values.
     first : int
         Number of the first row, for messages.
+    discrete : bool
+        Whether lists of tokens and of feature dictionaries are accepted too.
 
     Returns
     -------
     sequences : Sequences
-    kind : {"series", "sequences"}
-        Whether X is 2-D; its features are then its columns, T of them.
+        Of tokens and features, codes with a dictionary.
+    kind : {"series", "sequences", "tokens", "features"}
+        "series" for a 2-D X; its features are then its columns, T of them.
     """
     name = type(estimator).__name__
+    kind = None if reset else estimator.input_kind_
+    if discrete and kind not in ("series", "sequences"):
+        found = discrete_kind(X, first=first)
+        if found is not None and kind not in (None, found):
+            raise DataFormatError(
+                f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. Give the same kind in fit "
+                "and after it."
+            )
+        if found is None and kind is not None and isinstance(X, list) and not any(map(_steps, X)):
+            refuse_empty_rows(first + np.arange(len(X)))
+        if found is not None:
+            sequences = read_discrete(X, found, first=first)
+            refuse_empty_rows(first + np.flatnonzero(sequences.lengths == 0))
+            return sequences, found
     if reset:
         return as_sequences(X, dtype=dtype, first=first, owner=name)
-    kind = estimator.input_kind_
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
         validate_data(estimator, X, skip_check_array=True, reset=False)
     sequences, found = as_sequences(X, dtype=dtype, kind=kind, first=first, owner=name)
     if found != kind:
-        raise DataFormatError(
-            f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. A 2-D array (N, T) holds "
-            f"univariate series of one fixed length T; give {name} an array (N, T, 1) or a list of "
-            "(T_i, 1) arrays, in fit and after it, to allow any length."
+        hint = (
+            "Give the same kind in fit and after it."
+            if kind in ("tokens", "features")
+            else "A 2-D array (N, T) holds univariate series of one fixed length T; give "
+            f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
+            "allow any length."
         )
+        raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
     if kind == "series" and not is_table:
         validate_data(estimator, X, skip_check_array=True, reset=False)
     if kind == "sequences" and sequences.n_features != estimator.n_features_in_:
@@ -66,11 +99,17 @@ def read_X(
     return sequences, kind
 
 
+def _steps(row: Any) -> int:
+    return len(row) if hasattr(row, "__len__") else 1
+
+
 def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
     """Set what later calls of `read_X` hold their X against."""
     if kind == "series":
         validate_data(estimator, X, skip_check_array=True, reset=True)
     else:
-        estimator.n_features_in_ = sequences.n_features
-        estimator.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "n_features_in_"):
+            estimator.__dict__.pop(name, None)
+        if kind == "sequences":
+            estimator.n_features_in_ = sequences.n_features
     estimator.input_kind_ = kind

@@ -8,6 +8,7 @@ what a user has is the business of `seqlearn.data.conversion`; padding that of
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class Sequences:
         The steps of all sequences, one sequence after the other.
     offsets : ndarray of shape (N + 1,), int64
         Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+    dictionary : object, optional
+        What the values stand for, if they are codes of shape (S, 1): the distinct steps of
+        `seqlearn.data.tokens`.
 
     Attributes
     ----------
@@ -46,9 +50,10 @@ class Sequences:
     array([2, 1])
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray):
+    def __init__(self, values: np.ndarray, offsets: np.ndarray, dictionary: Any = None):
         self.values = values
         self.offsets = offsets
+        self.dictionary = dictionary
 
     @property
     def lengths(self) -> np.ndarray:
@@ -89,7 +94,8 @@ class Sequences:
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
             offsets = self.offsets[start : max(stop, start) + 1]
-            return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+            values = self.values[offsets[0] : offsets[-1]]
+            return Sequences(values, offsets - offsets[0], self.dictionary)
         return self.take(key)
 
     def take(self, indices, axis: int = 0) -> "Sequences":
@@ -110,7 +116,7 @@ class Sequences:
     def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> "Sequences":
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)  # (S',)
-        return Sequences(self.values[steps], offsets)
+        return Sequences(self.values[steps], offsets, self.dictionary)
 
     def astype(self, dtype) -> "Sequences":
         """Return the same sequences with values of ``dtype``; shared where it is that already."""

@@ -11,7 +11,7 @@ import warnings
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.batches import SequenceDataset
+from seqlearn.data.batches import BucketedBatches, SequenceDataset
 from seqlearn.data.canonical import canonicalise
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
@@ -38,6 +38,7 @@ from seqlearn.estimators.parameters import (
     one_of,
     sequence,
 )
+from seqlearn.estimators.token_input import TokenInput
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
 from seqlearn.training.device import resolve_device
@@ -45,9 +46,10 @@ from seqlearn.training.net import ADVICE, OPTIMIZERS, make_net
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import SCHEDULES
 
-__all__ = ["SequenceEstimator"]
+__all__ = ["READOUT_CHECKS", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
 
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
+UPDATES = 3000  # what max_epochs="auto" aims at
 
 
 @dataclass
@@ -55,18 +57,31 @@ class TrainingData:
     """Rows ready to train on: canonical, weighted, split."""
 
     sequences: Sequences
-    targets: np.ndarray
-    weights: np.ndarray
+    targets: np.ndarray | Sequences
+    weights: np.ndarray  # of mean 1
+    counts: np.ndarray  # the weights as they were given, added up
     train_rows: np.ndarray
     valid_rows: np.ndarray | None
     seeds: Seeds
     continuing: bool
     one_epoch: bool
 
-    def dataset(self, rows: np.ndarray, device: str) -> SequenceDataset:
+    def dataset(self, rows: np.ndarray, device: str, dtype: torch.dtype) -> SequenceDataset:
         """Return some of the rows on a device, their weights of mean 1."""
-        scaled = self.weights[rows] * (len(rows) / self.weights[rows].sum())
-        return SequenceDataset(self.sequences.take(rows), self.targets[rows], scaled, device)
+        weights = self.weights[rows]
+        sequences, targets = self.sequences.take(rows), self.targets[rows]
+        return SequenceDataset(sequences, targets, weights / weights.mean(), device, dtype)
+
+
+READOUT_CHECKS: dict[str, Check] = {"readout": one_of(*READOUTS)}
+TOKEN_CHECKS: dict[str, Check] = {
+    "embedding_size": integer(1, "auto"),
+    "character_size": integer(1, None),
+    "word_dropout": number("[0, 1)"),
+    "min_frequency": integer(1),
+    "lowercase": boolean,
+    "fold_digits": boolean,
+}
 
 
 class SequenceEstimator(BaseEstimator, ABC):
@@ -80,8 +95,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         "num_layers": integer(1),
         "bidirectional": boolean,
         "dropout": number("[0, 1)"),
-        "readout": one_of(*READOUTS),
-        "max_epochs": integer(1),
+        "max_epochs": integer(1, "auto"),
         "lr": number("(0, inf)"),
         "lr_schedule": one_of(*SCHEDULES, None),
         "batch_size": integer(1, "auto"),
@@ -98,6 +112,8 @@ class SequenceEstimator(BaseEstimator, ABC):
         "verbose": integer(0, True, False),
         "net_params": mapping,
     }
+
+    _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -135,7 +151,9 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
         dtype = np.dtype(self.dtype)
-        sequences, kind = read_X(self, X, reset=reset, dtype=dtype, first=first)
+        sequences, kind = read_X(
+            self, X, reset=reset, dtype=dtype, first=first, discrete=self._reads_discrete
+        )
         if reset:
             remember_X(self, X, sequences, kind)
         return sequences
@@ -180,41 +198,63 @@ class SequenceEstimator(BaseEstimator, ABC):
     def _prepare(
         self,
         sequences: Sequences,
-        targets: np.ndarray,
+        targets: np.ndarray | Sequences,
         weights: np.ndarray,
         *,
         continuing: bool,
         one_epoch: bool,
+        of_class: np.ndarray | None = None,
     ) -> "TrainingData":
         """Return checked rows in their canonical form, with a part held out if asked for.
 
         Integer targets of shape (N,) stratify that part. ``continuing`` starts from the weights
         and the optimiser of the last fit; ``one_epoch`` is ``partial_fit``: one epoch at a
-        constant rate, nothing held out.
+        constant rate, nothing held out. ``of_class`` holds a weight for each integer target, (C,).
         """
+        if of_class is not None:
+            weights = np.where(of_class[targets] > 0, weights, 0.0)
         seeds = Seeds(self.random_state, stream=len(self.history_) if continuing else 0)
-        sequences, targets, weights = canonicalise(sequences, targets, weights)
+        sequences, targets, counts = canonicalise(sequences, targets, weights)
+        weights = counts if of_class is None else counts * of_class[targets]
         train_rows, valid_rows = np.arange(len(targets)), None
         if self.early_stopping and not one_epoch:
-            strata = targets if targets.dtype.kind == "i" else np.zeros(len(targets), int)
+            is_code = isinstance(targets, np.ndarray) and targets.dtype.kind == "i"
+            strata = targets if is_code else np.zeros(len(targets), int)
             train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
         return TrainingData(
-            sequences, targets, weights, train_rows, valid_rows, seeds, continuing, one_epoch
+            sequences,
+            targets,
+            weights / weights.mean(),
+            counts,
+            train_rows,
+            valid_rows,
+            seeds,
+            continuing,
+            one_epoch,
         )
 
     def _train(
-        self, data: "TrainingData", module: type, criterion: type, **module_params: Any
+        self,
+        data: "TrainingData",
+        module: type,
+        criterion: type,
+        criterion_params: dict[str, Any] | None = None,
+        **module_params: Any,
     ) -> None:
         """Train a network of `seqlearn.modules` on a loss of `seqlearn.training.losses`.
 
         ``module_params`` are those arguments of the network that not every one has. Sets
         ``net_`` and ``history_``.
         """
-        device = resolve_device(self.device)
-        train = data.dataset(data.train_rows, device)
+        device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
+        tokens = self._read_steps(data)
+        if tokens is not None:
+            module_params["embedding"] = tokens.embedding
+        train = data.dataset(data.train_rows, device, dtype)
+        batch_size = _batch_size(self.batch_size, len(data.train_rows))
         net = make_net(
             train,
-            None if data.valid_rows is None else data.dataset(data.valid_rows, device),
+            None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
             name=type(self).__name__,
             lr_schedule=None if data.one_epoch else self.lr_schedule,
             n_iter_no_change=self.n_iter_no_change,
@@ -228,16 +268,16 @@ class SequenceEstimator(BaseEstimator, ABC):
                 "hidden_size": self.hidden_size,
                 "num_layers": self.num_layers,
                 "dropout": self.dropout,
-                "readout": self.readout,
                 **module_params,
             },
             criterion=criterion,
+            **{f"criterion__{name}": value for name, value in (criterion_params or {}).items()},
             optimizer=self.optimizer,
             seeds=data.seeds,
-            dtype=getattr(torch, self.dtype),
+            dtype=dtype,
             gradient_clip=self.gradient_clip,
-            max_epochs=1 if data.one_epoch else self.max_epochs,
-            batch_size=_batch_size(self.batch_size, len(data.train_rows)),
+            max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
+            batch_size=batch_size,
             lr=self.lr,
             device=device,
             **self._decay(),
@@ -245,12 +285,35 @@ class SequenceEstimator(BaseEstimator, ABC):
         )
         if data.continuing:
             net.continue_from(self.net_)
+        elif tokens is not None and tokens.given is not None:
+            net.module_.embedding.give(*tokens.given)
         interrupted = net.train(train)
         self._warn_of_early_end(net, interrupted)
         before = self.history_ if data.continuing else []
         rows = enumerate([*before, *net.epochs()], start=1)
         self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net_ = net
+        self._tokens = None if tokens is None else replace(tokens, given=None)
+
+    def _read_steps(self, data: "TrainingData") -> TokenInput | None:
+        """Encode words and features by what the training rows teach, or taught in the last fit."""
+        if data.sequences.dictionary is None:
+            if getattr(self, "embeddings", None) is not None:
+                raise InvalidParameterError(
+                    "embeddings= holds vectors of words, but X has numbers. Pass lists of tokens, "
+                    "or set embeddings=None."
+                )
+            self.__dict__.pop("vocabulary_", None)
+            return None
+        tokens = self._tokens if data.continuing else None
+        if tokens is None:
+            rows = data.train_rows
+            tokens = TokenInput.learn(self, data.sequences.take(rows), data.counts[rows])
+        else:
+            tokens.check_continued(self)
+        data.sequences = tokens.encoding.encode(data.sequences)
+        self.vocabulary_ = tokens.encoding.vocabulary
+        return tokens
 
     def _check_shared_parameters(self) -> None:
         check_parameters(self, self._checks)
@@ -302,11 +365,16 @@ class SequenceEstimator(BaseEstimator, ABC):
         check_is_fitted(self, "net_")
         X = unpack(X)
         outputs = [
-            self.net_.outputs(self._check_X(piece, reset=False, first=first), encode=encode)
-            for first, piece in _pieces(X)
+            self.net_.outputs(self._encoded(piece, first), encode=encode)
+            for first, piece in pieces(X)
         ]
         joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         return joined.astype(np.float64)
+
+    def _encoded(self, X: Any, first: int = 0) -> Sequences:
+        """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
+        sequences = self._check_X(X, reset=False, first=first)
+        return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
 
 
 _OURS = {"module", "criterion", "module_params", "seeds", "train_split"}
@@ -317,7 +385,14 @@ def _batch_size(batch_size: int | str, n_rows: int) -> int:
     return min(max(n_rows // 8, 4), 32) if batch_size == "auto" else batch_size
 
 
-def _pieces(X: Any) -> Iterator[tuple[int, Any]]:
+def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) -> int:
+    """Many epochs on small data, and on large data as many updates as most models need."""
+    if max_epochs != "auto":
+        return max_epochs
+    return min(max(UPDATES // len(BucketedBatches(train, batch_size)), 10), 60)
+
+
+def pieces(X: Any) -> Iterator[tuple[int, Any]]:
     """Yield (number of the first row, rows) for pieces of X that can be sliced; else X whole."""
     sliced = X.iloc if hasattr(X, "iloc") else X
     can_slice = isinstance(X, list | Sequences | np.ndarray) or hasattr(X, "iloc")

@@ -6,12 +6,16 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from seqlearn.data.conversion import unpack
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
+from seqlearn.estimators.classes import (
+    classes_of_partial_fit,
+    refuse_other_classes,
+    weights_of_classes,
+)
 from seqlearn.modules.sequence_model import SequenceModel
 from seqlearn.training.losses import BinaryCrossEntropy, CrossEntropy
 
@@ -40,8 +44,25 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         maximum, or a learned weighted mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
-    max_epochs : int, default=60
-        Passes over the training data.
+    embedding_size : int or "auto", default="auto"
+        Values of the vector of a word or feature, if X holds those; "auto" is the width of
+        ``embeddings``, else 64.
+    embeddings : path, mapping or None, default=None
+        Pretrained word vectors: a text file as GloVe, word2vec and fastText write it, gzip too,
+        or a mapping from words to vectors. Those of words in the training data are trained
+        further; words that turn up later are looked up too.
+    character_size : int or None, default=None
+        Hidden size of a bidirectional LSTM over the letters of each word; None reads words whole.
+    word_dropout : float, default=0.2
+        Share of the words taken for unknown ones in training.
+    min_frequency : int, default=1
+        Words and features that are rarer in the training data count as unknown.
+    lowercase : bool, default=False
+        Look words up in lower case; their letters are read as they are.
+    fold_digits : bool, default=False
+        Look words up with every digit as 0.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
@@ -88,8 +109,10 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         Columns of a 2-D X; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, if X was a data frame.
-    input_kind_ : {"series", "sequences"}
-        Whether X was 2-D, or 3-D or ragged.
+    vocabulary_ : Vocabulary
+        Words or features known, if X holds those.
+    input_kind_ : {"series", "sequences", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (accuracy).
@@ -126,7 +149,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     ((2,), (2, 3))
     """
 
-    _checks: ClassVar = SequenceEstimator._checks
+    _checks: ClassVar = SequenceEstimator._checks | READOUT_CHECKS | TOKEN_CHECKS
+    _reads_discrete = True
 
     def __init__(
         self,
@@ -137,7 +161,14 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
-        max_epochs: int = 60,
+        embedding_size: int | str = "auto",
+        embeddings: Any = None,
+        character_size: int | None = None,
+        word_dropout: float = 0.2,
+        min_frequency: int = 1,
+        lowercase: bool = False,
+        fold_digits: bool = False,
+        max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
@@ -163,6 +194,13 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
+        self.embedding_size = embedding_size
+        self.embeddings = embeddings
+        self.character_size = character_size
+        self.word_dropout = word_dropout
+        self.min_frequency = min_frequency
+        self.lowercase = lowercase
+        self.fold_digits = fold_digits
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -246,27 +284,28 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             known = self.classes_ if continuing else None
             y, found, multilabel = self._read_y(y)
             if one_epoch:
-                found = self._read_classes(classes, found, known, multilabel)
-            elif known is not None and not np.array_equal(found, known):
-                raise DataFormatError(
-                    "warm_start=True goes on with the classes of the last fit, "
-                    f"{known.tolist()}; y now has {found.tolist()}. Fit with warm_start=False, or "
-                    "use partial_fit with all classes."
-                )
+                found = self._all_classes(classes, found, known, multilabel)
+            elif known is not None:
+                refuse_other_classes(found, known)
             self._check_y_length(sequences, y)
             weights = self._check_weights(sample_weight, sequences)
             self.classes_ = found
             self._multilabel = multilabel
             targets = y.astype(np.float64) if multilabel else np.searchsorted(found, y)
-            weights = weights * self._row_weights(targets, weights)
             data = self._prepare(
-                sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
+                sequences,
+                targets,
+                weights,
+                continuing=continuing,
+                one_epoch=one_epoch,
+                of_class=self._class_weights(targets, weights),
             )
             self._train(
                 data,
                 SequenceModel,
                 BinaryCrossEntropy if multilabel else CrossEntropy,
                 output_size=len(found),
+                readout=self.readout,
                 bidirectional=bool(self.bidirectional),
             )
         return self
@@ -287,65 +326,24 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         y = column_or_1d(y, warn=True)
         return y, np.unique(y), False
 
-    def _read_classes(self, classes, found, known, multilabel):
+    def _all_classes(self, classes, found, known, multilabel):
         """Return the classes of a partial fit: given now, or known from before."""
-        if multilabel:
-            if known is not None and len(known) != len(found):
-                raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
-            return found
-        if classes is None and known is None:
-            raise DataFormatError(
-                "The first call of partial_fit needs classes=, all labels that will ever occur."
-            )
-        given = known if classes is None else np.unique(classes)
-        if known is not None and not np.array_equal(given, known):
-            raise DataFormatError(
-                f"classes={given.tolist()} is not the same as in the first call, {known.tolist()}."
-            )
-        unseen = np.setdiff1d(found, given)
-        if len(unseen):
-            raise DataFormatError(
-                f"y has the labels {unseen.tolist()}, which are not among classes {given.tolist()}."
-            )
-        return given
+        if not multilabel:
+            return classes_of_partial_fit(classes, found, known)
+        if known is not None and len(known) != len(found):
+            raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
+        return found
 
-    def _row_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the class weight of each row; weighted and repeated rows give the same."""
+    def _class_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+        """Return the weight of each class, (C,); weighted and repeated rows give the same."""
         if self.class_weight is None:
-            return np.ones(len(targets))
+            return None
         if self._multilabel:
             raise InvalidParameterError(
                 "class_weight is for one label a sequence; with multilabel targets pass "
                 "sample_weight."
             )
-        if isinstance(self.class_weight, dict):
-            unknown = [c for c in self.class_weight if c not in self.classes_]
-            if unknown:
-                raise InvalidParameterError(
-                    f"class_weight holds {unknown}, but the classes are {self.classes_.tolist()}."
-                )
-            of_class = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
-            of_class = np.asarray(of_class, dtype=np.float64)
-        elif isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            present = np.unique(targets[weights > 0])
-            of_class = np.ones(len(self.classes_))
-            of_class[present] = compute_class_weight(
-                "balanced",
-                classes=present,
-                y=targets[weights > 0],
-                sample_weight=weights[weights > 0],
-            )
-        else:
-            raise InvalidParameterError(
-                "The 'class_weight' parameter of LSTMClassifier must be a dict, 'balanced' or "
-                f"None. Got {self.class_weight!r} instead."
-            )
-        if not (of_class[np.unique(targets)] >= 0).all() or not of_class[targets].any():
-            raise InvalidParameterError(
-                f"class_weight={self.class_weight!r} must be non-negative, and positive for at "
-                "least one class that occurs."
-            )
-        return of_class[targets]
+        return weights_of_classes(self, targets, weights)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the scores of the classes before the softmax.

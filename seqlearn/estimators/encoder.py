@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.conversion import unpack
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
 from seqlearn.training.losses import OutputIsLoss
@@ -43,8 +43,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         maximum, or a learned weighted mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
-    max_epochs : int, default=60
-        Passes over the training data.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
@@ -125,7 +125,11 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     array(['sequenceencoder0', 'sequenceencoder1'], dtype=object)
     """
 
-    _checks: ClassVar = {k: v for k, v in SequenceEstimator._checks.items() if k != "bidirectional"}
+    _checks: ClassVar = {
+        k: v
+        for k, v in (SequenceEstimator._checks | READOUT_CHECKS).items()
+        if k != "bidirectional"
+    }
 
     def __init__(
         self,
@@ -136,7 +140,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
-        max_epochs: int = 60,
+        max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
@@ -246,7 +250,13 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         )
         if not continuing:
             self._learn_feature_scale(data.sequences, data.weights)
-        self._train(data, NextStepModel, OutputIsLoss, feature_scale=self._feature_scale)
+        self._train(
+            data,
+            NextStepModel,
+            OutputIsLoss,
+            readout=self.readout,
+            feature_scale=self._feature_scale,
+        )
         self._n_features_out = self.net_.module_.encoder.output_size
 
     def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
@@ -255,6 +265,10 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         mean = np.average(values, axis=0, weights=of_step)
         spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=of_step))
         self._feature_scale = np.where(spread > 0, spread, 1.0)  # (F,)
+
+    @property
+    def _reads_discrete(self) -> bool:
+        return self.estimator is not None  # the next word is not predicted
 
     def _fit_estimator(self, X, y, sample_weight):
         estimator = clone(self.estimator)
@@ -270,10 +284,11 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         check_is_fitted(inner, "net_")
         self.estimator_ = estimator
         self._inner = inner
-        self.n_features_in_ = inner.n_features_in_
-        self.input_kind_ = inner.input_kind_
-        if hasattr(inner, "feature_names_in_"):
-            self.feature_names_in_ = inner.feature_names_in_
+        for name in ("n_features_in_", "feature_names_in_", "input_kind_"):
+            self.__dict__.pop(name, None)
+            if hasattr(inner, name):
+                setattr(self, name, getattr(inner, name))
+        self._tokens = inner._tokens
         self.net_ = inner.net_
         self.history_ = inner.history_
         self._n_features_out = self.net_.module_.encoder.output_size

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 
 from seqlearn.data.conversion import unpack
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import SequenceEstimator
+from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
 from seqlearn.estimators.parameters import one_of
 from seqlearn.modules.sequence_model import SequenceModel
 from seqlearn.training.losses import REGRESSION_LOSSES
@@ -39,8 +39,25 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         maximum, or a learned weighted mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
-    max_epochs : int, default=60
-        Passes over the training data.
+    embedding_size : int or "auto", default="auto"
+        Values of the vector of a word or feature, if X holds those; "auto" is the width of
+        ``embeddings``, else 64.
+    embeddings : path, mapping or None, default=None
+        Pretrained word vectors: a text file as GloVe, word2vec and fastText write it, gzip too,
+        or a mapping from words to vectors. Those of words in the training data are trained
+        further; words that turn up later are looked up too.
+    character_size : int or None, default=None
+        Hidden size of a bidirectional LSTM over the letters of each word; None reads words whole.
+    word_dropout : float, default=0.2
+        Share of the words taken for unknown ones in training.
+    min_frequency : int, default=1
+        Words and features that are rarer in the training data count as unknown.
+    lowercase : bool, default=False
+        Look words up in lower case; their letters are read as they are.
+    fold_digits : bool, default=False
+        Look words up with every digit as 0.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
@@ -86,8 +103,10 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         Columns of a 2-D X; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, if X was a data frame.
-    input_kind_ : {"series", "sequences"}
-        Whether X was 2-D, or 3-D or ragged.
+    vocabulary_ : Vocabulary
+        Words or features known, if X holds those.
+    input_kind_ : {"series", "sequences", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (R2).
@@ -124,7 +143,13 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     (2,)
     """
 
-    _checks: ClassVar = {**SequenceEstimator._checks, "loss": one_of(*REGRESSION_LOSSES)}
+    _checks: ClassVar = (
+        SequenceEstimator._checks
+        | READOUT_CHECKS
+        | TOKEN_CHECKS
+        | {"loss": one_of(*REGRESSION_LOSSES)}
+    )
+    _reads_discrete = True
 
     def __init__(
         self,
@@ -135,7 +160,14 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
-        max_epochs: int = 60,
+        embedding_size: int | str = "auto",
+        embeddings: Any = None,
+        character_size: int | None = None,
+        word_dropout: float = 0.2,
+        min_frequency: int = 1,
+        lowercase: bool = False,
+        fold_digits: bool = False,
+        max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
@@ -161,6 +193,13 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
+        self.embedding_size = embedding_size
+        self.embeddings = embeddings
+        self.character_size = character_size
+        self.word_dropout = word_dropout
+        self.min_frequency = min_frequency
+        self.lowercase = lowercase
+        self.fold_digits = fold_digits
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -265,6 +304,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
                 SequenceModel,
                 REGRESSION_LOSSES[self.loss],
                 output_size=data.targets.shape[1],
+                readout=self.readout,
                 bidirectional=bool(self.bidirectional),
             )
         return self

@@ -25,8 +25,8 @@ class Encoder(nn.Module):
         Features a step, F.
     hidden_size, num_layers, bidirectional, dropout
         Handed to the backend.
-    readout : {"last", "mean", "max", "attention"}
-        How the steps become one vector.
+    readout : {"last", "mean", "max", "attention"} or None
+        How the steps become one vector; None keeps one for each step.
 
     Notes
     -----
@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         num_layers: int,
         bidirectional: bool,
         dropout: float,
-        readout: str,
+        readout: str | None,
     ):
         super().__init__()
         self.core = backend.build(
@@ -61,13 +61,18 @@ class Encoder(nn.Module):
                 "int attribute output_size, the number of outputs a step."
             )
         self.stable_rows = backend.stable_rows
-        self.readout = READOUTS[readout](self.output_size, bidirectional)
+        self.input_size = input_size
+        self.readout = None
+        if readout is not None:
+            self.readout = READOUTS[readout](self.output_size, bidirectional)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return one vector a row, (B, D)."""
+        """Return one vector a row, (B, D), or one a step, (B, T, D)."""
         n_rows = len(x)
         if n_rows < self.stable_rows and not self.training:
             times = -(-self.stable_rows // n_rows)
             x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
         outputs, _ = self.core(x, lengths)  # (B, T, D)
-        return self.readout(outputs, lengths)[:n_rows]  # (B, D)
+        if self.readout is not None:
+            outputs = self.readout(outputs, lengths)  # (B, D)
+        return outputs[:n_rows]

@@ -57,3 +57,7 @@ class NextStepModel(nn.Module):
         squares = errors.square().masked_fill(~known, 0.0).sum(dim=(1, 2))  # (B,)
         n_errors = ((lengths - 1).clamp(min=1) * x.shape[2]).to(x.device, x.dtype)
         return (squares / n_errors)[:, None]  # (B, 1)
+
+    def encode(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the state after each sequence, (B, D)."""
+        return self.encoder(x, lengths)

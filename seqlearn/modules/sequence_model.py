@@ -4,14 +4,17 @@ It gives one output vector a sequence; `seqlearn.training.net` trains it. Batche
 `seqlearn.data.batches`, labels are unknown here.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqlearn.backend import Backend, Dropout
+from seqlearn.modules.embeddings import make_embedding
 from seqlearn.modules.encoder import Encoder
 
-__all__ = ["SequenceModel"]
+__all__ = ["SequenceModel", "in_chunks"]
 
 HEAD_ROWS = 64  # rows of one matrix product of the head in evaluation
 
@@ -25,6 +28,9 @@ class SequenceModel(nn.Module):
         As in `Encoder`; ``dropout`` also acts on what the head reads.
     output_size : int
         Outputs a sequence, C.
+    embedding : dict, optional
+        Arguments of `make_embedding`, for sequences of words or feature bags; ``input_size`` is
+        then that of their vectors.
 
     Notes
     -----
@@ -44,11 +50,13 @@ class SequenceModel(nn.Module):
         bidirectional: bool,
         dropout: float,
         readout: str,
+        embedding: dict[str, Any] | None = None,
     ):
         super().__init__()
+        self.embedding = None if embedding is None else make_embedding(**embedding)
         self.encoder = Encoder(
             backend,
-            input_size,
+            input_size if self.embedding is None else self.embedding.output_size,
             hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
@@ -58,15 +66,19 @@ class SequenceModel(nn.Module):
         self.dropout = Dropout(dropout)
         self.head = nn.Linear(self.encoder.output_size, output_size)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, x: Any, lengths: Tensor) -> Tensor:
         """Return the outputs (logits or predictions) of a padded batch, (B, C)."""
-        features = self.encoder(x, lengths)
+        features = self.encode(x, lengths)
         if self.training:
             return self.head(self.dropout(features))
-        return _in_chunks(self.head, features)
+        return in_chunks(self.head, features)
+
+    def encode(self, x: Any, lengths: Tensor) -> Tensor:
+        """Return what the head reads, (B, D)."""
+        return self.encoder(x if self.embedding is None else self.embedding(x), lengths)
 
 
-def _in_chunks(head: nn.Linear, features: Tensor) -> Tensor:
+def in_chunks(head: nn.Linear, features: Tensor) -> Tensor:
     """Apply ``head`` to chunks of exactly HEAD_ROWS rows, the last one filled up with zeros."""
     n_rows = len(features)
     features = functional.pad(features, (0, 0, 0, -n_rows % HEAD_ROWS))

@@ -18,7 +18,7 @@ import torch
 
 __all__ = ["cpu_for"]
 
-PRODUCTS_PER_THREAD = 1_500_000  # multiply-adds of one step that make a thread worth its while
+PRODUCTS_PER_THREAD = 20_000_000  # multiply-adds of one step that make a thread worth its while
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """Losses a row, and the score that goes with each.
 
 A loss is a module ``(outputs: (B, C), targets) -> (B,)``: one value a row, so that row weights
-can be exact. Its ``score`` judges the outputs of a whole validation part, weighted. Labels are
-codes here; the estimators know what they mean.
+can be exact. Its ``score`` judges the outputs of a whole validation part, weighted; that of
+`TaggingLoss` gets them batch by batch, because their lengths differ. Labels are codes here; the
+estimators know what they mean.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss"]
+__all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss", "TaggingLoss"]
 
 
 class CrossEntropy(nn.Module):
@@ -86,6 +89,46 @@ class OutputIsLoss(nn.Module):
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Minus the loss."""
         return -_weighted_mean(outputs[:, 0], weights)
+
+
+class TaggingLoss(nn.Module):
+    """Negative log-likelihood of a label at each step, under whatever decoder the scores have.
+
+    Parameters
+    ----------
+    steps_a_row : float
+        Divides the sum over a row's steps: their mean number, so that the loss is one of a step.
+    class_weights : list of float, optional
+        Weight of each label, (C,). A step's term is weighted by its label, given those before it.
+    """
+
+    def __init__(self, steps_a_row: float = 1.0, class_weights: list[float] | None = None):
+        super().__init__()
+        self.steps_a_row = steps_a_row
+        weights = None if class_weights is None else torch.tensor(class_weights)
+        self.register_buffer("class_weights", weights)
+
+    def forward(self, outputs: Any, targets: Tensor) -> Tensor:
+        """Return the loss of each row, (B,), for `StepScores` and labels (B, T)."""
+        scores, lengths, decoder = outputs
+        terms = decoder.token_log_likelihood(scores, targets, lengths)  # (B, T)
+        if self.class_weights is not None:
+            terms = terms * self.class_weights.to(terms.dtype)[targets]
+        return -terms.sum(dim=1) / self.steps_a_row
+
+    @staticmethod
+    def score(outputs: list, targets: list[Tensor], weights: list[Tensor]) -> Tensor:
+        """Share of the steps whose label is right."""
+        right = total = 0.0
+        for (scores, lengths, decoder), labels, weight in zip(
+            outputs, targets, weights, strict=True
+        ):
+            n_steps = lengths.to(weight.device, weight.dtype)  # (B,)
+            wrong = (decoder.decode(scores, lengths) != labels).cumsum(1)  # (B, T)
+            last = (lengths - 1).to(wrong.device)[:, None]
+            right = right + (weight * (n_steps - wrong.gather(1, last)[:, 0])).sum()
+            total = total + (weight * n_steps).sum()
+        return right / total
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ it for `SequenceNet.outputs`.
 
 import copy
 import math
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -182,13 +183,16 @@ class SequenceNet(NeuralNet):
             self.history.record(f"{prefix}_score", self._score(outputs, targets))
 
     def _score(self, outputs, targets) -> float:
-        outputs = torch.cat(outputs)
+        y = [target["y"] for target in targets]
         weights = [
-            t["y"].new_ones(len(t["y"]), dtype=outputs.dtype) if t["w"] is None else t["w"]
+            torch.ones(len(t["y"]), dtype=self._dtype, device=t["y"].device)
+            if t["w"] is None
+            else t["w"]
             for t in targets
         ]
-        y = torch.cat([t["y"] for t in targets])
-        return float(self.criterion_.score(outputs, y, torch.cat(weights)))
+        if isinstance(outputs[0], torch.Tensor):
+            outputs, y, weights = map(torch.cat, (outputs, y, weights))
+        return float(self.criterion_.score(outputs, y, weights))
 
     # What the estimators ask for.
 
@@ -224,30 +228,52 @@ class SequenceNet(NeuralNet):
     def outputs(self, sequences: Sequences, *, encode: bool = False) -> np.ndarray:
         """Return the module's outputs for every sequence, (N, C), in the order given.
 
-        With ``encode``, what its encoder gives instead, (N, D). The sequences run in batches of
-        like length; the batch size bounds the memory.
+        With ``encode``, what its head reads instead, (N, D).
+        """
+        run = self.module_.encode if encode else self.module_
+        result = None
+        for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
+            if len(rows) == len(sequences):
+                return batch
+            if result is None:
+                result = np.empty((len(sequences), batch.shape[1]), batch.dtype)
+            result[rows] = batch
+        return result
+
+    def step_outputs(self, sequences: Sequences, read: Callable[[Any], torch.Tensor]) -> np.ndarray:
+        """Return what ``read`` makes of the module's outputs for every step, (S, ...)."""
+        result = None
+        for rows, batch in self._batches(sequences, lambda inputs: read(self.module_(**inputs))):
+            step = np.arange(batch.shape[1])
+            is_step = step < sequences.lengths[rows][:, None]  # (B, T)
+            if result is None:
+                result = np.empty((len(sequences.values), *batch.shape[2:]), batch.dtype)
+            result[(sequences.offsets[rows][:, None] + step)[is_step]] = batch[is_step]
+        return result
+
+    def _batches(self, sequences: Sequences, run: Callable) -> Iterator[tuple]:
+        """Yield row numbers and what ``run`` makes of them, an array, batch by batch.
+
+        The sequences run in batches of like length, in evaluation; the batch size bounds the
+        memory.
         """
         self._set_training(False)
-        run = self.module_.encoder if encode else self.module_
         dataset = SequenceDataset(sequences, device=self.device)
-        width = max(self.module_.encoder.output_size, sequences.n_features)
+        width = max(self.module_.encoder.output_size, self.module_.encoder.input_size)
         n_rows = PREDICT_VALUES // (int(dataset.lengths.max()) * width)
         n_rows = min(max(n_rows, 1), PREDICT_ROWS, len(dataset))
-        with self._cpu(n_rows), torch.inference_mode():
-            if len(dataset) == n_rows:
-                return run(**dataset.inputs()).cpu().numpy()
-            result = None
-            for rows in length_batches(dataset.lengths, n_rows):
-                batch = run(**dataset.inputs(rows)).cpu().numpy()  # (B, C)
-                if result is None:
-                    result = np.empty((len(dataset), batch.shape[1]), batch.dtype)
-                result[rows] = batch
-        return result
+        whole = len(dataset) == n_rows
+        batches = [None] if whole else length_batches(dataset.lengths, n_rows)
+        for rows in batches:
+            with self._cpu(n_rows), torch.inference_mode():
+                batch = run(dataset.inputs(rows)).cpu().numpy()
+            yield np.arange(len(dataset)) if rows is None else rows, batch
 
     def _cpu(self, rows: int):
         if self.device != "cpu":
             return nullcontext()
-        return cpu_for(rows, self.module__input_size, self.module_.encoder.output_size)
+        encoder = self.module_.encoder
+        return cpu_for(rows, encoder.input_size, encoder.output_size)
 
     def continue_from(self, other: "SequenceNet") -> None:
         """Take over the weights and the optimiser's state of another net of the same shape.

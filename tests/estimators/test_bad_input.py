@@ -37,7 +37,11 @@ BAD_X = {
         [*sequences(3, 4), *sequences(2, features=5)],
         "most have 2, but sequence 2 has 5",
     ),
-    "words": ([["good", "film"], ["bad"], ["so", "so"]], "Sequence 0 of X does not hold numbers"),
+    "words for numbers": (
+        [[["1.0", "good"]], [["2.0", "bad"]], [["0.5", "so so"]]],
+        "Sequence 0 of X does not hold numbers",
+    ),
+    "a number among words": ([["good", 1.0], ["bad"], ["so"]], "equence 0 of X"),
     "strings": (["good film", "bad", "so so"], "Sequence 0 of X.*'good film'"),
     "sparse": (scipy.sparse.eye(3).tocsr(), "[Ss]parse"),
     "sparse sequences": ([scipy.sparse.eye(3).tocsr()] * 3, "Sequence 0 of X is a sparse matrix"),

@@ -104,6 +104,7 @@ def test_early_stopping_restores_the_best_weights():
         early_stopping=True,
         validation_fraction=0.3,
         n_iter_no_change=6,
+        tol=0.0,
         random_state=0,
     )
     held_out = {}

@@ -1,0 +1,116 @@
+"""What a model learns of its discrete steps: which words, letters and features it knows.
+
+`Encoding` is learned in ``fit`` from the training rows alone, and turns the dictionaries of
+`seqlearn.data.tokens` into the tables of `seqlearn.data.tables`, in which whatever was not known
+then is code 0. Callers: the estimators.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
+
+import numpy as np
+
+from seqlearn.data.sequences import Sequences
+from seqlearn.data.tables import BagTable, WordTable
+from seqlearn.data.tokens import Bags, Words
+from seqlearn.data.vocabulary import Vocabulary
+
+__all__ = ["Encoding"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Vocabularies of steps and, for words that are spelled, of letters.
+
+    Attributes
+    ----------
+    vocabulary : Vocabulary
+        Words, or names of features.
+    characters : Vocabulary or None
+        Letters.
+    extra : dict of str to int
+        Words that were not learned but have a pretrained vector: their codes, which follow those
+        of the vocabulary.
+    """
+
+    vocabulary: Vocabulary
+    characters: Vocabulary | None
+    extra: dict[str, int]
+
+    @classmethod
+    def learn(
+        cls,
+        sequences: Sequences,
+        weights: np.ndarray,
+        *,
+        min_frequency: float,
+        lowercase: bool,
+        fold_digits: bool,
+        characters: bool,
+    ) -> "Encoding":
+        """Learn from sequences whose dictionary is `Words` or `Bags`; rows count by weight.
+
+        A ``min_frequency`` of 1 keeps all that occurs, however small the weights.
+        """
+        rare = min_frequency * (1 - 1e-9) if min_frequency > 1 else np.finfo(float).tiny
+        dictionary = sequences.dictionary
+        of_step = np.repeat(weights, sequences.lengths)  # (S,)
+        counts = np.bincount(sequences.values[:, 0], of_step, len(dictionary))  # (W,)
+        if isinstance(dictionary, Bags):
+            of_bag = np.repeat(counts, np.diff(dictionary.offsets))
+            counts = np.bincount(dictionary.codes, of_bag, len(dictionary.names))
+            seen = np.flatnonzero(counts > 0)
+            names = [dictionary.names[i] for i in seen.tolist()]
+            return cls(Vocabulary.learn(names, counts[seen], min_frequency=rare), None, {})
+        seen = np.flatnonzero(counts > 0)
+        words = [dictionary.words[i] for i in seen.tolist()]
+        known = Vocabulary.learn(
+            words,
+            counts[seen],
+            min_frequency=rare,
+            lowercase=lowercase,
+            fold_digits=fold_digits,
+        )
+        letters = None
+        if characters:
+            distinct, which = np.unique(list(chain.from_iterable(words)), return_inverse=True)
+            of_letter = np.repeat(counts[seen], list(map(len, words)))
+            of_letter = np.bincount(which, of_letter)
+            letters = Vocabulary.learn(
+                distinct.tolist(), of_letter, min_frequency=np.finfo(float).tiny
+            )
+        return cls(known, letters, {})
+
+    def with_extra(self, words: list[str]) -> "Encoding":
+        """Return an encoding that also knows ``words``; those it knows already stay as they are."""
+        new = (word for word in words if self.vocabulary.normalise(word) not in self.vocabulary)
+        codes = {word: len(self.vocabulary) + i for i, word in enumerate(dict.fromkeys(new))}
+        return replace(self, extra=codes)
+
+    def encode(self, sequences: Sequences) -> Sequences:
+        """Return the sequences with a table in place of their dictionary."""
+        return Sequences(sequences.values, sequences.offsets, self._table(sequences.dictionary))
+
+    def _table(self, dictionary: Words | Bags) -> WordTable | BagTable:
+        if isinstance(dictionary, Bags):
+            return self._bag_table(dictionary)
+        words = dictionary.words
+        codes = self.vocabulary.encode(words)
+        if self.extra:
+            for i in np.flatnonzero(codes == 0).tolist():
+                word = words[i]
+                forms = (word, self.vocabulary.normalise(word), word.lower())
+                codes[i] = next((self.extra[form] for form in forms if form in self.extra), 0)
+        if self.characters is None:
+            return WordTable(codes)
+        spelled = [word or "\0" for word in words]  # an empty word has one, unknown, letter
+        distinct, which = np.unique(list(chain.from_iterable(spelled)), return_inverse=True)
+        offsets = np.fromiter(accumulate(map(len, spelled), initial=0), np.int64, len(words) + 1)
+        return WordTable(codes, self.characters.encode(distinct.tolist())[which], offsets)
+
+    def _bag_table(self, bags: Bags) -> BagTable:
+        """Leave unknown features out, as crfsuite does."""
+        codes = self.vocabulary.encode(bags.names)[bags.codes]  # (M,)
+        known = codes > 0
+        before = np.concatenate(([0], np.cumsum(known)))
+        return BagTable(codes[known], bags.weights[known], before[bags.offsets])

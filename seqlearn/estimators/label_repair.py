@@ -1,0 +1,96 @@
+"""Labels and schemes: finding labels that break one, writing them anew, lengths that none has.
+
+The tagger is the caller, before it trains and before it predicts.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import DataFormatError
+from seqlearn.metrics import spans
+from seqlearn.modules.label_schemes import allowed_transitions
+
+__all__ = ["in_scheme", "refuse_lengths"]
+
+
+def in_scheme(labels: np.ndarray, offsets: np.ndarray, scheme: str, repair: str) -> np.ndarray:
+    """Return labels that keep to the scheme.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (S,)
+        Labels of all sequences, one after the other.
+    offsets : ndarray of shape (N + 1,)
+        Where each sequence begins.
+    scheme : {"BIO", "BIOES"}
+        What the labels should keep to.
+    repair : {"error", "convert"}
+        Whether labels that break it are refused, or all are written anew.
+
+    Raises
+    ------
+    DataFormatError
+        A label breaks the scheme, and is not to be repaired; its sequence and step are named.
+    """
+    if labels.dtype.kind != "U":
+        raise DataFormatError(
+            f"scheme={scheme!r} is for labels like 'B-PER' and 'O'; y has {labels.dtype}."
+        )
+    if repair == "convert":
+        return _converted(labels, offsets, scheme)
+    step = _broken_step(labels, offsets, scheme)
+    if step is None:
+        return labels
+    row = int(np.searchsorted(offsets, step, side="right")) - 1
+    raise DataFormatError(
+        f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence {row} "
+        f"breaks scheme={scheme!r}: it may not stand there. Correct y, or pass repair='convert' "
+        "to have its spans read leniently, as conlleval does."
+    )
+
+
+def refuse_lengths(tagger: Any, sequences: Sequences, first: Any) -> None:
+    """Raise if no sequence of the known labels, of a sequence's length, keeps to the scheme."""
+    lengths = torch.as_tensor(sequences.lengths)
+    rows = tagger.net_.module_.decoder.impossible(lengths)
+    if len(rows):
+        raise DataFormatError(
+            f"Sequence {first + rows[0]} of X has {lengths[rows[0]]} steps, and no sequence of "
+            f"that many labels among {tagger.classes_.tolist()} keeps scheme={tagger.scheme!r}: "
+            "the training data had none of that kind. Fit on data with all kinds of labels."
+        )
+
+
+def _broken_step(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> int | None:
+    """Return the first step whose label may not stand where it does, or None."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    transitions, starts, ends = allowed_transitions(classes.tolist(), scheme)
+    is_first = np.zeros(len(codes), dtype=bool)
+    is_first[offsets[:-1]] = True
+    legal = np.where(is_first, starts[codes], transitions[np.roll(codes, 1), codes])  # (S,)
+    legal[offsets[1:] - 1] &= ends[codes[offsets[1:] - 1]]
+    broken = np.flatnonzero(~legal)
+    return int(broken[0]) if len(broken) else None
+
+
+def _converted(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> np.ndarray:
+    """Return the labels with their spans, read as conlleval reads them, written in the scheme."""
+    rows = []
+    for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        row = ["O"] * (end - start)
+        for kind, first, after in spans(labels[start:end], scheme="BIOES"):
+            row[first:after] = _written(kind, after - first, scheme)
+        rows.extend(row)
+    return np.asarray(rows)
+
+
+def _written(kind: str, n_steps: int, scheme: str) -> list[str]:
+    """Labels of one span."""
+    if scheme == "BIO":
+        return [f"B-{kind}", *[f"I-{kind}"] * (n_steps - 1)]
+    if n_steps == 1:
+        return [f"S-{kind}"]
+    return [f"B-{kind}", *[f"I-{kind}"] * (n_steps - 2), f"E-{kind}"]

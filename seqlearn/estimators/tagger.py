@@ -1,0 +1,497 @@
+"""BiLSTMTagger: a label for every step of each sequence."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from seqlearn.data.conversion import unpack
+from seqlearn.data.labels import (
+    RowNumbers,
+    has_steps,
+    is_flat,
+    one_step_rows,
+    read_labels,
+    split_steps,
+    without_empty,
+)
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import DataFormatError
+from seqlearn.estimators.base import TOKEN_CHECKS, SequenceEstimator, pieces
+from seqlearn.estimators.classes import (
+    classes_of_partial_fit,
+    refuse_other_classes,
+    weights_of_classes,
+)
+from seqlearn.estimators.label_repair import in_scheme, refuse_lengths
+from seqlearn.estimators.parameters import boolean, one_of
+from seqlearn.modules.label_schemes import allowed_transitions
+from seqlearn.modules.tagging_model import TaggingModel
+from seqlearn.training.losses import TaggingLoss
+
+__all__ = ["BiLSTMTagger"]
+
+
+class BiLSTMTagger(SequenceEstimator):
+    """Label every step of a sequence: parts of speech, named entities, activities.
+
+    A recurrent core reads each sequence, from both ends by default; a linear layer scores every
+    label at every step; a conditional random field finds the best sequence of labels (Huang et
+    al. 2015; Lample et al. 2016). X holds sentences as lists of words, lists of feature
+    dictionaries as sklearn-crfsuite takes them, or numbers.
+
+    Parameters
+    ----------
+    decoder : {"crf", "softmax"}, default="crf"
+        A linear-chain conditional random field over the labels of a sequence (Lafferty et al.
+        2001), or each label for itself.
+    scheme : {"BIO", "BIOES"} or None, default=None
+        How labels encode spans. No label sequence that breaks the scheme is ever predicted.
+    repair : {"error", "convert"}, default="error"
+        What is done with training labels that break the scheme: refuse them, or read their spans
+        leniently, as conlleval does, and write these in the scheme.
+    drop_empty : bool, default=False
+        Leave empty sequences out in ``fit``, where they are refused otherwise.
+    hidden_size : int, default=128
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    bidirectional : bool, default=True
+        Read each sequence from both ends; about twice the work.
+    dropout : float, default=0.5
+        Share of the values dropped in training, between layers and before the linear layer.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    embedding_size : int or "auto", default="auto"
+        Values of the vector of a word or feature, if X holds those; "auto" is the width of
+        ``embeddings``, else 64.
+    embeddings : path, mapping or None, default=None
+        Pretrained word vectors: a text file as GloVe, word2vec and fastText write it, gzip too,
+        or a mapping from words to vectors. Those of words in the training data are trained
+        further; words that turn up later are looked up too.
+    character_size : int or None, default=50
+        Hidden size of a bidirectional LSTM over the letters of each word; None reads words whole.
+    word_dropout : float, default=0.2
+        Share of the words taken for unknown ones in training.
+    min_frequency : int, default=1
+        Words and features that are rarer in the training data count as unknown.
+    lowercase : bool, default=False
+        Look words up in lower case; their letters are read as they are.
+    fold_digits : bool, default=False
+        Look words up with every digit as 0.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
+    lr : float, default=0.005
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Sequences of one update. "auto" is an eighth of the training data, between 4 and 32.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied, then called during training.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    early_stopping : bool, default=False
+        Hold out a part of the training data, stop when its loss no longer falls, and keep
+        the weights that were best on it.
+    validation_fraction : float, default=0.1
+        Share to hold out for early stopping.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    warm_start : bool, default=False
+        ``fit`` goes on from the weights of the last ``fit``.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a
+        label's term of the likelihood is weighted, given the labels before it.
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The labels.
+    transitions_ : DataFrame of shape (C, C)
+        Score of each label (column) after each other (row), minus infinity where the scheme
+        forbids it; of a CRF only.
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    vocabulary_ : Vocabulary
+        Words or features known, if X holds those.
+    input_kind_ : {"series", "sequences", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (share of the steps whose label is right).
+    loss_curve_ : list of float
+        Training loss of each epoch, the mean over the steps.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    See Also
+    --------
+    LSTMClassifier : One label for a whole sequence.
+    seqlearn.metrics.span_f1_score : F1 of spans, for labels that encode them.
+
+    Notes
+    -----
+    A 2-D X with a 1-D y is read as rows of one step each; with a 2-D y of the same shape as
+    univariate series.
+
+    The tagger is no scikit-learn classifier: ``scoring="accuracy"`` and stratified splits do not
+    know labels of steps. Its ``score`` is the share of the steps whose label is right; see
+    `seqlearn.metrics` for others.
+
+    References
+    ----------
+    Huang, Z., Xu, W. and Yu, K. (2015). Bidirectional LSTM-CRF models for sequence tagging.
+    arXiv:1508.01991.
+
+    Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL-HLT.
+
+    Examples
+    --------
+    >>> from seqlearn import BiLSTMTagger
+    >>> sentences = [["a", "dog", "barks"], ["the", "cat", "sleeps"], ["dogs", "bark"]] * 5
+    >>> labels = [["DET", "NOUN", "VERB"], ["DET", "NOUN", "VERB"], ["NOUN", "VERB"]] * 5
+    >>> tagger = BiLSTMTagger(max_epochs=30, random_state=0).fit(sentences, labels)
+    >>> tagger.predict([["the", "dog", "sleeps"]])[0].tolist()
+    ['DET', 'NOUN', 'VERB']
+    """
+
+    _checks: ClassVar = (
+        SequenceEstimator._checks
+        | TOKEN_CHECKS
+        | {
+            "decoder": one_of("crf", "softmax"),
+            "scheme": one_of("BIO", "BIOES", None),
+            "repair": one_of("error", "convert"),
+            "drop_empty": boolean,
+        }
+    )
+    _reads_discrete = True
+
+    def __init__(
+        self,
+        *,
+        decoder: str = "crf",
+        scheme: str | None = None,
+        repair: str = "error",
+        drop_empty: bool = False,
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.5,
+        backend: Any = "torch",
+        embedding_size: int | str = "auto",
+        embeddings: Any = None,
+        character_size: int | None = 50,
+        word_dropout: float = 0.2,
+        min_frequency: int = 1,
+        lowercase: bool = False,
+        fold_digits: bool = False,
+        max_epochs: int | str = "auto",
+        lr: float = 0.005,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        class_weight: dict | str | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.decoder = decoder
+        self.scheme = scheme
+        self.repair = repair
+        self.drop_empty = drop_empty
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.backend = backend
+        self.embedding_size = embedding_size
+        self.embeddings = embeddings
+        self.character_size = character_size
+        self.word_dropout = word_dropout
+        self.min_frequency = min_frequency
+        self.lowercase = lowercase
+        self.fold_digits = fold_digits
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "BiLSTMTagger":
+        """Train on sequences and the labels of their steps.
+
+        Parameters
+        ----------
+        X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : list of N label lists, 1-D object array of arrays, or array of shape (N, T)
+            A label, of any type, for each step. For an array X of shape (N, F) also (N,).
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range.
+        DataFormatError
+            X or y has a form that is not accepted, or labels break the scheme; sequences and
+            steps are named.
+        TrainingDivergedError
+            The loss was not finite from the first epoch on.
+        """
+        continuing = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, sample_weight, continuing=continuing)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "BiLSTMTagger":
+        """Train for one epoch on a further part of the data, at the constant rate ``lr``.
+
+        The first call fixes which words are known.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (C,), optional
+            All labels that will ever occur; by default those of the first call.
+
+        Returns
+        -------
+        self
+        """
+        continuing = hasattr(self, "net_")
+        return self._fit(
+            X, y, sample_weight, classes=classes, continuing=continuing, one_epoch=True
+        )
+
+    def _fit(self, X, y, sample_weight, *, classes=None, continuing=False, one_epoch=False):
+        self._check_shared_parameters()
+        self._check_y_given(y)
+        with self._unchanged_on_error():
+            X = unpack(X)
+            number = 0
+            if self.drop_empty and isinstance(X, list):
+                number, X, y, sample_weight = without_empty(X, y, sample_weight)
+            sequences = self._check_X(X, reset=not continuing, first=number)
+            sequences, labels = self._read_y(sequences, y, continuing, number)
+            weights = self._check_weights(sample_weight, sequences)
+            if self.scheme is not None:
+                labels = in_scheme(labels, sequences.offsets, self.scheme, self.repair)
+            found = np.unique(labels)
+            known = self.classes_ if continuing else None
+            if one_epoch:
+                if known is None and classes is None:
+                    classes = found
+                found = classes_of_partial_fit(classes, found, known)
+            elif known is not None:
+                refuse_other_classes(found, known)
+            self.classes_ = found
+            codes = np.searchsorted(found, labels)  # (S,)
+            of_step = np.repeat(weights, sequences.lengths)
+            class_weights = None
+            if self.class_weight is not None:
+                class_weights = weights_of_classes(self, codes, of_step).tolist()
+            targets = Sequences(codes[:, None], sequences.offsets)
+            data = self._prepare(
+                sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
+            )
+            allowed = None
+            if self.scheme is not None:
+                allowed = [part.tolist() for part in allowed_transitions(found, self.scheme)]
+            self._train(
+                data,
+                TaggingModel,
+                TaggingLoss,
+                {
+                    "steps_a_row": float(np.average(sequences.lengths, weights=weights)),
+                    "class_weights": class_weights,
+                },
+                output_size=len(found),
+                bidirectional=bool(self.bidirectional),
+                crf=self.decoder == "crf",
+                allowed=allowed,
+            )
+        return self
+
+    def _read_y(
+        self, sequences: Sequences, y: Any, continuing: bool, number: Any
+    ) -> tuple[Sequences, np.ndarray]:
+        """Return the labels of all steps, (S,), and the sequences as the labels read them."""
+        one_step = self.input_kind_ == "series" and is_flat(y, sequences.lengths[0])
+        if continuing and one_step != self._one_step:
+            raise DataFormatError(
+                "y is 1-D in one call and 2-D in another: the rows of a 2-D X are either of one "
+                "step each, or series with a label for each value."
+            )
+        self._one_step = one_step
+        if not one_step:
+            return sequences, read_labels(y, sequences.lengths, first=number)
+        labels = column_or_1d(y, warn=True)
+        check_classification_targets(labels)
+        self._check_y_length(sequences, labels)
+        return one_step_rows(sequences), labels
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the best label sequence of each sequence.
+
+        Parameters
+        ----------
+        X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
+            Sequences. One without steps gets no labels.
+
+        Returns
+        -------
+        ndarray
+            A 1-D object array of N arrays of shape (T_i,); for an array X of shape (N, T) or
+            (N, T, F) an array (N, T), and (N,) if y was 1-D in fit.
+        """
+        return self._predict(X, lambda out: out.decoder.decode(out.scores, out.lengths), True)
+
+    def predict_marginals(self, X: Any) -> np.ndarray:
+        """Return the probability of each label at each step, given the whole sequence.
+
+        The most probable label of a step need not be the one in the best sequence, which is
+        what `predict` gives with a CRF or a scheme. A softmax knows of no scheme: it gives labels
+        that may not stand at a step some probability there.
+
+        Parameters
+        ----------
+        X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
+            Sequences.
+
+        Returns
+        -------
+        ndarray
+            A 1-D object array of N arrays of shape (T_i, C), whose rows sum to one; for an array
+            X an array (N, T, C), and (N, C) if y was 1-D in fit.
+        """
+        return self._predict(X, lambda out: out.decoder.marginals(out.scores, out.lengths), False)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of the steps whose label is right.
+
+        Parameters
+        ----------
+        X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
+            Sequences.
+        y : as in `fit`
+            The true labels.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        if self._one_step:
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        lengths = np.fromiter(map(len, predicted), np.int64, len(predicted))
+        true = read_labels(y, lengths)
+        if sample_weight is not None:
+            sample_weight = np.repeat(sample_weight, lengths)
+        found = np.concatenate(list(predicted))
+        return float(accuracy_score(true, found, sample_weight=sample_weight))
+
+    @property
+    def transitions_(self) -> Any:
+        """Score of each label (column) after each other (row), a data frame (C, C)."""
+        check_is_fitted(self, "net_")
+        crf = self.net_.module_.decoder
+        if not hasattr(crf, "transitions"):
+            raise AttributeError("transitions_ is for decoder='crf'; softmax has no transitions.")
+        from pandas import DataFrame
+
+        scores = crf.transitions.detach().cpu().numpy().astype(np.float64)
+        scores[~crf.transitions_allowed.cpu().numpy()] = -np.inf
+        return DataFrame(scores, index=self.classes_, columns=self.classes_)
+
+    def _predict(self, X: Any, read: Any, is_label: bool) -> np.ndarray:
+        """Return what ``read`` makes of every step, in the form of X."""
+        check_is_fitted(self, "net_")
+        X = unpack(X)
+        kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
+        number = RowNumbers(np.arange(n_rows or 0))
+        if isinstance(X, list) and not all(map(has_steps, X)):
+            kept = np.flatnonzero([has_steps(row) for row in X])
+            X, number = [X[i] for i in kept.tolist()], RowNumbers(kept)
+        parts, lengths = [], [np.zeros(0, np.int64)]
+        for first, piece in pieces(X) if not isinstance(X, list) or X else ():
+            first = number.after(first) if n_rows else first
+            sequences = self._encoded(piece, first)
+            if self._one_step:
+                sequences = one_step_rows(sequences)
+            refuse_lengths(self, sequences, first)
+            parts.append(self.net_.step_outputs(sequences, read))
+            lengths.append(sequences.lengths)
+        width = () if is_label else (len(self.classes_),)
+        values = np.concatenate(parts) if parts else np.zeros((0, *width), np.int64)
+        values = self.classes_[values] if is_label else values.astype(np.float64)
+        if self._one_step and not isinstance(kept, np.ndarray):
+            return values
+        if isinstance(X, np.ndarray):
+            return values.reshape(len(X), -1, *width)  # (N, T, ...)
+        of_row = np.zeros(sum(map(len, lengths)) if n_rows is None else n_rows, np.int64)
+        of_row[kept] = np.concatenate(lengths)
+        return split_steps(values, np.concatenate(([0], np.cumsum(of_row))))

@@ -1,0 +1,139 @@
+"""From discrete steps to vectors: words, their spelling, and bags of features.
+
+These networks stand before the core of `seqlearn.modules.sequence_model` and
+`seqlearn.modules.tagging_model`. They read the batches of `seqlearn.data.tables`: the distinct
+steps of a batch, each embedded once, and an index that puts them in their places.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqlearn.backend import Backend, Dropout
+from seqlearn.modules.encoder import Encoder
+
+__all__ = ["BagEmbedding", "WordEmbedding", "make_embedding"]
+
+LETTER_SIZE = 32  # values of a letter's vector
+
+
+class WordEmbedding(nn.Module):
+    """Vectors of words, learned or given, and of their spelling.
+
+    Parameters
+    ----------
+    n_words : int
+        Words of the vocabulary, with code 0 for all others.
+    size : int
+        Values of a word's vector, E.
+    dropout : float
+        Share of the values set to zero in training.
+    word_dropout : float
+        Share of the words that are taken for unknown ones in training, so that the vector of the
+        unknown word is learned and spelling is relied upon.
+    n_fixed : int
+        Words with codes from ``n_words`` on, whose vectors are given and not trained.
+    n_characters : int
+        Letters, with code 0 for all others; 0 reads no spelling.
+    character_size : int
+        Hidden size, in each direction, of the recurrent net over the letters of a word (Ling et
+        al. 2015).
+    character_backend : Backend, optional
+        Builds that net.
+    """
+
+    def __init__(
+        self,
+        n_words: int,
+        size: int,
+        *,
+        dropout: float,
+        word_dropout: float,
+        n_fixed: int = 0,
+        n_characters: int = 0,
+        character_size: int = 0,
+        character_backend: Backend | None = None,
+    ):
+        super().__init__()
+        self.words = nn.Embedding(n_words, size)
+        nn.init.normal_(self.words.weight, std=size**-0.5)
+        self.register_buffer("fixed", torch.zeros(n_fixed, size))
+        self.output_size = size
+        self.spelling = None
+        if n_characters:
+            self.letters = nn.Embedding(n_characters, LETTER_SIZE)
+            self.spelling = Encoder(
+                character_backend,
+                LETTER_SIZE,
+                character_size,
+                num_layers=1,
+                bidirectional=True,
+                dropout=0.0,
+                readout="last",
+            )
+            self.output_size += self.spelling.output_size
+        self.word_noise = Dropout(word_dropout)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Any) -> Tensor:
+        """Return the vectors of a `WordBatch`, (B, T, E')."""
+        vectors = functional.embedding(x.index, self._vectors(x.words))  # (B, T, E)
+        if self.training and self.word_noise.p:
+            kept = self.word_noise(vectors.new_ones(x.index.shape)) > 0  # (B, T)
+            vectors = torch.where(kept[..., None], vectors, self.words.weight[0])
+        if self.spelling is not None:
+            spelled = [self.spelling(self.letters(codes), n) for codes, n in x.spelling]
+            spelled = torch.cat(spelled)  # (U, E'')
+            vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)
+        return self.dropout(vectors)
+
+    def _vectors(self, words: Tensor) -> Tensor:
+        """Vectors of word codes, (U, E)."""
+        if len(self.fixed) == 0:
+            return self.words(words)
+        n_words = self.words.num_embeddings
+        learned = self.words(words.clamp(max=n_words - 1))
+        given = self.fixed[(words - n_words).clamp(min=0)]
+        return torch.where((words < n_words)[:, None], learned, given)
+
+    @torch.no_grad()
+    def give(self, codes: Tensor, vectors: Tensor) -> None:
+        """Set the vectors of the words with these codes."""
+        n_words = self.words.num_embeddings
+        learned = codes < n_words
+        self.words.weight[codes[learned]] = vectors[learned].to(self.words.weight)
+        self.fixed[codes[~learned] - n_words] = vectors[~learned].to(self.fixed)
+
+
+class BagEmbedding(nn.Module):
+    """A weighted sum of the vectors of a step's features.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of the vocabulary, with code 0 for all others.
+    size : int
+        Values of a feature's vector, E.
+    dropout : float
+        Share of the values set to zero in training.
+    """
+
+    def __init__(self, n_features: int, size: int, *, dropout: float):
+        super().__init__()
+        self.features = nn.EmbeddingBag(n_features, size, mode="sum")
+        nn.init.normal_(self.features.weight, std=size**-0.5)
+        self.output_size = size
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Any) -> Tensor:
+        """Return the vectors of a `BagBatch`, (B, T, E)."""
+        weights = x.weights.to(self.features.weight.dtype)
+        sums = self.features(x.features, x.offsets, per_sample_weights=weights)  # (U, E)
+        return self.dropout(functional.embedding(x.index, sums))  # (B, T, E)
+
+
+def make_embedding(kind: str, **arguments: Any) -> WordEmbedding | BagEmbedding:
+    """Return the network for sequences of a kind, "tokens" or "features"."""
+    return {"tokens": WordEmbedding, "features": BagEmbedding}[kind](**arguments)

@@ -1,0 +1,64 @@
+"""scikit-learn's own suite on the tagger, rows read as sequences of one step: no expected failure.
+
+The tagger is no classifier, because with labels of steps it cannot keep what scikit-learn expects
+of one. Where it labels one step a row it can, and a subclass that says so, made here for the
+tests, goes through the checks of classifiers.
+"""
+
+import warnings
+
+import pytest
+from sklearn.base import ClassifierMixin
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_estimator,
+    parametrize_with_checks,
+)
+
+from seqlearn import BiLSTMTagger
+
+
+class OneStepClassifier(ClassifierMixin, BiLSTMTagger):
+    """The tagger as scikit-learn's checks of classifiers see it."""
+
+
+SMALL = {
+    "decoder": "crf",
+    "scheme": None,
+    "hidden_size": 10,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "max_epochs": 50,
+    "lr": 0.05,
+    "batch_size": 64,
+}
+SETTINGS = [
+    SMALL,
+    {**SMALL, "decoder": "softmax"},
+    {**SMALL, "batch_size": 16, "max_epochs": 30},
+    {**SMALL, "backend": "gru"},
+]
+
+
+@pytest.mark.slow
+def test_every_check_passes_with_the_defaults():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the checks provoke warnings on purpose
+        results = check_estimator(BiLSTMTagger(), on_fail=None, on_skip=None)
+    not_passed = [(r["check_name"], r["exception"]) for r in results if r["status"] != "passed"]
+    assert not_passed == []
+    assert len(results) >= 42
+
+
+@parametrize_with_checks(
+    [Tagger(**setting) for Tagger in (BiLSTMTagger, OneStepClassifier) for setting in SETTINGS]
+)
+@pytest.mark.filterwarnings("default")  # the checks provoke warnings on purpose
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+def test_column_names_are_checked():
+    check_dataframe_column_names_consistency(
+        "BiLSTMTagger", BiLSTMTagger(hidden_size=4, max_epochs=2)
+    )
