@@ -84,7 +84,9 @@ def test_constructors_share_names_defaults_order_and_wording(Other):
         assert first == second
 
 
-@pytest.mark.parametrize("Estimator", [BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder])
+@pytest.mark.parametrize(
+    "Estimator", [BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder]
+)
 def test_documentation_states_every_parameter_and_its_default(Estimator):
     documented = shared_documentation(Estimator)
     parameters = inspect.signature(Estimator).parameters
@@ -94,7 +96,9 @@ def test_documentation_states_every_parameter_and_its_default(Estimator):
         assert ast.literal_eval(stated) == parameter.default, name
 
 
-@pytest.mark.parametrize("Estimator", [BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder])
+@pytest.mark.parametrize(
+    "Estimator", [BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder]
+)
 def test_every_public_method_is_documented(Estimator):
     for name, method in inspect.getmembers(Estimator, inspect.isfunction):
         if not name.startswith("_") and method.__module__.startswith("seqlearn"):
