@@ -30,18 +30,22 @@ from seqlearn.modules.embeddings import LETTER_SIZE
 
 EWT: dict[str, Any] = {
     "max_epochs": 12,
-    "lr": 0.005,
+    "lr": 0.004,
     "lr_schedule": "one_cycle",
-    "hidden_size": 128,
+    "hidden_size": 200,
     "embedding_size": 100,
+    "character_size": 64,
+    "lowercase": True,
+    "fold_digits": True,
+    "weight_decay": 1e-5,
 }
 WNUT: dict[str, Any] = {
     "scheme": "BIO",
-    "max_epochs": 20,
-    "lr": 0.005,
-    "lr_schedule": "one_cycle",
-    "hidden_size": 128,
-    "embedding_size": 100,
+    "max_epochs": 15,
+    "class_weight": {"O": 0.4},
+    "lowercase": True,
+    "fold_digits": True,
+    "weight_decay": 1e-5,
 }
 SEEDS = range(3)
 INGREDIENTS: dict[str, dict[str, Any]] = {
