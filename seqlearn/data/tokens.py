@@ -65,7 +65,8 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
             raise DataFormatError(
                 f"Sequence {first + i} of X is a string, {_show(row)}, where a list of tokens was "
                 "meant. Cut text into tokens first: "
-                "make_pipeline(seqlearn.preprocessing.Tokenizer(), ...)."
+                "make_pipeline(seqlearn.preprocessing.Tokenizer(), ...). One list of tokens alone "
+                "is [tokens]."
             )
         if isinstance(row, list | tuple) or (
             isinstance(row, np.ndarray) and row.dtype.kind in "UO"

@@ -89,7 +89,7 @@ class TokenInput:
         """Raise if training is to go on with other parameters than it began with."""
         for name, now in _parameters(estimator).items():
             was = self.parameters[name]
-            if was is not now and not (type(was) is type(now) and np.all(was == now)):
+            if was != now:
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
                     f"{name} was {was!r}; now it is {now!r}. Set it back, or call fit with "
