@@ -41,10 +41,14 @@ EWT: dict[str, Any] = {
 }
 WNUT: dict[str, Any] = {
     "scheme": "BIO",
-    "max_epochs": 15,
+    "max_epochs": 25,
+    "lr": 0.003,
+    "hidden_size": 200,
+    "character_size": 64,
     "class_weight": {"O": 0.4},
     "lowercase": True,
     "fold_digits": True,
+    "min_frequency": 2,
     "weight_decay": 1e-5,
 }
 SEEDS = range(3)
