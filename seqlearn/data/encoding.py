@@ -29,8 +29,8 @@ class Encoding:
     characters : Vocabulary or None
         Letters.
     extra : dict of str to int
-        Words that were not learned but have a pretrained vector: their codes, which follow those
-        of the vocabulary.
+        Words, in the vocabulary's form, that were not learned but have a pretrained vector: their
+        codes, which follow those of the vocabulary.
     """
 
     vocabulary: Vocabulary
@@ -83,7 +83,8 @@ class Encoding:
 
     def with_extra(self, words: list[str]) -> "Encoding":
         """Return an encoding that also knows ``words``; those it knows already stay as they are."""
-        new = (word for word in words if self.vocabulary.normalise(word) not in self.vocabulary)
+        forms = map(self.vocabulary.normalise, words)
+        new = (form for form in forms if form not in self.vocabulary)
         codes = {word: len(self.vocabulary) + i for i, word in enumerate(dict.fromkeys(new))}
         return replace(self, extra=codes)
 
@@ -98,9 +99,8 @@ class Encoding:
         codes = self.vocabulary.encode(words)
         if self.extra:
             for i in np.flatnonzero(codes == 0).tolist():
-                word = words[i]
-                forms = (word, self.vocabulary.normalise(word), word.lower())
-                codes[i] = next((self.extra[form] for form in forms if form in self.extra), 0)
+                form = self.vocabulary.normalise(words[i])
+                codes[i] = self.extra.get(form, self.extra.get(form.lower(), 0))
         if self.characters is None:
             return WordTable(codes)
         spelled = [word or "\0" for word in words]  # an empty word has one, unknown, letter

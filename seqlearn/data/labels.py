@@ -92,7 +92,7 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
         raise DataFormatError(
             f"The labels of y have shape {flat.shape[1:]}; one label a step is accepted."
         )
-    if flat.dtype == object:
+    if flat.dtype.kind in "OT":
         flat = _array(flat.tolist())
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         raise DataFormatError("Input y contains NaN or infinity; every step needs a label.")

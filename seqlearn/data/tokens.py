@@ -69,7 +69,7 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
                 "is [tokens]."
             )
         if isinstance(row, list | tuple) or (
-            isinstance(row, np.ndarray) and row.dtype.kind in "UO"
+            isinstance(row, np.ndarray) and row.dtype.kind in "UOT"
         ):
             if len(row) == 0:
                 continue

@@ -150,7 +150,7 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
-        dtype = np.dtype(self.dtype)
+        dtype = np.dtype(self.dtype if reset else self.net_.dtype)
         sequences, kind = read_X(
             self, X, reset=reset, dtype=dtype, first=first, discrete=self._reads_discrete
         )
@@ -172,7 +172,9 @@ class SequenceEstimator(BaseEstimator, ABC):
                 "is None."
             )
 
-    def _check_weights(self, sample_weight: Any, sequences: Sequences) -> np.ndarray:
+    def _check_weights(
+        self, sample_weight: Any, sequences: Sequences, first: Any = 0
+    ) -> np.ndarray:
         if sample_weight is None:
             return np.ones(len(sequences))
         weights = check_array(
@@ -184,7 +186,7 @@ class SequenceEstimator(BaseEstimator, ABC):
                 "for each sequence."
             )
         if (weights < 0).any():
-            rows = np.flatnonzero(weights < 0)[:5].tolist()
+            rows = (first + np.flatnonzero(weights < 0)[:5]).tolist()
             raise DataFormatError(
                 f"Negative values in sample_weight, in rows {rows}: weights must be at least 0."
             )
@@ -317,7 +319,13 @@ class SequenceEstimator(BaseEstimator, ABC):
 
     def _check_shared_parameters(self) -> None:
         check_parameters(self, self._checks)
-        taken = sorted(set(self.net_params or {}) & (set(self.get_params(deep=False)) | _OURS))
+        taken = sorted(
+            name
+            for name in self.net_params or {}
+            if name in _OURS
+            or name in self.get_params(deep=False)
+            or name.startswith(("criterion__", "module__"))
+        )
         if taken:
             raise InvalidParameterError(
                 f"net_params holds {', '.join(taken)}, which {type(self).__name__} sets itself; "
@@ -377,7 +385,15 @@ class SequenceEstimator(BaseEstimator, ABC):
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
 
 
-_OURS = {"module", "criterion", "module_params", "seeds", "train_split"}
+_OURS = {
+    "criterion",
+    "module",
+    "module_params",
+    "name",
+    "optimizer__weight_decay",
+    "seeds",
+    "train_split",
+}
 
 
 def _batch_size(batch_size: int | str, n_rows: int) -> int:

@@ -38,7 +38,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     bidirectional : bool, default=True
         Read each sequence from both ends; about twice the work.
     dropout : float, default=0.2
-        Share of the values dropped in training, between layers and before the linear layer.
+        Share of the values dropped in training, between layers and before the linear layer, and
+        of the vectors of words and features.
     readout : {"last", "mean", "max", "attention"}, default="max"
         What becomes of the steps: the last one (of each direction's reading), their mean, their
         maximum, or a learned weighted mean.
@@ -232,7 +233,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
+            lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,), or (N, C) for multilabel targets
             Labels of any type; or 0 and 1 for each of C labels.
         sample_weight : array-like of shape (N,), optional
@@ -259,6 +261,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     ) -> "LSTMClassifier":
         """Train for one epoch on a further part of the data, at the constant rate ``lr``.
 
+        The first call fixes which words and features are known.
+
         Parameters
         ----------
         X, y, sample_weight
@@ -283,6 +287,11 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             sequences = self._check_X(unpack(X), reset=not continuing)
             known = self.classes_ if continuing else None
             y, found, multilabel = self._read_y(y)
+            if continuing and multilabel != self._multilabel:
+                raise DataFormatError(
+                    "warm_start and partial_fit go on with the kind of targets of the last fit: "
+                    f"{'several labels' if self._multilabel else 'one label'} a sequence."
+                )
             if one_epoch:
                 found = self._all_classes(classes, found, known, multilabel)
             elif known is not None:
@@ -330,6 +339,11 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         """Return the classes of a partial fit: given now, or known from before."""
         if not multilabel:
             return classes_of_partial_fit(classes, found, known)
+        if classes is not None and not np.array_equal(np.unique(classes), found):
+            raise DataFormatError(
+                f"classes={np.unique(classes).tolist()}, but with multilabel targets they are the "
+                f"columns of y, {found.tolist()}; leave classes out."
+            )
         if known is not None and len(known) != len(found):
             raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
         return found

@@ -209,7 +209,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         """
         with self._unchanged_on_error():
             if self.estimator is None:
-                self._fit_alone(X, sample_weight, self.warm_start and hasattr(self, "net_"))
+                self._fit_alone(X, sample_weight, self.warm_start and self._was_alone())
             else:
                 self._fit_estimator(X, y, sample_weight)
         return self
@@ -232,8 +232,12 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 "estimator itself, then encode with SequenceEncoder(FrozenEstimator(estimator))."
             )
         with self._unchanged_on_error():
-            self._fit_alone(X, sample_weight, hasattr(self, "net_"), one_epoch=True)
+            self._fit_alone(X, sample_weight, self._was_alone(), one_epoch=True)
         return self
+
+    def _was_alone(self) -> bool:
+        """Whether there was a last fit, without an estimator."""
+        return hasattr(self, "net_") and not hasattr(self, "estimator_")
 
     def _fit_alone(self, X, sample_weight, continuing, one_epoch=False):
         self._check_shared_parameters()
@@ -242,6 +246,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 f"backend={self.backend!r} is not causal: it would see the step that it is asked "
                 "to predict. Use another backend, or pass an estimator to learn from labels."
             )
+        self.__dict__.pop("estimator_", None)
         sequences = self._check_X(unpack(X), reset=not continuing)
         weights = self._check_weights(sample_weight, sequences)
         targets = np.zeros(len(sequences))
@@ -273,7 +278,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     def _fit_estimator(self, X, y, sample_weight):
         estimator = clone(self.estimator)
         inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
-        if not isinstance(inner, SequenceEstimator):
+        is_reader = isinstance(inner, SequenceEstimator) and not isinstance(inner, SequenceEncoder)
+        if not is_reader or "readout" not in inner.get_params():
             raise InvalidParameterError(
                 "The 'estimator' parameter of SequenceEncoder must be an LSTMClassifier, an "
                 "LSTMRegressor, a FrozenEstimator around one, or None. Got "
@@ -283,7 +289,6 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
             inner.fit(X, y, sample_weight=sample_weight)
         check_is_fitted(inner, "net_")
         self.estimator_ = estimator
-        self._inner = inner
         for name in ("n_features_in_", "feature_names_in_", "input_kind_"):
             self.__dict__.pop(name, None)
             if hasattr(inner, name):

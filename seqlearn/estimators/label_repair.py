@@ -16,7 +16,9 @@ from seqlearn.modules.label_schemes import allowed_transitions
 __all__ = ["in_scheme", "refuse_lengths"]
 
 
-def in_scheme(labels: np.ndarray, offsets: np.ndarray, scheme: str, repair: str) -> np.ndarray:
+def in_scheme(
+    labels: np.ndarray, offsets: np.ndarray, scheme: str, repair: str, *, first: Any = 0
+) -> np.ndarray:
     """Return labels that keep to the scheme.
 
     Parameters
@@ -29,6 +31,8 @@ def in_scheme(labels: np.ndarray, offsets: np.ndarray, scheme: str, repair: str)
         What the labels should keep to.
     repair : {"error", "convert"}
         Whether labels that break it are refused, or all are written anew.
+    first : int or RowNumbers
+        Number of the first sequence, for messages.
 
     Raises
     ------
@@ -46,9 +50,9 @@ def in_scheme(labels: np.ndarray, offsets: np.ndarray, scheme: str, repair: str)
         return labels
     row = int(np.searchsorted(offsets, step, side="right")) - 1
     raise DataFormatError(
-        f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence {row} "
-        f"breaks scheme={scheme!r}: it may not stand there. Correct y, or pass repair='convert' "
-        "to have its spans read leniently, as conlleval does."
+        f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence "
+        f"{first + row} breaks scheme={scheme!r}: it may not stand there. Correct y, or pass "
+        "repair='convert' to have its spans read leniently, as conlleval does."
     )
 
 

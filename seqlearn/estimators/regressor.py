@@ -33,7 +33,8 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     bidirectional : bool, default=True
         Read each sequence from both ends; about twice the work.
     dropout : float, default=0.2
-        Share of the values dropped in training, between layers and before the linear layer.
+        Share of the values dropped in training, between layers and before the linear layer, and
+        of the vectors of words and features.
     readout : {"last", "mean", "max", "attention"}, default="max"
         What becomes of the steps: the last one (of each direction's reading), their mean, their
         maximum, or a learned weighted mean.
@@ -231,7 +232,8 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
+            lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,) or (N, C)
             One number, or C numbers, for each sequence.
         sample_weight : array-like of shape (N,), optional
@@ -256,7 +258,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LSTMRegressor":
         """Train for one epoch on a further part of the data, at the constant rate ``lr``.
 
-        The first call fixes how targets are standardised.
+        The first call fixes how targets are standardised, and which words and features are known.
 
         Parameters
         ----------

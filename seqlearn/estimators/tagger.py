@@ -62,7 +62,8 @@ class BiLSTMTagger(SequenceEstimator):
     bidirectional : bool, default=True
         Read each sequence from both ends; about twice the work.
     dropout : float, default=0.5
-        Share of the values dropped in training, between layers and before the linear layer.
+        Share of the values dropped in training, between layers and before the linear layer, and
+        of the vectors of words and features.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     embedding_size : int or "auto", default="auto"
@@ -335,9 +336,11 @@ class BiLSTMTagger(SequenceEstimator):
                 number, X, y, sample_weight = without_empty(X, y, sample_weight)
             sequences = self._check_X(X, reset=not continuing, first=number)
             sequences, labels = self._read_y(sequences, y, continuing, number)
-            weights = self._check_weights(sample_weight, sequences)
+            weights = self._check_weights(sample_weight, sequences, number)
             if self.scheme is not None:
-                labels = in_scheme(labels, sequences.offsets, self.scheme, self.repair)
+                labels = in_scheme(
+                    labels, sequences.offsets, self.scheme, self.repair, first=number
+                )
             found = np.unique(labels)
             known = self.classes_ if continuing else None
             if one_epoch:
@@ -364,7 +367,7 @@ class BiLSTMTagger(SequenceEstimator):
                 TaggingModel,
                 TaggingLoss,
                 {
-                    "steps_a_row": float(np.average(sequences.lengths, weights=weights)),
+                    "steps_a_row": float(np.average(data.sequences.lengths, weights=data.counts)),
                     "class_weights": class_weights,
                 },
                 output_size=len(found),

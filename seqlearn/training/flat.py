@@ -6,6 +6,9 @@ norm, zeroing one fill. Used by `seqlearn.training.net` where the optimiser trea
 alike; not on CUDA, where cuDNN wants its own layout.
 """
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,12 +31,19 @@ class FlatParameters:
         vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self.vector = nn.Parameter(vector)
         self.vector.grad = torch.zeros_like(vector)
+        self.shapes = [tuple(parameter.shape) for parameter in parameters]
         start = 0
         for parameter in parameters:
             stop = start + parameter.numel()
             parameter.data = vector[start:stop].view(parameter.shape)
             parameter.grad = self.vector.grad[start:stop].view(parameter.shape)
             start = stop
+
+    def split(self, vector: np.ndarray) -> list[np.ndarray]:
+        """Return the parts of a vector, laid out as ``vector``, in the parameters' shapes."""
+        edges = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
+        parts = np.split(vector, edges)
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""

@@ -105,7 +105,9 @@ class TaggingLoss(nn.Module):
     def __init__(self, steps_a_row: float = 1.0, class_weights: list[float] | None = None):
         super().__init__()
         self.steps_a_row = steps_a_row
-        weights = None if class_weights is None else torch.tensor(class_weights)
+        weights = None
+        if class_weights is not None:
+            weights = torch.tensor(class_weights, dtype=torch.float64)
         self.register_buffer("class_weights", weights)
 
     def forward(self, outputs: Any, targets: Tensor) -> Tensor:

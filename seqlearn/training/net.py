@@ -269,6 +269,11 @@ class SequenceNet(NeuralNet):
                 batch = run(dataset.inputs(rows)).cpu().numpy()
             yield np.arange(len(dataset)) if rows is None else rows, batch
 
+    @property
+    def dtype(self) -> str:
+        """Type of the weights, "float32" or "float64"."""
+        return str(self._dtype).removeprefix("torch.")
+
     def _cpu(self, rows: int):
         if self.device != "cpu":
             return nullcontext()
@@ -286,10 +291,14 @@ class SequenceNet(NeuralNet):
         for name, now in {**self._arguments["module_params"], "optimizer": self.optimizer}.items():
             was = {**other._arguments["module_params"], "optimizer": other.optimizer}[name]
             if repr(was) != repr(now):
+                if name == "crf":  # the tagger's parameters go by other names
+                    name, was, now = "decoder", *(("softmax", "crf")[value] for value in (was, now))
+                name = "scheme" if name == "allowed" else name
+                values = f"was {was!r}; now it is {now!r}"
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
-                    f"{name} was {was!r}; now it is {now!r}. Set it back, or call fit with "
-                    "warm_start=False."
+                    f"{name} {values if len(values) < 200 else 'was another one'}. Set it back, or "
+                    "call fit with warm_start=False."
                 )
         self._load(other._arrays())
 
@@ -301,14 +310,17 @@ class SequenceNet(NeuralNet):
         state = {
             k: {name: _to_numpy(v) for name, v in s.items()} for k, s in optimizer["state"].items()
         }
+        if self._flat is not None:  # as it is elsewhere: one state for each parameter
+            state = _split_state(state, self._flat)
         return {"weights": weights, "optimizer": state}
 
     def _load(self, arrays: dict[str, Any]) -> None:
         weights = {name: _to_torch(value) for name, value in arrays["weights"].items()}
         self.module_.load_state_dict(weights)
-        state = {
-            k: {name: _to_torch(v) for name, v in s.items()} for k, s in arrays["optimizer"].items()
-        }
+        state = arrays["optimizer"]
+        if self._flat is not None:
+            state = _joined_state(state)
+        state = {k: {name: _to_torch(v) for name, v in s.items()} for k, s in state.items()}
         groups = self.optimizer_.state_dict()["param_groups"]
         self.optimizer_.load_state_dict({"state": state, "param_groups": groups})
 
@@ -325,6 +337,29 @@ class SequenceNet(NeuralNet):
         self.initialize()
         self._load(state["arrays"])
         self.history.extend(state["history"])
+
+
+def _split_state(state: dict[int, dict], flat: FlatParameters) -> dict[int, dict]:
+    """The optimiser's state of one flat vector, as that of each parameter."""
+    parts: dict[int, dict] = {i: {} for i in range(len(flat.shapes))} if state else {}
+    for name, value in state.get(0, {}).items():
+        is_vector = isinstance(value, np.ndarray) and value.ndim > 0
+        values = flat.split(value) if is_vector else [value] * len(parts)
+        for part, one in zip(parts.values(), values, strict=True):
+            part[name] = one
+    return parts
+
+
+def _joined_state(state: dict[int, dict]) -> dict[int, dict]:
+    """The optimiser's state of each parameter, as that of one flat vector."""
+    if not state:
+        return {}
+    joined = {}
+    for name, value in state[0].items():
+        if isinstance(value, np.ndarray) and value.ndim > 0:
+            value = np.concatenate([part[name].ravel() for part in state.values()])
+        joined[name] = value
+    return {0: joined}
 
 
 def _to_numpy(value):

@@ -275,7 +275,8 @@ def test_nothing_known_at_all(characters):
 def test_extra_words_follow_the_vocabulary(X, given_words, options):
     plain = learn(X, **options)
     encoding = plain.with_extra(given_words)
-    new = [w for w in dict.fromkeys(given_words) if w not in plain.vocabulary]
+    forms = dict.fromkeys(map(plain.vocabulary.normalise, given_words))
+    new = [form for form in forms if form not in plain.vocabulary]
     first = len(plain.vocabulary)
     assert encoding.extra == {word: first + i for i, word in enumerate(new)}
     assert encoding.vocabulary is plain.vocabulary
@@ -283,7 +284,8 @@ def test_extra_words_follow_the_vocabulary(X, given_words, options):
     batch = batch_of(encoding, [asked])
     for word, place in zip(asked, batch.index[0].tolist(), strict=True):
         known = int(plain.vocabulary.encode([word])[0])
-        expected = known or encoding.extra.get(word, encoding.extra.get(word.lower(), 0))
+        form = plain.vocabulary.normalise(word)
+        expected = known or encoding.extra.get(form, encoding.extra.get(form.lower(), 0))
         assert batch.words[place] == expected
 
 

@@ -779,7 +779,7 @@ def test_warm_start_goes_on():
     before = in_bits(model)
     with pytest.raises(DataFormatError, match="goes on with the classes"):
         model.fit([["one"]], [["x"]])
-    with pytest.raises(InvalidParameterError, match="crf was True; now it is False"):
+    with pytest.raises(InvalidParameterError, match="decoder was 'crf'; now it is 'softmax'"):
         model.set_params(decoder="softmax").fit(X, y)
     assert in_bits(model.set_params(decoder="crf")) == before
 
