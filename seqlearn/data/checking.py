@@ -18,7 +18,7 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import unpack_tensor
 from seqlearn.errors import DataFormatError
 
-__all__ = ["Kind", "as_sequences", "name_rows", "refuse_empty_rows"]
+__all__ = ["Kind", "as_sequences", "has_steps", "name_rows", "refuse_empty_rows", "show"]
 
 Kind = Literal["series", "sequences"]
 
@@ -107,7 +107,7 @@ def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, Kind]:
 def _check_array(X: Any, owner: str) -> np.ndarray:
     """Return X as a numeric array of two or three dimensions with values in it."""
     if isinstance(X, str | bytes | dict) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
-        raise DataFormatError(f"X is {_show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.")
+        raise DataFormatError(f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.")
     _refuse_mask(X, "X")
     shape = getattr(X, "shape", ())
     if 0 not in shape:
@@ -159,7 +159,7 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
     odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
-    what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {_show(X[odd])}"
+    what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {show(X[odd])}"
     raise DataFormatError(
         f"Sequence {first + odd} of X {what}; every sequence must be of shape (T_i, F), the same "
         "F in all (or all of shape (T_i,), for one feature)."
@@ -189,7 +189,7 @@ def _read_row(row: Any, number: int) -> np.ndarray:
         )
     if array.dtype.kind in NUMBERS:
         return array
-    problem = f"{_show(row)} is of {array.dtype!r}"
+    problem = f"{show(row)} is of {array.dtype!r}"
     if array.dtype == object:
         try:
             return array.astype(np.float64)
@@ -295,9 +295,15 @@ def _too_few(what: str, shape: str, owner: str) -> str:
     )
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """Return the repr of a value, cut to 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def has_steps(row: Any) -> bool:
+    """Whether a row of an unpacked X is not an empty sequence."""
+    return not hasattr(row, "__len__") or len(row) > 0
 
 
 def name_rows(rows: Any) -> str:

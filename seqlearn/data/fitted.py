@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from seqlearn.data.checking import refuse_empty_rows
+from seqlearn.data.checking import has_steps, refuse_empty_rows
 from seqlearn.data.conversion import as_sequences
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
@@ -68,7 +68,12 @@ def read_X(
                 f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. Give the same kind in fit "
                 "and after it."
             )
-        if found is None and kind is not None and isinstance(X, list) and not any(map(_steps, X)):
+        if (
+            found is None
+            and kind is not None
+            and isinstance(X, list)
+            and not any(map(has_steps, X))
+        ):
             refuse_empty_rows(first + np.arange(len(X)))
         if found is not None:
             sequences = read_discrete(X, found, first=first)
@@ -97,10 +102,6 @@ def read_X(
             f"{estimator.n_features_in_} features as input, the number of values a step in fit."
         )
     return sequences, kind
-
-
-def _steps(row: Any) -> int:
-    return len(row) if hasattr(row, "__len__") else 1
 
 
 def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:

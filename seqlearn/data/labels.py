@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
+from seqlearn.data.checking import has_steps
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
 __all__ = [
-    "has_steps",
+    "RowNumbers",
     "is_flat",
     "one_step_rows",
     "read_labels",
@@ -123,11 +124,6 @@ def one_step_rows(sequences: Sequences) -> Sequences:
     """Return the N rows of a 2-D X, of F columns, as sequences of one step."""
     rows = sequences.values.reshape(len(sequences), -1)  # (N, F)
     return Sequences(rows, np.arange(len(rows) + 1))
-
-
-def has_steps(row: Any) -> bool:
-    """Whether a sequence of an unpacked X is not empty."""
-    return not hasattr(row, "__len__") or len(row) > 0
 
 
 def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list, Any, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.checking import show
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
@@ -63,7 +64,7 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
     for i, row in enumerate(X):
         if isinstance(row, str):
             raise DataFormatError(
-                f"Sequence {first + i} of X is a string, {_show(row)}, where a list of tokens was "
+                f"Sequence {first + i} of X is a string, {show(row)}, where a list of tokens was "
                 "meant. Cut text into tokens first: "
                 "make_pipeline(seqlearn.preprocessing.Tokenizer(), ...). One list of tokens alone "
                 "is [tokens]."
@@ -108,14 +109,14 @@ def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
     for i, row in enumerate(X):
         if not isinstance(row, list | tuple | np.ndarray):
             raise DataFormatError(
-                f"Sequence {first + i} of X is {_show(row)}, not a list; every sequence must be "
+                f"Sequence {first + i} of X is {show(row)}, not a list; every sequence must be "
                 "one, as the first is."
             )
         for step, value in enumerate(row):
             if not isinstance(value, wanted):
                 meant = "a string" if kind == "tokens" else "a dictionary of features"
                 raise DataFormatError(
-                    f"Step {step} of sequence {first + i} of X is {_show(value)}, of "
+                    f"Step {step} of sequence {first + i} of X is {show(value)}, of "
                     f"type {type(value).__name__}; every step must be {meant}, as the first one is."
                 )
     offsets = np.fromiter(accumulate(map(len, X), initial=0), np.int64, len(X) + 1)
@@ -150,7 +151,7 @@ def _features(bag: Mapping, prefix: str) -> dict[str, float]:
                 weight = math.inf
             if not math.isfinite(weight):
                 raise DataFormatError(
-                    f"The feature {name!r} of X has the value {_show(value)}; features must be "
+                    f"The feature {name!r} of X has the value {show(value)}; features must be "
                     "finite."
                 )
             found[name] = weight
@@ -162,7 +163,7 @@ def _features(bag: Mapping, prefix: str) -> dict[str, float]:
             found.update((f"{name}:{item}", 1.0) for item in value)
         else:
             raise DataFormatError(
-                f"The feature {name!r} of X has the value {_show(value)}; a feature is a string, a "
+                f"The feature {name!r} of X has the value {show(value)}; a feature is a string, a "
                 "bool, a number, a list or set of strings, or a dict of these."
             )
     return found
@@ -178,8 +179,3 @@ def _bags(distinct: list[tuple]) -> Bags:
         np.fromiter((weight for _, weight in flat), np.float64, len(flat)),
         np.fromiter(accumulate(map(len, distinct), initial=0), np.int64, len(distinct) + 1),
     )
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

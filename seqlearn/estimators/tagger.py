@@ -8,10 +8,10 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import (
     RowNumbers,
-    has_steps,
     is_flat,
     one_step_rows,
     read_labels,
@@ -351,9 +351,9 @@ class BiLSTMTagger(SequenceEstimator):
                 refuse_other_classes(found, known)
             self.classes_ = found
             codes = np.searchsorted(found, labels)  # (S,)
-            of_step = np.repeat(weights, sequences.lengths)
             class_weights = None
             if self.class_weight is not None:
+                of_step = np.repeat(weights, sequences.lengths)
                 class_weights = weights_of_classes(self, codes, of_step).tolist()
             targets = Sequences(codes[:, None], sequences.offsets)
             data = self._prepare(
@@ -476,8 +476,8 @@ class BiLSTMTagger(SequenceEstimator):
         X = unpack(X)
         kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
         number = RowNumbers(np.arange(n_rows or 0))
-        if isinstance(X, list) and not all(map(has_steps, X)):
-            kept = np.flatnonzero([has_steps(row) for row in X])
+        if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
+            kept = np.flatnonzero(filled)
             X, number = [X[i] for i in kept.tolist()], RowNumbers(kept)
         parts, lengths = [], [np.zeros(0, np.int64)]
         for first, piece in pieces(X) if not isinstance(X, list) or X else ():
