@@ -54,7 +54,6 @@ class SequenceDataset(torch.utils.data.Dataset):
             dtype = dtype or self.values.dtype
         if self.full:
             self.values = self.values.view(len(sequences), -1, *self.values.shape[1:])  # (N, T, F)
-        self._starts = torch.tensor(sequences.offsets[:-1])
         self._lengths = torch.as_tensor(self.lengths)
         self.y, self.step_y, self.w = None, None, None
         if isinstance(targets, Sequences):
@@ -63,6 +62,9 @@ class SequenceDataset(torch.utils.data.Dataset):
             self.y = torch.as_tensor(targets).to(device)
             if self.y.is_floating_point():
                 self.y = self.y.to(dtype)
+        self._starts = None  # needed where steps are looked up one by one
+        if not self.full or self.step_y is not None:
+            self._starts = torch.tensor(sequences.offsets[:-1])
         if weights is not None and not (weights == weights[0]).all():
             self.w = torch.as_tensor(weights).to(device, dtype)
 
