@@ -6,18 +6,14 @@ outputs. Each final class states its constructor in full, as scikit-learn's do; 
 shared parameters stand here.
 """
 
-import inspect
-import warnings
 from abc import ABC
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,23 +24,14 @@ from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.parameters import (
-    Check,
-    boolean,
-    check_parameters,
-    integer,
-    mapping,
-    number,
-    one_of,
-    sequence,
-)
+from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, warn_of_early_end
+from seqlearn.estimators.parameters import Check, boolean, integer, number, one_of
 from seqlearn.estimators.token_input import TokenInput
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
 from seqlearn.training.device import resolve_device
-from seqlearn.training.net import ADVICE, OPTIMIZERS, make_net
+from seqlearn.training.net import make_net
 from seqlearn.training.randomness import Seeds
-from seqlearn.training.schedules import SCHEDULES
 
 __all__ = ["READOUT_CHECKS", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
 
@@ -90,28 +77,7 @@ class SequenceEstimator(BaseEstimator, ABC):
     _doc_link_module = "seqlearn"
     _doc_link_template = "https://pypi.org/project/scikit-seqlearn/#{estimator_name}"
 
-    _checks: ClassVar[dict[str, Check]] = {
-        "hidden_size": integer(1),
-        "num_layers": integer(1),
-        "bidirectional": boolean,
-        "dropout": number("[0, 1)"),
-        "max_epochs": integer(1, "auto"),
-        "lr": number("(0, inf)"),
-        "lr_schedule": one_of(*SCHEDULES, None),
-        "batch_size": integer(1, "auto"),
-        "optimizer": one_of(*OPTIMIZERS, or_class=torch.optim.Optimizer),
-        "weight_decay": number("[0, inf)"),
-        "gradient_clip": number("(0, inf)", None),
-        "callbacks": sequence,
-        "dtype": one_of("float32", "float64"),
-        "early_stopping": boolean,
-        "validation_fraction": number("(0, 1)"),
-        "n_iter_no_change": integer(1),
-        "tol": number("[0, inf)"),
-        "warm_start": boolean,
-        "verbose": integer(0, True, False),
-        "net_params": mapping,
-    }
+    _checks: ClassVar[dict[str, Check]] = SHARED_CHECKS
 
     _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
 
@@ -137,16 +103,6 @@ class SequenceEstimator(BaseEstimator, ABC):
         """Epochs trained, those of earlier calls included where training went on."""
         check_is_fitted(self, "net_")
         return len(self.history_)
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Leave the estimator exactly as it was if what happens inside fails."""
-        before = self.__dict__.copy()
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = before
-            raise
 
     def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
@@ -257,12 +213,7 @@ class SequenceEstimator(BaseEstimator, ABC):
         net = make_net(
             train,
             None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
-            name=type(self).__name__,
             lr_schedule=None if data.one_epoch else self.lr_schedule,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-            verbose=int(self.verbose),
-            callbacks=self.callbacks,
             module=module,
             module_params={
                 "backend": resolve_backend(self.backend),
@@ -274,23 +225,19 @@ class SequenceEstimator(BaseEstimator, ABC):
             },
             criterion=criterion,
             **{f"criterion__{name}": value for name, value in (criterion_params or {}).items()},
-            optimizer=self.optimizer,
             seeds=data.seeds,
             dtype=dtype,
-            gradient_clip=self.gradient_clip,
             max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
             batch_size=batch_size,
-            lr=self.lr,
             device=device,
-            **self._decay(),
-            **(self.net_params or {}),
+            **net_settings(self),
         )
         if data.continuing:
             net.continue_from(self.net_)
         elif tokens is not None and tokens.given is not None:
             net.module_.embedding.give(*tokens.given)
         interrupted = net.train(train)
-        self._warn_of_early_end(net, interrupted)
+        warn_of_early_end(self, net, interrupted)
         before = self.history_ if data.continuing else []
         rows = enumerate([*before, *net.epochs()], start=1)
         self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
@@ -317,53 +264,6 @@ class SequenceEstimator(BaseEstimator, ABC):
         self.vocabulary_ = tokens.encoding.vocabulary
         return tokens
 
-    def _check_shared_parameters(self) -> None:
-        check_parameters(self, self._checks)
-        taken = sorted(
-            name
-            for name in self.net_params or {}
-            if name in _OURS
-            or name in self.get_params(deep=False)
-            or name.startswith(("criterion__", "module__"))
-        )
-        if taken:
-            raise InvalidParameterError(
-                f"net_params holds {', '.join(taken)}, which {type(self).__name__} sets itself; "
-                "use the estimator's own parameter. net_params is for skorch settings that "
-                "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
-            )
-
-    def _decay(self) -> dict[str, float]:
-        """Return the optimiser's argument for ``weight_decay``, if it takes one."""
-        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer,))[0]
-        if "weight_decay" in inspect.signature(optimizer).parameters:
-            return {"optimizer__weight_decay": self.weight_decay}
-        if self.weight_decay:
-            raise InvalidParameterError(
-                f"weight_decay={self.weight_decay}, but {optimizer.__name__} has no weight_decay; "
-                "set weight_decay=0 or choose another optimizer."
-            )
-        return {}
-
-    def _warn_of_early_end(self, net: Any, interrupted: bool) -> None:
-        name, epochs = type(self).__name__, len(net.epochs())
-        diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
-        if diverged is not None:
-            warnings.warn(
-                f"The training loss of {name} stopped being finite in epoch {diverged} of "
-                f"{net.max_epochs}. Training stopped there, with the weights of epoch "
-                f"{diverged - 1}. {ADVICE}",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        elif interrupted:
-            warnings.warn(
-                f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
-                "model trained so far.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:
         """Return the model's outputs for every sequence in float64, (N, C).
 
@@ -383,17 +283,6 @@ class SequenceEstimator(BaseEstimator, ABC):
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
         sequences = self._check_X(X, reset=False, first=first)
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
-
-
-_OURS = {
-    "criterion",
-    "module",
-    "module_params",
-    "name",
-    "optimizer__weight_decay",
-    "seeds",
-    "train_split",
-}
 
 
 def _batch_size(batch_size: int | str, n_rows: int) -> int:

@@ -16,6 +16,7 @@ from seqlearn.estimators.classes import (
     refuse_other_classes,
     weights_of_classes,
 )
+from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.modules.sequence_model import SequenceModel
 from seqlearn.training.losses import BinaryCrossEntropy, CrossEntropy
 
@@ -281,9 +282,9 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         )
 
     def _fit(self, X, y, sample_weight, *, classes=None, continuing=False, one_epoch=False):
-        self._check_shared_parameters()
+        check_shared_parameters(self, self._checks)
         self._check_y_given(y)
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             sequences = self._check_X(unpack(X), reset=not continuing)
             known = self.classes_ if continuing else None
             y, found, multilabel = self._read_y(y)

@@ -11,6 +11,7 @@ from seqlearn.data.conversion import unpack
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
+from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
 from seqlearn.training.losses import OutputIsLoss
@@ -207,7 +208,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         DataFormatError
             X or y has a form that is not accepted; rows and steps are named.
         """
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             if self.estimator is None:
                 self._fit_alone(X, sample_weight, self.warm_start and self._was_alone())
             else:
@@ -231,7 +232,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 "partial_fit of SequenceEncoder trains without labels; call partial_fit of the "
                 "estimator itself, then encode with SequenceEncoder(FrozenEstimator(estimator))."
             )
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             self._fit_alone(X, sample_weight, self._was_alone(), one_epoch=True)
         return self
 
@@ -240,7 +241,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         return hasattr(self, "net_") and not hasattr(self, "estimator_")
 
     def _fit_alone(self, X, sample_weight, continuing, one_epoch=False):
-        self._check_shared_parameters()
+        check_shared_parameters(self, self._checks)
         if not resolve_backend(self.backend).causal:
             raise InvalidParameterError(
                 f"backend={self.backend!r} is not causal: it would see the step that it is asked "

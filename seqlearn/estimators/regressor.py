@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from seqlearn.data.conversion import unpack
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
+from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.parameters import one_of
 from seqlearn.modules.sequence_model import SequenceModel
 from seqlearn.training.losses import REGRESSION_LOSSES
@@ -272,9 +273,9 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         return self._fit(X, y, sample_weight, continuing=hasattr(self, "net_"), one_epoch=True)
 
     def _fit(self, X, y, sample_weight, *, continuing=False, one_epoch=False):
-        self._check_shared_parameters()
+        check_shared_parameters(self, self._checks)
         self._check_y_given(y)
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             sequences = self._check_X(unpack(X), reset=not continuing)
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
             self._check_y_length(sequences, y)

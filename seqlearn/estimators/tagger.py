@@ -26,6 +26,7 @@ from seqlearn.estimators.classes import (
     refuse_other_classes,
     weights_of_classes,
 )
+from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.label_repair import in_scheme, refuse_lengths
 from seqlearn.estimators.parameters import boolean, one_of
 from seqlearn.modules.label_schemes import allowed_transitions
@@ -327,9 +328,9 @@ class BiLSTMTagger(SequenceEstimator):
         )
 
     def _fit(self, X, y, sample_weight, *, classes=None, continuing=False, one_epoch=False):
-        self._check_shared_parameters()
+        check_shared_parameters(self, self._checks)
         self._check_y_given(y)
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             X = unpack(X)
             number = 0
             if self.drop_empty and isinstance(X, list):
@@ -338,9 +339,8 @@ class BiLSTMTagger(SequenceEstimator):
             sequences, labels = self._read_y(sequences, y, continuing, number)
             weights = self._check_weights(sample_weight, sequences, number)
             if self.scheme is not None:
-                labels = in_scheme(
-                    labels, sequences.offsets, self.scheme, self.repair, first=number
-                )
+                offsets = sequences.offsets
+                labels = in_scheme(labels, offsets, self.scheme, self.repair, first=number)
             found = np.unique(labels)
             known = self.classes_ if continuing else None
             if one_epoch:

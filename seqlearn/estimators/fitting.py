@@ -1,0 +1,154 @@
+"""What every fit needs, of whatever estimator: checks of the shared parameters, the settings that
+go to the net as they are, the word on a training that ended early, and the way back if it fails.
+
+The classes in `base` and `forecaster` call these; how data become batches is theirs.
+"""
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.parameters import (
+    Check,
+    boolean,
+    check_parameters,
+    integer,
+    mapping,
+    number,
+    one_of,
+    sequence,
+)
+from seqlearn.training.net import ADVICE, OPTIMIZERS
+from seqlearn.training.schedules import SCHEDULES
+
+__all__ = [
+    "SHARED_CHECKS",
+    "check_shared_parameters",
+    "net_settings",
+    "unchanged_on_error",
+    "warn_of_early_end",
+]
+
+SHARED_CHECKS: dict[str, Check] = {
+    "hidden_size": integer(1),
+    "num_layers": integer(1),
+    "bidirectional": boolean,
+    "dropout": number("[0, 1)"),
+    "max_epochs": integer(1, "auto"),
+    "lr": number("(0, inf)"),
+    "lr_schedule": one_of(*SCHEDULES, None),
+    "batch_size": integer(1, "auto"),
+    "optimizer": one_of(*OPTIMIZERS, or_class=torch.optim.Optimizer),
+    "weight_decay": number("[0, inf)"),
+    "gradient_clip": number("(0, inf)", None),
+    "callbacks": sequence,
+    "dtype": one_of("float32", "float64"),
+    "early_stopping": boolean,
+    "validation_fraction": number("(0, 1)"),
+    "n_iter_no_change": integer(1),
+    "tol": number("[0, inf)"),
+    "warm_start": boolean,
+    "verbose": integer(0, True, False),
+    "net_params": mapping,
+}
+
+_OURS = {
+    "criterion",
+    "module",
+    "module_params",
+    "name",
+    "optimizer__weight_decay",
+    "seeds",
+    "train_split",
+}
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Leave the estimator exactly as it was if what happens inside fails."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+def check_shared_parameters(estimator: Any, checks: dict[str, Check]) -> None:
+    """Run ``checks`` on the parameters, and look for settings of skorch that are not the user's.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the parameter.
+    """
+    check_parameters(estimator, checks)
+    taken = sorted(
+        name
+        for name in estimator.net_params or {}
+        if name in _OURS
+        or name in estimator.get_params(deep=False)
+        or name.startswith(("criterion__", "module__"))
+    )
+    if taken:
+        raise InvalidParameterError(
+            f"net_params holds {', '.join(taken)}, which {type(estimator).__name__} sets itself; "
+            "use the estimator's own parameter. net_params is for skorch settings that "
+            "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
+        )
+
+
+def net_settings(estimator: Any) -> dict[str, Any]:
+    """Return the arguments of `make_net` that are parameters of every estimator."""
+    return {
+        "name": type(estimator).__name__,
+        "n_iter_no_change": estimator.n_iter_no_change,
+        "tol": estimator.tol,
+        "verbose": int(estimator.verbose),
+        "callbacks": estimator.callbacks,
+        "optimizer": estimator.optimizer,
+        "gradient_clip": estimator.gradient_clip,
+        "lr": estimator.lr,
+        **_decay(estimator),
+        **(estimator.net_params or {}),
+    }
+
+
+def _decay(estimator: Any) -> dict[str, float]:
+    """Return the optimiser's argument for ``weight_decay``, if it takes one."""
+    optimizer = OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer,))[0]
+    if "weight_decay" in inspect.signature(optimizer).parameters:
+        return {"optimizer__weight_decay": estimator.weight_decay}
+    if estimator.weight_decay:
+        raise InvalidParameterError(
+            f"weight_decay={estimator.weight_decay}, but {optimizer.__name__} has no "
+            "weight_decay; set weight_decay=0 or choose another optimizer."
+        )
+    return {}
+
+
+def warn_of_early_end(estimator: Any, net: Any, interrupted: bool, stacklevel: int = 5) -> None:
+    """Say so if the training diverged or was interrupted."""
+    name, epochs = type(estimator).__name__, len(net.epochs())
+    diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
+    if diverged is not None:
+        warnings.warn(
+            f"The training loss of {name} stopped being finite in epoch {diverged} of "
+            f"{net.max_epochs}. Training stopped there, with the weights of epoch "
+            f"{diverged - 1}. {ADVICE}",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+    elif interrupted:
+        warnings.warn(
+            f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
+            "model trained so far.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
