@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from seqlearn.data.sequences import Sequences
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
+    from seqlearn.estimators.forecaster import LSTMForecaster
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.tagger import BiLSTMTagger
     from seqlearn.registry import available_backends, load_backend, resolve_backend
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagger",
     "LSTMClassifier": "seqlearn.estimators.classifier",
+    "LSTMForecaster": "seqlearn.estimators.forecaster",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
@@ -32,6 +34,7 @@ _MODULES = ["backend", "datasets", "errors", "metrics", "preprocessing", "regist
 __all__ = [
     "BiLSTMTagger",
     "LSTMClassifier",
+    "LSTMForecaster",
     "LSTMRegressor",
     "SequenceEncoder",
     "Sequences",

@@ -18,6 +18,7 @@ ALLOWED = {
     "backends": {"backend", "errors"},
     "data": {"errors"},
     "datasets": {"errors"},
+    "displays": {"errors"},
     "errors": set(),
     "estimators": {"backend", "data", "errors", "metrics", "modules", "registry", "training"},
     "metrics": {"errors"},

@@ -13,7 +13,7 @@ from typing import Any
 
 from seqlearn.errors import InvalidParameterError
 
-__all__ = ["check_parameters", "integer", "number", "one_of"]
+__all__ = ["check_parameters", "integer", "levels", "number", "one_of"]
 
 Check = Callable[[Any], str | None]
 
@@ -81,6 +81,17 @@ def mapping(value: Any) -> str | None:
 def sequence(value: Any) -> str | None:
     """Accept a list or None."""
     return None if value is None or isinstance(value, list | tuple) else "a list or None"
+
+
+def levels(value: Any) -> str | None:
+    """Accept two or more distinct numbers between 0 and 1, or None."""
+    wanted = "two or more distinct numbers in (0, 1), or None"
+    if value is None:
+        return None
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) < 2:
+        return wanted
+    inside = [isinstance(v, Real) and not isinstance(v, bool) and 0 < v < 1 for v in value]
+    return None if all(inside) and len(set(value)) == len(value) else wanted
 
 
 def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:

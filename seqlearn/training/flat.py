@@ -58,3 +58,34 @@ class FlatParameters:
 def is_finite(tensors: list[Tensor]) -> bool:
     """Whether every value in every tensor is finite; one synchronisation."""
     return bool(torch.stack([tensor.detach().sum().isfinite() for tensor in tensors]).all())
+
+
+def split_state(state: dict[int, dict], flat: FlatParameters) -> dict[int, dict]:
+    """The optimiser's state of one flat vector, as that of each parameter."""
+    parts: dict[int, dict] = {i: {} for i in range(len(flat.shapes))} if state else {}
+    for name, value in state.get(0, {}).items():
+        is_vector = isinstance(value, np.ndarray) and value.ndim > 0
+        values = flat.split(value) if is_vector else [value] * len(parts)
+        for part, one in zip(parts.values(), values, strict=True):
+            part[name] = one
+    return parts
+
+
+def joined_state(state: dict[int, dict]) -> dict[int, dict]:
+    """The optimiser's state of each parameter, as that of one flat vector."""
+    if not state:
+        return {}
+    joined = {}
+    for name, value in state[0].items():
+        if isinstance(value, np.ndarray) and value.ndim > 0:
+            value = np.concatenate([part[name].ravel() for part in state.values()])
+        joined[name] = value
+    return {0: joined}
+
+
+def to_numpy(value):
+    return value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
+
+
+def to_torch(value):
+    return torch.tensor(value) if isinstance(value, np.ndarray) else value

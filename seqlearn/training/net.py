@@ -25,9 +25,17 @@ from tqdm.auto import tqdm
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError, TrainingDivergedError
 from seqlearn.training.cpu import cpu_for
-from seqlearn.training.flat import FlatParameters, is_finite
+from seqlearn.training.flat import (
+    FlatParameters,
+    is_finite,
+    joined_state,
+    split_state,
+    to_numpy,
+    to_torch,
+)
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
 
@@ -251,6 +259,21 @@ class SequenceNet(NeuralNet):
             result[(sequences.offsets[rows][:, None] + step)[is_step]] = batch[is_step]
         return result
 
+    def window_outputs(
+        self, dataset: WindowDataset, n_rows: int, read: Callable[[Any], torch.Tensor]
+    ) -> np.ndarray:
+        """Return what ``read`` makes of the module's outputs for every window, (M, ...).
+
+        The windows run ``n_rows`` at a time.
+        """
+        self._set_training(False)
+        parts = []
+        for first in range(0, len(dataset), n_rows):
+            rows = np.arange(first, min(first + n_rows, len(dataset)))
+            with self._cpu(len(rows)), torch.inference_mode():
+                parts.append(read(self.module_(**dataset[rows][0])).cpu().numpy())
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def _batches(self, sequences: Sequences, run: Callable) -> Iterator[tuple]:
         """Yield row numbers and what ``run`` makes of them, an array, batch by batch.
 
@@ -305,22 +328,22 @@ class SequenceNet(NeuralNet):
     # Pickling: arguments and NumPy arrays, no torch object.
 
     def _arrays(self) -> dict[str, Any]:
-        weights = {name: _to_numpy(value) for name, value in self.module_.state_dict().items()}
+        weights = {name: to_numpy(value) for name, value in self.module_.state_dict().items()}
         optimizer = self.optimizer_.state_dict()
         state = {
-            k: {name: _to_numpy(v) for name, v in s.items()} for k, s in optimizer["state"].items()
+            k: {name: to_numpy(v) for name, v in s.items()} for k, s in optimizer["state"].items()
         }
         if self._flat is not None:  # as it is elsewhere: one state for each parameter
-            state = _split_state(state, self._flat)
+            state = split_state(state, self._flat)
         return {"weights": weights, "optimizer": state}
 
     def _load(self, arrays: dict[str, Any]) -> None:
-        weights = {name: _to_torch(value) for name, value in arrays["weights"].items()}
+        weights = {name: to_torch(value) for name, value in arrays["weights"].items()}
         self.module_.load_state_dict(weights)
         state = arrays["optimizer"]
         if self._flat is not None:
-            state = _joined_state(state)
-        state = {k: {name: _to_torch(v) for name, v in s.items()} for k, s in state.items()}
+            state = joined_state(state)
+        state = {k: {name: to_torch(v) for name, v in s.items()} for k, s in state.items()}
         groups = self.optimizer_.state_dict()["param_groups"]
         self.optimizer_.load_state_dict({"state": state, "param_groups": groups})
 
@@ -337,37 +360,6 @@ class SequenceNet(NeuralNet):
         self.initialize()
         self._load(state["arrays"])
         self.history.extend(state["history"])
-
-
-def _split_state(state: dict[int, dict], flat: FlatParameters) -> dict[int, dict]:
-    """The optimiser's state of one flat vector, as that of each parameter."""
-    parts: dict[int, dict] = {i: {} for i in range(len(flat.shapes))} if state else {}
-    for name, value in state.get(0, {}).items():
-        is_vector = isinstance(value, np.ndarray) and value.ndim > 0
-        values = flat.split(value) if is_vector else [value] * len(parts)
-        for part, one in zip(parts.values(), values, strict=True):
-            part[name] = one
-    return parts
-
-
-def _joined_state(state: dict[int, dict]) -> dict[int, dict]:
-    """The optimiser's state of each parameter, as that of one flat vector."""
-    if not state:
-        return {}
-    joined = {}
-    for name, value in state[0].items():
-        if isinstance(value, np.ndarray) and value.ndim > 0:
-            value = np.concatenate([part[name].ravel() for part in state.values()])
-        joined[name] = value
-    return {0: joined}
-
-
-def _to_numpy(value):
-    return value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
-
-
-def _to_torch(value):
-    return torch.tensor(value) if isinstance(value, np.ndarray) else value
 
 
 def make_net(

@@ -1,0 +1,83 @@
+"""Forecasts from every cut-off of a series at once: the batched pass behind
+`LSTMForecaster.backtest`.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqlearn.data.series import panel_index, read_series
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.forecast_features import (
+    feature_arrays,
+    refuse_new_columns,
+    refuse_other_columns,
+)
+from seqlearn.estimators.forecast_state import refuse_other_series
+from seqlearn.estimators.forecast_training import WindowForecaster
+
+__all__ = ["backtest"]
+
+
+def backtest(
+    model: WindowForecaster,
+    y: Any,
+    X: Any,
+    steps: np.ndarray,
+    *,
+    stride: int,
+    initial_window: int | None,
+    alpha: list[float] | None,
+) -> pd.DataFrame:
+    """Return forecasts from all cut-offs of ``y``, as `LSTMForecaster.backtest` describes them.
+
+    Parameters
+    ----------
+    model : WindowForecaster
+        A trained one; it is left as it is.
+    y, X : DataFrame
+        What is forecast, and what is known besides.
+    steps : ndarray of int
+        Steps ahead, ascending, up to the model's horizon.
+    stride, initial_window, alpha
+        As in `LSTMForecaster.backtest`.
+    """
+    layout, model = model.layout, model.copy()
+    y = y.to_frame() if isinstance(y, pd.Series) else y
+    X = X.to_frame() if isinstance(X, pd.Series) else X
+    first = layout.window_length if initial_window is None else initial_window
+    for name, value in (("stride", stride), ("initial_window", first)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise InvalidParameterError(f"{name} must be an int >= 1. Got {value!r} instead.")
+    refuse_other_series(layout, y, int(steps[-1]))
+    features = [*layout.known, *layout.past_only]
+    refuse_other_columns(X, features, "backtest")
+    refuse_new_columns(X, layout)
+    series = read_series(y, X, X_columns=features)
+    ends = [np.arange(first - 1, len(one.index) - steps[-1], stride) for one in series]
+    if not any(len(some) for some in ends):
+        longest = max(len(one.index) for one in series)
+        raise DataFormatError(
+            f"y has {longest} steps, but backtest needs {first + steps[-1]}: {first} before the "
+            f"first cut-off and {steps[-1]} after the last. Pass a longer y, or a shorter "
+            "initial_window."
+        )
+    for one in series:
+        if one.key not in model.scales:
+            model.scales[one.key] = model.scale_of(one.values[:first])
+    ahead = [np.full((layout.horizon, len(layout.known)), np.nan)] * len(series)
+    arrays = feature_arrays(series, layout, ahead)
+    values = model.forecast(series, arrays, ends, levels=alpha)[:, steps - 1]  # (M, n, C, ...)
+    values = np.moveaxis(values, 2, 1)  # (M, C, n, ...)
+    names = {"variable": list(y.columns), "step": steps}
+    if alpha is not None:
+        names["alpha"] = list(alpha)
+    columns = pd.MultiIndex.from_product(names.values(), names=names.keys())
+    stamps = [one.index[some] for one, some in zip(series, ends, strict=True)]
+    if series[0].key is None:
+        index = stamps[0].rename("cutoff")
+    else:
+        index = panel_index([one.key for one in series], stamps)
+        index.names = [*y.index.names[:-1], "cutoff"]
+    return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)

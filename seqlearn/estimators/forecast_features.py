@@ -1,0 +1,152 @@
+"""What a forecaster knows besides y: columns of X, ahead or not, and the calendar.
+
+The features of a step stand in one order everywhere: columns of X that are known ahead, the
+calendar's, then columns of X that only the past has. Callers: `seqlearn.estimators.forecaster`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqlearn.data.calendar import calendar_features
+from seqlearn.data.series import TimeSeries, extended, read_features, split_panel, where_known
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.forecast_settings import Layout
+
+__all__ = [
+    "columns_of",
+    "feature_arrays",
+    "refuse_new_columns",
+    "refuse_other_columns",
+    "rows_ahead",
+]
+
+SHOWN = 5  # time stamps or columns that a message lists
+
+
+def columns_of(X: Any, past_only: Sequence | None) -> tuple[list, list]:
+    """Return the columns of X that are known ahead, and those that are not.
+
+    Raises
+    ------
+    InvalidParameterError
+        ``past_only`` names a column that X does not have.
+    """
+    columns = [] if X is None else list(X.columns)
+    unknown = [name for name in past_only or [] if name not in columns]
+    if unknown:
+        has = f"X has {_listed(columns)}" if columns else "there is no X"
+        raise InvalidParameterError(
+            f"past_only names {_listed(unknown)}, but {has}. It lists columns of X that are not "
+            "known ahead."
+        )
+    past = [name for name in columns if name in set(past_only or [])]
+    return [name for name in columns if name not in past], past
+
+
+def refuse_other_columns(X: Any, wanted: Sequence, method: str) -> None:
+    """Raise a DataFormatError if X lacks one of the columns of fit, or is not there at all."""
+    if not wanted:
+        return
+    if X is None:
+        raise DataFormatError(
+            f"{method} needs X with {_listed(wanted)}, the columns that fit had; it is None."
+        )
+    missing = [name for name in wanted if name not in X.columns]
+    if missing:
+        raise DataFormatError(
+            f"X has no column {_listed(missing)}, which fit had; it has {_listed(X.columns)}."
+        )
+
+
+def refuse_new_columns(X: Any, layout: Layout) -> None:
+    """Raise a DataFormatError if X has a column that fit did not have."""
+    known = [*layout.known, *layout.past_only]
+    new = [] if X is None else [name for name in X.columns if name not in known]
+    if new:
+        had = _listed(known) if known else "no X"
+        raise DataFormatError(f"X has the column {_listed(new)}, but fit had {had}. Leave it out.")
+
+
+def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.ndarray) -> list:
+    """Return the columns of X known ahead at the steps after each series, (H, K) each.
+
+    Steps of the horizon at which X has no row, and that are not asked for, are missing values.
+
+    Parameters
+    ----------
+    X : DataFrame or None
+        As ``predict`` got it.
+    series : sequence of TimeSeries
+        What is forecast.
+    layout : Layout
+        Which columns there are.
+    steps : ndarray of int
+        Steps ahead that are asked for.
+
+    Raises
+    ------
+    DataFormatError
+        X, a column, a series or a row at one of ``steps`` is missing; it is named.
+    """
+    refuse_new_columns(X, layout)
+    refuse_other_columns(X, layout.known, "predict")
+    if not layout.known:
+        return [np.zeros((layout.horizon, 0))] * len(series)
+    blocks, found = dict(split_panel(X, "X")), []
+    for one in series:
+        block = blocks.get(one.key)
+        if block is None:
+            raise DataFormatError(
+                f"X has no rows for {one.name}; predict needs the columns {_listed(layout.known)} "
+                "of every series."
+            )
+        after = extended(one.index, layout.horizon)[len(one.index) :]
+        absent = [step for step in after[steps - 1][~where_known(block, after[steps - 1])]]
+        if absent:
+            raise DataFormatError(
+                f"X has no row at {_listed(absent)}, for {one.name}. predict needs the columns "
+                f"{_listed(layout.known)} at each step of fh."
+            )
+        found.append(read_features(block, after, layout.known))
+    return found
+
+
+def feature_arrays(
+    series: Sequence[TimeSeries], layout: Layout, ahead: list | None = None
+) -> list[np.ndarray] | None:
+    """Return all features of each series, (T_i, P) or, with ``ahead``, (T_i + H, P).
+
+    Parameters
+    ----------
+    series : sequence of TimeSeries
+        Their own features are the columns of X, known ahead first.
+    layout : Layout
+        Which features there are.
+    ahead : list of ndarray of shape (H, K), optional
+        The columns of X known ahead, after each series.
+    """
+    n_known, found = len(layout.known), []
+    if not (layout.known or layout.past_only or layout.calendar):
+        return None
+    for i, one in enumerate(series):
+        index, values = one.index, one.features
+        if values is None:
+            values = np.zeros((len(index), 0))
+        if ahead is not None:
+            index = extended(index, layout.horizon)
+            after = np.full((layout.horizon, values.shape[1]), np.nan)
+            after[:, :n_known] = ahead[i]
+            values = np.concatenate([values, after])
+        parts = [values[:, :n_known], values[:, n_known:]]
+        if layout.calendar:
+            parts.insert(1, calendar_features(index)[0])
+        found.append(np.concatenate(parts, axis=1))
+    return found
+
+
+def _listed(names: Any) -> str:
+    names = list(names)
+    text = ", ".join(repr(n) if isinstance(n, str) else str(n) for n in names[:SHOWN])
+    return text + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -1,0 +1,488 @@
+"""LSTMForecaster: a forecaster of sktime, univariate or not, of one series or of many.
+
+This file speaks sktime: constructor, tags, horizons, and forecasts as frames. What is known of
+the series is in `seqlearn.estimators.forecast_state`, windows and training in `forecast_training`.
+"""
+
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
+
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.backtest import backtest
+from seqlearn.estimators.fitting import SHARED_CHECKS, check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.forecast_state import ForecastState
+from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
+from seqlearn.training.forecast_loss import POINT_LOSSES
+
+__all__ = ["LSTMForecaster"]
+
+VARIANCE_LEVELS = (np.arange(200) + 0.5) / 200  # quantiles that predict_var averages over
+
+
+def _fitted(path: str, meaning: str) -> property:
+    return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
+
+
+class LSTMForecaster(BaseForecaster):
+    """Forecast series with a recurrent network over segments, all steps ahead at once.
+
+    Windows are normalised by their own level and spread, cut into segments and read by a
+    recurrent core; one decoder step for each segment ahead gives its values (SegRNN, Lin et al.
+    2023). One network serves all columns and all series of a panel. Next to the point forecast it
+    gives quantiles.
+
+    Parameters
+    ----------
+    hidden_size : int, default=128
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    bidirectional : bool, default=False
+        Read each window from both ends; about twice the work.
+    dropout : float, default=0.3
+        Share of the values dropped in training, between layers and before the linear layer.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    window_length : int or "auto", default="auto"
+        Steps a forecast looks back. "auto" goes by season, horizon and length of the series.
+    segment_length : int or "auto", default="auto"
+        Steps that the core reads at once. "auto" goes by the season.
+    normalization : {"window", "series"} or None, default="window"
+        What values are relative to: level and spread of their window, those of their series in
+        fit, or nothing.
+    decoding : {"parallel", "recursive"}, default="parallel"
+        All segments ahead from what the core knows at the end of the window, or one, which is
+        then appended to the window for the next.
+    share_channels : bool, default=True
+        Read each column of y with the same weights, for itself, or all together.
+    calendar : bool, default=False
+        Add the position in day, week and year, whatever the frequency makes sense of, to the
+        features known ahead.
+    past_only : list of column names or None, default=None
+        Columns of X that are not known ahead. ``predict`` needs the others.
+    max_epochs : int or "auto", default="auto"
+        Passes over all windows. "auto" makes 1,500 updates, between 5 and 100 passes.
+    lr : float, default=0.002
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Windows of one update. "auto" is a fiftieth of them, between 16 and 256.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied, then called during training.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    early_stopping : bool, default=False
+        Hold out the last windows, window and horizon after those of training, stop when their
+        loss no longer falls, and keep the weights that were best on them.
+    validation_fraction : float, default=0.1
+        Share of the windows to hold out for early stopping and calibration.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    loss : {"absolute_error", "squared_error", "huber"}, default="absolute_error"
+        Of the point forecast: "absolute_error" gives the median, "squared_error" the mean;
+        "huber" is squared up to an error of one standard deviation of the series.
+    quantiles : sequence of float or None, default=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+        Levels of the quantiles that are learned; others are interpolated. None learns the point
+        forecast alone.
+    calibration : {"conformal"} or None, default=None
+        "conformal" holds out the last windows, a share of ``validation_fraction``, and shifts
+        the quantiles so that they cover there what they say (Romano et al. 2019).
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    window_length_, segment_length_, season_, horizon_ : int
+        Steps of a window and of a segment, main season of the data, and steps ahead.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (minus the mean absolute error).
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    See Also
+    --------
+    LSTMRegressor : One number for each of many series, no forecast.
+    seqlearn.displays.ForecastDisplay : Draw forecasts with their intervals.
+
+    Notes
+    -----
+    A panel or hierarchy trains one network over all series, a window weighted by one over the
+    root of the number its series gives. ``pretrain`` on a panel, then ``fit`` on a series it has
+    not seen, forecasts that series with the weights of the panel; ``update`` trains on.
+    Missing values in y and X are marked to the network and left out of the loss.
+
+    References
+    ----------
+    Lin, S. et al. (2023). SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
+    Forecasting. arXiv:2308.11200.
+
+    Romano, Y., Patterson, E. and Candes, E. (2019). Conformalized quantile regression. NeurIPS.
+
+    Examples
+    --------
+    >>> from seqlearn import LSTMForecaster
+    >>> from sktime.datasets import load_airline
+    >>> y = load_airline()
+    >>> forecaster = LSTMForecaster(hidden_size=16, max_epochs=2, random_state=0)
+    >>> forecaster.fit(y, fh=[1, 2, 3]).predict().shape
+    (3,)
+    >>> forecaster.predict_interval(coverage=0.9).columns.nlevels
+    3
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "authors": ["seqlearn developers"],
+        "python_dependencies": ["torch", "skorch"],
+        "y_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "X_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "capability:multivariate": True,
+        "capability:exogenous": True,
+        "capability:missing_values": True,
+        "capability:unequal_length": True,
+        "capability:categorical_in_X": False,
+        "requires-fh-in-fit": True,
+        "X-y-must-have-same-index": False,
+        "capability:insample": False,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
+        "capability:update": True,
+        "capability:pretrain": True,
+        "capability:random_state": True,
+        "property:randomness": "derandomized",
+    }
+
+    # sktime warns at construction that it will stop keeping y; the windows needed are kept here.
+    _config: ClassVar[dict[str, Any]] = {"warnings": "off"}
+
+    _checks: ClassVar[dict[str, Check]] = {
+        name: check for name, check in SHARED_CHECKS.items() if name != "warm_start"
+    } | {
+        "window_length": integer(1, "auto"),
+        "segment_length": integer(1, "auto"),
+        "normalization": one_of("window", "series", None),
+        "decoding": one_of("parallel", "recursive"),
+        "share_channels": boolean,
+        "calendar": boolean,
+        "past_only": sequence,
+        "loss": one_of(*POINT_LOSSES),
+        "quantiles": levels,
+        "calibration": one_of("conformal", None),
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.3,
+        backend: Any = "torch",
+        window_length: int | str = "auto",
+        segment_length: int | str = "auto",
+        normalization: str | None = "window",
+        decoding: str = "parallel",
+        share_channels: bool = True,
+        calendar: bool = False,
+        past_only: list | None = None,
+        max_epochs: int | str = "auto",
+        lr: float = 0.002,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        loss: str = "absolute_error",
+        quantiles: Any = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95),
+        calibration: str | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.backend = backend
+        self.window_length = window_length
+        self.segment_length = segment_length
+        self.normalization = normalization
+        self.decoding = decoding
+        self.share_channels = share_channels
+        self.calendar = calendar
+        self.past_only = past_only
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.loss = loss
+        self.quantiles = quantiles
+        self.calibration = calibration
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+        super().__init__()
+        self.set_config(warnings="on")
+        if quantiles is None:
+            self.set_tags(**{"capability:pred_int": False})
+
+    window_length_ = _fitted("model.layout.window_length", "Steps of a window.")
+    segment_length_ = _fitted("model.layout.segment_length", "Steps that the core reads at once.")
+    season_ = _fitted("model.layout.season", "Main season of the data, in steps; 1 for none.")
+    horizon_ = _fitted("model.layout.horizon", "Steps ahead that the network gives.")
+    history_ = _fitted("model.history", "One row an epoch.")
+    loss_curve_ = _fitted("model.loss_curve", "Training loss of each epoch.")
+    n_iter_ = _fitted("model.n_iter", "Epochs trained, those of updates included.")
+    device_ = _fitted("model.device", 'Device trained on, "cpu" or "cuda".')
+    net_ = _fitted("model.net", "The trained net.")
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Return small settings with which sktime's own tests run.
+
+        Parameters
+        ----------
+        parameter_set : str, default="default"
+            There is one set.
+
+        Returns
+        -------
+        list of dict
+        """
+        small = {"hidden_size": 4, "max_epochs": 1, "batch_size": 16, "random_state": 0}
+        return [
+            {**small, "window_length": 6, "segment_length": 2},
+            {
+                **small,
+                "backend": "gru",
+                "window_length": 5,
+                "decoding": "recursive",
+                "normalization": "series",
+                "share_channels": False,
+                "loss": "squared_error",
+                "quantiles": (0.1, 0.9),
+            },
+        ]
+
+    # What sktime calls. The public methods are wrapped so that one that fails changes nothing.
+
+    def fit(self, y: Any, X: Any = None, fh: Any = None) -> "LSTMForecaster":
+        """Train on the windows of one series, or of all series of a panel or hierarchy.
+
+        After `pretrain`, the weights stay as they are and the series becomes what is forecast.
+
+        Parameters
+        ----------
+        y : Series, DataFrame, or DataFrame with MultiIndex
+            One series, of one or more columns; or a panel or hierarchy of them, the time stamps
+            in the last level of the index.
+        X : DataFrame, optional
+            Exogenous columns of the same form, NaN where missing. A row at each step of y is
+            expected; a missing one counts as missing values.
+        fh : int, list of int or ForecastingHorizon
+            Steps ahead to forecast; the network learns all steps up to the largest.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range.
+        DataFormatError
+            Series that cannot be learned from; they are named.
+        TrainingDivergedError
+            The loss was not finite from the first epoch on.
+        """
+        with unchanged_on_error(self):
+            return super().fit(y, X=X, fh=fh)
+
+    def pretrain(self, y: Any, X: Any = None, fh: Any = None) -> "LSTMForecaster":
+        """Train on a panel, to forecast series that are given to `fit` later.
+
+        Parameters
+        ----------
+        y : DataFrame with MultiIndex
+            A panel or hierarchy of series.
+        X : DataFrame with MultiIndex, optional
+            Exogenous columns.
+        fh : int, list of int or ForecastingHorizon, optional
+            The network learns the steps up to the largest; by default one season, at least 12.
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_on_error(self):
+            return super().pretrain(y, X=X, fh=fh)
+
+    def update(self, y: Any, X: Any = None, update_params: bool = True) -> "LSTMForecaster":
+        """Take in new steps; forecasts start from their end.
+
+        Parameters
+        ----------
+        y, X
+            New steps, as in `fit`. Steps that are known already are replaced, later ones dropped.
+        update_params : bool, default=True
+            Train on, for one epoch at the constant rate ``lr``, on the windows that reach into
+            the new steps.
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_on_error(self):
+            return super().update(y, X=X, update_params=update_params)
+
+    def _fit(self, y, X, fh):
+        check_shared_parameters(self, self._checks)
+        horizon = int(self._steps(fh)[-1])
+        if "model_" in self.__dict__:
+            self.model_ = self.model_.of(y, X, horizon)
+        else:
+            self.model_ = ForecastState.learn(self, y, X, horizon)
+        return self
+
+    def _pretrain(self, y, X=None, fh=None):
+        check_shared_parameters(self, self._checks)
+        horizon = None if fh is None else int(self._steps(fh)[-1])
+        self.model_ = ForecastState.learn(self, y, X, horizon)
+        return self
+
+    def _update(self, y, X=None, update_params=True):
+        self.model_ = self.model_.after(self, y, X, train=update_params)
+        return self
+
+    def _predict(self, fh, X):
+        return self._forecast(fh, X)
+
+    def _predict_quantiles(self, fh, X, alpha):
+        return self._forecast(fh, X, alpha)
+
+    def _predict_var(self, fh, X=None, cov=False):
+        if cov:
+            raise InvalidParameterError(
+                "cov=True asks for covariances between steps, which LSTMForecaster does not model; "
+                "use cov=False."
+            )
+        quantiles = self._forecast(fh, X, VARIANCE_LEVELS)
+        names = self._get_varnames()
+        return pd.DataFrame({name: quantiles[name].var(axis=1, ddof=0) for name in names})
+
+    def _forecast(self, fh: Any, X: Any, alpha: Any = None) -> pd.DataFrame:
+        """Return point forecasts or quantiles of every series at the steps of ``fh``."""
+        steps = self._steps(fh)
+        values = self.model_.forecast(X, steps, alpha)  # (N, n, C) or (N, n, C, Q)
+        is_panel = None not in self.model_.last
+        index = self.model_.stamps(steps) if is_panel else fh.to_absolute_index(self.cutoff)
+        columns = self._get_varnames()
+        if alpha is not None:
+            columns = pd.MultiIndex.from_product([columns, alpha])
+        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+
+    def _steps(self, fh: Any) -> np.ndarray:
+        """Return the steps ahead that ``fh`` asks for, ascending."""
+        steps = np.asarray(fh.to_relative(self.cutoff).to_numpy())
+        if len(steps) == 0 or steps.min() < 1:
+            raise DataFormatError(
+                f"fh={steps.tolist()} is not ahead. LSTMForecaster forecasts steps after the last "
+                "one of y: pass ints of at least 1, for example fh=range(1, 13)."
+            )
+        return steps.astype(np.int64)
+
+    def backtest(
+        self,
+        y: Any,
+        X: Any = None,
+        fh: Any = None,
+        *,
+        stride: int = 1,
+        initial_window: int | None = None,
+        alpha: list[float] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast from every step of a series, as if it were the last one, in one pass.
+
+        The network is not trained again; the forecasts equal those of `update` with
+        ``update_params=False`` and `predict`, one step after the other. Series that the network
+        has not seen are forecast too, also when it was fitted on others.
+
+        Parameters
+        ----------
+        y : Series, DataFrame, or DataFrame with MultiIndex
+            History and what came after it, with the columns of `fit`.
+        X : DataFrame, optional
+            Exogenous columns at the steps of y, if `fit` had them.
+        fh : int, list of int or ForecastingHorizon, optional
+            Steps ahead, by default those of `fit`.
+        stride : int, default=1
+            Steps from one cut-off to the next.
+        initial_window : int, optional
+            Steps before the first cut-off, it included; by default ``window_length_``. The last
+            cut-off is the last one whose whole horizon lies in y.
+        alpha : list of float, optional
+            Quantiles to return instead of point forecasts.
+
+        Returns
+        -------
+        DataFrame
+            One row a cut-off, whose time stamp is its index, after the keys of the series in a
+            panel; a column for each variable, step ahead and, with ``alpha``, quantile.
+
+        Raises
+        ------
+        DataFormatError
+            No series of y is long enough, or X is missing or has other columns.
+        """
+        self.check_is_fitted()
+        return backtest(
+            self.model_.model,
+            y,
+            X,
+            self._steps(self._fh if fh is None else ForecastingHorizon(fh)),
+            stride=stride,
+            initial_window=initial_window,
+            alpha=alpha,
+        )
