@@ -69,12 +69,12 @@ class WindowForecaster:
         if features is not None:
             stacked = np.concatenate(features)
             self.feature_mean, self.feature_scale = _mean_and_scale(stacked)
-        table = self._table(series, features, after=self.layout.horizon)
+        table, device = self._table(series, features), resolve_device(params.device)
         train, valid = self._split(params, table)
-        held_out = self._dataset(table, valid, params) if len(valid) else None
+        held_out = self._dataset(table, valid, device) if len(valid) else None
         self._train(
             params,
-            self._dataset(table, train, params, self._weights(table, train)),
+            self._dataset(table, train, device, self._weights(table, train)),
             held_out if params.early_stopping else None,
         )
         if params.calibration == "conformal":
@@ -92,7 +92,7 @@ class WindowForecaster:
             How many steps at the end of each series are new.
         """
         self.learn_scales(series)
-        table = self._table(series, features, after=self.layout.horizon)
+        table = self._table(series, features)
         parts = []
         for i, n_new in enumerate(new):
             first, last = self._range(int(table.lengths[i]))
@@ -100,7 +100,8 @@ class WindowForecaster:
             parts.append(table.origins(i, max(first, oldest), last))
         origins = self._usable(table, np.concatenate(parts))
         if len(origins):
-            self._train(params, self._dataset(table, origins, params), None, one_epoch=True)
+            dataset = self._dataset(table, origins, resolve_device(params.device))
+            self._train(params, dataset, None, one_epoch=True)
 
     def forecast(
         self,
@@ -109,7 +110,6 @@ class WindowForecaster:
         ends: Sequence[np.ndarray] | None = None,
         *,
         levels: Sequence[float] | None = None,
-        device: str = "auto",
     ) -> np.ndarray:
         """Forecast the whole horizon from the end of each series, or from other steps of it.
 
@@ -129,12 +129,11 @@ class WindowForecaster:
         ndarray of shape (M, H, C) or (M, H, C, Q)
             In the units of y, windows in the order of series and ends.
         """
-        after = self.layout.horizon
-        table = self._table(series, features, after=after)
+        table = self._table(series, features)
         if ends is None:
             ends = [np.array([n - 1]) for n in table.lengths.tolist()]
         origins = np.concatenate([table.starts[i] + steps + 1 for i, steps in enumerate(ends)])
-        dataset = self._dataset(table, origins, self)
+        dataset = self._dataset(table, origins, self.device)
         mean, scale = self._scales_of(series, [len(steps) for steps in ends])  # (M, 1, C)
         if levels is None:
             values = self._outputs(dataset, _point)[..., 0]  # (M, H, C)
@@ -177,7 +176,7 @@ class WindowForecaster:
 
     # Windows.
 
-    def _table(self, series, features, *, after: int) -> SeriesTable:
+    def _table(self, series, features) -> SeriesTable:
         values = []
         for one in series:
             mean, scale = self.scales[one.key]
@@ -189,7 +188,7 @@ class WindowForecaster:
             features,
             window_length=self.layout.window_length,
             horizon=self.layout.horizon,
-            after=after,
+            after=self.layout.horizon,
             dtype=self.dtype,
         )
 
@@ -251,8 +250,7 @@ class WindowForecaster:
         weights = np.bincount(series)[series] ** -0.5
         return weights / weights.mean()
 
-    def _dataset(self, table, origins, params, weights=None) -> WindowDataset:
-        device = str(self.net.device) if params is self else resolve_device(params.device)
+    def _dataset(self, table, origins, device: str, weights=None) -> WindowDataset:
         layout = self.layout
         return WindowDataset(
             table,

@@ -377,8 +377,16 @@ class LSTMForecaster(BaseForecaster):
         with unchanged_on_error(self):
             return super().update(y, X=X, update_params=update_params)
 
-    def _fit(self, y, X, fh):
+    def _check_parameters(self) -> None:
         check_shared_parameters(self, self._checks)
+        if self.calibration is not None and self.quantiles is None:
+            raise InvalidParameterError(
+                f"calibration={self.calibration!r} shifts quantiles, but quantiles=None. Give "
+                "levels in quantiles, or set calibration=None."
+            )
+
+    def _fit(self, y, X, fh):
+        self._check_parameters()
         horizon = int(self._steps(fh)[-1])
         if "model_" in self.__dict__:
             self.model_ = self.model_.of(y, X, horizon)
@@ -387,7 +395,7 @@ class LSTMForecaster(BaseForecaster):
         return self
 
     def _pretrain(self, y, X=None, fh=None):
-        check_shared_parameters(self, self._checks)
+        self._check_parameters()
         horizon = None if fh is None else int(self._steps(fh)[-1])
         self.model_ = ForecastState.learn(self, y, X, horizon)
         return self
