@@ -10,34 +10,51 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqlearn.data.conversion import to_sequences
     from seqlearn.data.sequences import Sequences
+    from seqlearn.displays import ForecastDisplay
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecaster import LSTMForecaster
     from seqlearn.estimators.regressor import LSTMRegressor
+    from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagger import BiLSTMTagger
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
 _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagger",
+    "ForecastDisplay": "seqlearn.displays",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecaster",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
+    "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
+    "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.conversion",
 }
-_MODULES = ["backend", "datasets", "errors", "metrics", "preprocessing", "registry", "testing"]
+_MODULES = [
+    "backend",
+    "datasets",
+    "displays",
+    "errors",
+    "metrics",
+    "preprocessing",
+    "registry",
+    "testing",
+]
 
 __all__ = [
     "BiLSTMTagger",
+    "ForecastDisplay",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
     "SequenceEncoder",
     "Sequences",
+    "SktimeLSTMClassifier",
+    "SktimeLSTMRegressor",
     "available_backends",
     "load_backend",
     "resolve_backend",

@@ -7,6 +7,7 @@ Each one is a `SeqlearnError` and also the built-in a reader would expect, so th
       InvalidParameterError   (ValueError)         a constructor parameter is out of range
       DataFormatError         (ValueError)         X, y or a file has a form that is not accepted
       DatasetNotFoundError    (FileNotFoundError)  a data set is not on this machine
+      MissingDependencyError  (ImportError)        an optional package is not installed
       TrainingDivergedError   (ArithmeticError)    the loss is not finite from the first epoch
       BackendError                                 anything about the registry of backends
         UnknownBackendError   (ValueError)         no installed distribution has that name
@@ -30,6 +31,10 @@ class DataFormatError(SeqlearnError, ValueError):
 
 class DatasetNotFoundError(SeqlearnError, FileNotFoundError):
     """A data set is not on this machine; the message says what was looked for, and where."""
+
+
+class MissingDependencyError(SeqlearnError, ImportError):
+    """An optional package is not installed; the message says how to install it."""
 
 
 class TrainingDivergedError(SeqlearnError, ArithmeticError):

@@ -15,6 +15,8 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMClassifier,
+    SktimeLSTMRegressor,
 )
 
 
@@ -70,14 +72,22 @@ def shared_documentation(Estimator):
     return {entry.partition(" : ")[0]: entry.strip() for entry in entries if entry.strip()}
 
 
-ESTIMATORS = [BiLSTMTagger, LSTMClassifier, LSTMForecaster, LSTMRegressor, SequenceEncoder]
+ESTIMATORS = [
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    SequenceEncoder,
+    SktimeLSTMClassifier,
+    SktimeLSTMRegressor,
+]
 OWN_DEFAULTS = {
     "BiLSTMTagger": {"character_size", "dropout", "hidden_size", "lr"},
     "LSTMForecaster": {"bidirectional", "dropout", "hidden_size", "lr"},
 }
 
 
-@pytest.mark.parametrize("Other", [BiLSTMTagger, LSTMForecaster, LSTMRegressor, SequenceEncoder])
+@pytest.mark.parametrize("Other", [E for E in ESTIMATORS if E is not LSTMClassifier])
 def test_constructors_share_names_defaults_order_and_wording(Other):
     one, other = (inspect.signature(E).parameters for E in (LSTMClassifier, Other))
     shared = [name for name in one if name in other]

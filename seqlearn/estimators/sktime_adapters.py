@@ -2,11 +2,10 @@
 
 An adapter holds one of our estimators, fits it on what sktime hands over and gives its answers
 back; nothing is learned here. What differs is the reading of X: sktime's ``numpy3D`` is
-(instance, channel, time), ours is (instance, time, feature), and each frame of a ``df-list`` is
-one of our ragged sequences. Every other container is turned into a ``df-list`` by sktime before it
-arrives. Parameters have the names, defaults and order of our estimators; those about words are
-left out, because a panel holds numbers, and so is ``warm_start``, because sktime resets an
-estimator before each fit. Users call this file; the forecaster does not.
+(instance, channel, time), ours (instance, time, feature), and each frame of a ``df-list`` is one
+of our ragged sequences; sktime makes a ``df-list`` of every other container. The parameters are
+those of our estimators, but for the ones about words, since a panel holds numbers, and
+``warm_start``, since sktime resets an estimator before each fit. Users call this file.
 """
 
 from typing import Any, ClassVar
@@ -34,8 +33,8 @@ _TAGS = {
     "property:randomness": "derandomized",
 }
 _TEST_PARAMS = [
-    {"hidden_size": 4, "max_epochs": 3, "random_state": 0},
-    {"hidden_size": 3, "num_layers": 2, "readout": "attention", "backend": "gru", "max_epochs": 2},
+    {"hidden_size": 4, "max_epochs": 2, "batch_size": 16, "random_state": 0},
+    {"hidden_size": 3, "readout": "last", "backend": "gru", "max_epochs": 1, "batch_size": 16},
 ]
 
 
@@ -44,7 +43,8 @@ class SktimeLSTMClassifier(BaseClassifier):
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
     ``nested_univ`` and others. Series may differ in length and have several channels. With the
-    same data, parameters and seed it gives the same bits as `LSTMClassifier`.
+    same data, parameters and seed it gives the same bits as `LSTMClassifier`. Of a y with several
+    columns sktime has each learned by a classifier of its own.
 
     Parameters
     ----------
@@ -113,16 +113,6 @@ class SktimeLSTMClassifier(BaseClassifier):
     --------
     LSTMClassifier : The same in scikit-learn's manner; reads words too.
     SktimeLSTMRegressor : Predict numbers instead of labels.
-
-    Notes
-    -----
-    `LSTMClassifier` reads a 2-D array and a 3-D array differently; sktime makes a panel with one
-    channel of a 2-D array, which is what `LSTMClassifier` reads it as, too. A y with several
-    columns makes sktime fit one classifier a column.
-
-    References
-    ----------
-    Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
 
     Examples
     --------
@@ -292,10 +282,6 @@ class SktimeLSTMRegressor(BaseRegressor):
     --------
     LSTMRegressor : The same in scikit-learn's manner; reads words too.
     SktimeLSTMClassifier : Predict labels instead of numbers.
-
-    References
-    ----------
-    Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
 
     Examples
     --------

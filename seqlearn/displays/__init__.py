@@ -1,0 +1,5 @@
+"""Pictures, in the manner of scikit-learn's displays; they need the extra "plot" (matplotlib)."""
+
+from seqlearn.displays.forecast import ForecastDisplay
+
+__all__ = ["ForecastDisplay"]

@@ -1,0 +1,143 @@
+"""Drawing with matplotlib: axes, lines, fans of intervals and dates.
+
+matplotlib is an optional dependency (extra "plot") and imported in the functions that need it.
+What is drawn is decided by the displays, which call this file.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqlearn.errors import InvalidParameterError, MissingDependencyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "check_matplotlib",
+    "draw_fan",
+    "draw_legend",
+    "draw_line",
+    "label_times",
+    "make_axes",
+    "styled",
+]
+
+LIGHTEST, DARKEST = 0.82, 0.45  # share of white in the shade of the widest and narrowest interval
+WIDTH_OF_ONE_STEP = 7.0  # points
+
+
+def check_matplotlib(caller: str) -> None:
+    """Refuse if matplotlib is not installed; ``caller`` is what needs it."""
+    try:
+        import matplotlib.pyplot  # noqa: F401
+    except ImportError as cause:
+        raise MissingDependencyError(
+            f"{caller} requires matplotlib, which cannot be imported: {cause}. Install it with "
+            'pip install "scikit-seqlearn[plot]".'
+        ) from cause
+
+
+def make_axes(ax: Any, names: list) -> np.ndarray:
+    """Return one axes for each variable, (V,): those given, or new ones above each other."""
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        height = 3.5 if len(names) == 1 else 0.9 + 1.6 * len(names)  # inches
+        _, axes = plt.subplots(
+            len(names), squeeze=False, sharex=True, figsize=(6, height), layout="constrained"
+        )
+        return axes[:, 0]
+    axes = np.ravel(np.asarray(ax, dtype=object))
+    if len(axes) != len(names) or not all(isinstance(one, Axes) for one in axes):
+        raise InvalidParameterError(
+            f"ax={ax!r}, but {len(names)} variables are drawn, each on axes of its own: pass "
+            f"{len(names)} matplotlib Axes, choose fewer variables with variable=, or leave ax "
+            "out for a new figure."
+        )
+    return axes
+
+
+def styled(defaults: dict, given: dict | None) -> dict:
+    """Return the style of a line; what is given, short names too, wins over the defaults."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return {**defaults, **normalize_kwargs(given or {}, Line2D)}
+
+
+def draw_line(ax: Any, steps: np.ndarray, values: Any, style: dict) -> Any:
+    """Draw a line, or a dot if it has one step only, and return it."""
+    if len(steps) == 1:
+        style = {"marker": "o", **style}
+    return ax.plot(steps, np.asarray(values), **style)[0]
+
+
+def draw_fan(
+    ax: Any, steps: np.ndarray, intervals: "pd.DataFrame", color: Any, style: dict | None
+) -> dict:
+    """Draw intervals as shades of a colour, the widest first and lightest.
+
+    ``intervals`` has columns (coverage, "lower" or "upper"). Return the artists by coverage.
+    """
+    from matplotlib.colors import to_rgb
+
+    levels = sorted(intervals.columns.unique(0), reverse=True)
+    rgb = np.array(to_rgb(color))
+    artists = {}
+    for level, white in zip(levels, np.linspace(LIGHTEST, DARKEST, len(levels)), strict=True):
+        kwargs = {
+            "color": tuple(rgb + (1 - rgb) * white),
+            "linewidth": WIDTH_OF_ONE_STEP if len(steps) == 1 else 0,
+            "label": f"{100 * level:g} % interval",
+            **(style or {}),
+        }
+        low, high = (intervals[level][bound].to_numpy() for bound in ("lower", "upper"))
+        artists[level] = ax.fill_between(steps, low, high, **kwargs)
+    return artists
+
+
+def label_times(ax: Any, steps: np.ndarray) -> None:
+    """Give the axis of time short dates if the steps are dates, else whole numbers."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
+
+    if steps.dtype.kind == "M":
+        locator = AutoDateLocator(minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def draw_legend(ax: Any, lines: Iterable, bands: dict, *, above: bool) -> Any:
+    """Draw a legend above the axes, where it hides no data, or inside; return it.
+
+    The intervals are one entry, a swatch for each, the narrowest first.
+    """
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.patches import Patch
+
+    entries = {line.get_label(): line for line in lines}
+    levels = sorted(bands)
+    if levels:
+        text = ", ".join(f"{100 * level:g}" for level in levels)
+        swatches = tuple(Patch(color=bands[level].get_facecolor()[0]) for level in levels)
+        entries[f"{text} % interval{'s' * (len(levels) > 1)}"] = swatches
+    row = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0, 1),
+        "borderaxespad": 0.2,
+        "ncols": len(entries),
+        "columnspacing": 1.5,
+        "frameon": False,
+    }
+    return ax.legend(
+        entries.values(),
+        entries.keys(),
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
+        fontsize="small",
+        **(row if above else {"loc": "best"}),
+    )
