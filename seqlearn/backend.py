@@ -144,8 +144,16 @@ class Dropout(nn.Module):
             return x
         if self._generator is None or self._generator.device != x.device:
             self._generator = torch.Generator(x.device).manual_seed(self._seed)
+        return x * self._noise(x)
+
+    def _noise(self, x: Tensor) -> Tensor:
         kept = 1.0 - self.p
-        return x * torch.empty_like(x).bernoulli_(kept, generator=self._generator).div_(kept)
+        if x.device.type == "cpu":  # the numbers of bernoulli_, in less than half its time
+            chance = torch.empty_like(x, dtype=torch.float64).uniform_(generator=self._generator)
+            noise = chance.lt_(kept).to(x.dtype)
+        else:
+            noise = torch.empty_like(x).bernoulli_(kept, generator=self._generator)
+        return noise.div_(kept)
 
     def extra_repr(self) -> str:
         """Show the rate in the module's repr."""

@@ -86,6 +86,16 @@ def test_dropout_noise_repeats_after_reseed_only():
     assert not torch.equal(dropout(x), first)
 
 
+def test_dropout_drops_the_same_values_of_every_type():
+    dropout, drops = Dropout(0.3), []
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        dropout.reseed(6)
+        out = dropout(torch.ones(8, 9, dtype=dtype))
+        assert out.dtype == dtype
+        drops.append(out == 0)
+    assert torch.equal(drops[0], drops[1]) and torch.equal(drops[0], drops[2])
+
+
 def test_dropout_passes_gradients_where_it_kept_values():
     x = torch.ones(64, requires_grad=True)
     out = Dropout(0.25)(x)

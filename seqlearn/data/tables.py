@@ -14,7 +14,8 @@ from torch import Tensor
 
 from seqlearn.data.padding import padded_steps
 
-GROUP, MAX_GROUPS = 48, 6  # words spelled together: of like length, so that little is padded
+ROW_BLOCK = 16  # oneDNN prepares a kernel for each new shape, in the time of a call: have few
+GROUP_COST = 256  # letters of the time that one more call of the network over letters takes
 
 __all__ = ["BagBatch", "BagTable", "WordBatch", "WordTable"]
 
@@ -23,8 +24,9 @@ class WordBatch(NamedTuple):
     """The words of a padded batch: U distinct ones, and which stands where."""
 
     index: Tensor  # (B, T), into the U words
-    words: Tensor  # (U,), codes of the vocabulary, the shortest words first if they are spelled
-    spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of letters, (u,) lengths on the CPU
+    words: Tensor  # (U,), codes of the vocabulary, the longest words first if they are spelled
+    spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of letters, (u,) lengths on the CPU:
+    # of the U words, in groups of like length; the last word again fills the last group up
 
 
 class BagBatch(NamedTuple):
@@ -61,18 +63,51 @@ class WordTable:
         index = index.reshape(codes.shape)
         spelling = []
         if self.characters is not None:
-            order = np.argsort(self._lengths[distinct], kind="stable")
+            order = np.argsort(-self._lengths[distinct], kind="stable")
             distinct, rank = distinct[order], np.empty_like(order)
             rank[order] = np.arange(len(order))
             index = rank[index]
-            n_groups = min(-(-len(distinct) // GROUP), MAX_GROUPS)
-            for group in np.array_split(distinct, n_groups):
+            filled = np.pad(distinct, (0, -len(distinct) % ROW_BLOCK), mode="edge")
+            for group in np.split(filled, group_starts(self._lengths[filled])[1:]):
                 starts = self.offsets[group]  # (u,)
                 lengths = self.offsets[group + 1] - starts
                 letters = self.characters[padded_steps(starts, lengths)]  # (u, K)
                 spelling.append((letters.to(device, non_blocking=True), lengths))
         words = self.words[distinct].to(device, non_blocking=True)
         return WordBatch(torch.as_tensor(index).to(device, non_blocking=True), words, spelling)
+
+
+def group_starts(lengths: np.ndarray) -> list[int]:
+    """Cut words, the longest first, into groups that are read in the least time.
+
+    A group costs its rows times the letters of its longest word, and `GROUP_COST`. The best groups
+    up to a place follow from the best ones up to every place before it.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (U,)
+        Letters of each word, falling; U is a multiple of `ROW_BLOCK`.
+
+    Returns
+    -------
+    list of int
+        Where each group begins, 0 first: multiples of `ROW_BLOCK`.
+    """
+    longest = lengths[::ROW_BLOCK]  # of each block of rows
+    falls = np.flatnonzero(np.diff(longest)) + 1  # nowhere else is it worth beginning a group
+    places = ROW_BLOCK * np.array([0, *falls, len(longest)])
+    longest = lengths[places[:-1]]
+    costs, origins = np.zeros(len(places)), [0]
+    for i, place in enumerate(places[1:].tolist(), 1):
+        candidates = costs[:i] + longest[:i] * (place - places[:i]) + GROUP_COST
+        origins.append(int(candidates.argmin()))
+        costs[i] = candidates[origins[i]]
+    starts = []
+    i = len(places) - 1
+    while i > 0:
+        i = origins[i]
+        starts.append(int(places[i]))
+    return starts[::-1]
 
 
 class BagTable:

@@ -79,10 +79,12 @@ class WordEmbedding(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         """Return the vectors of a `WordBatch`, (B, T, E')."""
-        vectors = functional.embedding(x.index, self._vectors(x.words))  # (B, T, E)
+        words, index = x.words, x.index
         if self.training and self.word_noise.p:
-            kept = self.word_noise(vectors.new_ones(x.index.shape)) > 0  # (B, T)
-            vectors = torch.where(kept[..., None], vectors, self.words.weight[0])
+            kept = self.word_noise(self.words.weight.new_ones(index.shape)) > 0  # (B, T)
+            index = torch.where(kept, index, len(words))
+            words = functional.pad(words, (0, 1))  # the unknown word, 0, (U + 1,)
+        vectors = functional.embedding(index, self._vectors(words))  # (B, T, E)
         if self.spelling is not None:
             spelled = [self.spelling(self.letters(codes), n) for codes, n in x.spelling]
             spelled = torch.cat(spelled)  # (U, E'')
@@ -92,11 +94,15 @@ class WordEmbedding(nn.Module):
     def _vectors(self, words: Tensor) -> Tensor:
         """Vectors of word codes, (U, E)."""
         if len(self.fixed) == 0:
-            return self.words(words)
+            return self._learned(words)
         n_words = self.words.num_embeddings
-        learned = self.words(words.clamp(max=n_words - 1))
+        learned = self._learned(words.clamp(max=n_words - 1))
         given = self.fixed[(words - n_words).clamp(min=0)]
         return torch.where((words < n_words)[:, None], learned, given)
+
+    def _learned(self, words: Tensor) -> Tensor:
+        weight = self.words.weight
+        return functional.embedding(words, weight, sparse=_has_dense_gradient(weight))
 
     @torch.no_grad()
     def give(self, codes: Tensor, vectors: Tensor) -> None:
@@ -130,8 +136,25 @@ class BagEmbedding(nn.Module):
     def forward(self, x: Any) -> Tensor:
         """Return the vectors of a `BagBatch`, (B, T, E)."""
         weights = x.weights.to(self.features.weight.dtype)
-        sums = self.features(x.features, x.offsets, per_sample_weights=weights)  # (U, E)
+        sums = functional.embedding_bag(
+            x.features,
+            self.features.weight,
+            x.offsets,
+            mode="sum",
+            sparse=_has_dense_gradient(self.features.weight),
+            per_sample_weights=weights,
+        )  # (U, E)
         return self.dropout(functional.embedding(x.index, sums))  # (B, T, E)
+
+
+def _has_dense_gradient(weight: Tensor) -> bool:
+    """Whether a sparse gradient of ``weight`` would be added to a dense one, which stays dense.
+
+    A batch holds few of the words, and to make, fill and add a gradient for all of them costs many
+    times what the rows in use do. Where there is none yet, the new gradient must be dense, as most
+    optimisers take no other.
+    """
+    return weight.is_leaf and weight.grad is not None and not weight.grad.is_sparse
 
 
 def make_embedding(kind: str, **arguments: Any) -> WordEmbedding | BagEmbedding:

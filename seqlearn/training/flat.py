@@ -52,7 +52,9 @@ class FlatParameters:
     def clip_grad_norm(self, max_norm: float) -> None:
         """Scale the gradients so that their joint norm is at most ``max_norm``."""
         grad = self.vector.grad
-        grad.mul_((max_norm / (grad.norm() + 1e-6)).clamp_(max=1.0))
+        factor = max_norm / (grad.norm() + 1e-6)
+        if not factor >= 1.0:  # true of a nan too, which then spreads to all
+            grad.mul_(factor)
 
 
 def is_finite(tensors: list[Tensor]) -> bool:

@@ -2,6 +2,7 @@
 
 import pickle
 from collections import Counter
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding
-from seqlearn.data.tables import WordTable
+from seqlearn.data.tables import GROUP_COST, ROW_BLOCK, WordTable, group_starts
 from seqlearn.data.tokens import read_discrete
 
 quick = settings(deadline=None, max_examples=60)
@@ -46,12 +47,13 @@ def batch_of(encoding, X, kind="tokens"):
 
 
 def spellings(batch):
-    """The letter codes of each of the U words, without padding."""
-    return [
+    """The letter codes of each of the U words, without padding and filling."""
+    spelled = [
         row[:length].tolist()
         for codes, lengths in batch.spelling
         for row, length in zip(codes, lengths.tolist(), strict=True)
     ]
+    return spelled[: len(batch.words)]
 
 
 def bags_of(batch):
@@ -95,10 +97,10 @@ def test_every_distinct_word_of_a_batch_stands_once(X, characters):
 
 @quick
 @given(X=rows_of(token))
-def test_padded_letters_repeat_the_last_one_and_short_words_come_first(X):
+def test_padded_letters_repeat_the_last_one_and_long_words_come_first(X):
     batch = batch_of(learn(X), X)
     lengths = [n for _, group in batch.spelling for n in group.tolist()]
-    assert lengths == sorted(lengths)
+    assert lengths == sorted(lengths, reverse=True)
     for codes, group in batch.spelling:
         assert codes.shape[1] == int(group.max())
         for row, length in zip(codes, group.tolist(), strict=True):
@@ -106,19 +108,41 @@ def test_padded_letters_repeat_the_last_one_and_short_words_come_first(X):
             assert (row[length:] == row[length - 1]).all()
 
 
-@pytest.mark.parametrize("n_words", [1, 47, 48, 49, 97, 1000])
+@pytest.mark.parametrize("n_words", [1, 15, 16, 17, 97, 1000])
 def test_groups_of_like_length_leave_no_word_out(n_words):
     words = [f"{i:x}" + "z" * (i % 7) for i in range(n_words)]
     X = [words[i : i + 9] for i in range(0, n_words, 9)]
     encoding = learn(X)
     batch = batch_of(encoding, X)
-    assert sum(len(group) for _, group in batch.spelling) == n_words
+    assert len(batch.words) == n_words
+    assert sum(len(group) for _, group in batch.spelling) == -(-n_words // ROW_BLOCK) * ROW_BLOCK
+    assert all(len(group) % ROW_BLOCK == 0 for _, group in batch.spelling)
+    letters, lengths = batch.spelling[-1]
+    last = (n_words - 1) % ROW_BLOCK - ROW_BLOCK  # of the words; it fills the last group up
+    assert (letters[last:] == letters[last]).all() and (lengths[last:] == lengths[last]).all()
     spelled = spellings(batch)
     for row, steps in enumerate(X):
         for step, word in enumerate(steps):
             place = batch.index[row, step]
             assert spelled[place] == encoding.characters.encode(list(word)).tolist()
             assert batch.words[place] == encoding.vocabulary.encode([word])[0]
+
+
+@quick
+@given(runs=st.lists(st.tuples(st.integers(1, 90), st.integers(1, 30)), min_size=1, max_size=5))
+def test_groups_cost_the_least(runs):
+    lengths = np.sort(np.repeat(*np.array(runs).T))[::-1]
+    lengths = np.pad(lengths, (0, -len(lengths) % ROW_BLOCK), mode="edge")
+
+    def cost(starts):
+        edges = [*starts, len(lengths)]
+        return sum(int(lengths[a]) * (b - a) + GROUP_COST for a, b in pairwise(edges))
+
+    starts = group_starts(lengths)
+    places = range(ROW_BLOCK, len(lengths), ROW_BLOCK)
+    assert starts[0] == 0 and set(starts[1:]) <= set(places)
+    ways = [(0, *some) for n in range(len(places) + 1) for some in combinations(places, n)]
+    assert cost(starts) == min(map(cost, ways))
 
 
 @quick

@@ -225,6 +225,31 @@ def test_dropped_words_teach_the_unknown_one(encoding):
     assert 0 < rows[0] < 4 * len(KNOWN)
 
 
+@pytest.mark.parametrize("kind", ["tokens", "features"])
+def test_gradients_add_to_those_that_are_there(encoding, sentences, bag_encoding, bags, kind):
+    if kind == "tokens":
+        model = word_embedding(encoding, word_dropout=0.3).train()
+        weight, batch = model.words.weight, batch_of(encoding, sentences)
+    else:
+        model = bag_embedding(bag_encoding).train()
+        weight, batch = model.features.weight, batch_of(bag_encoding, bags, kind)
+
+    def learn():
+        out = model(batch)
+        steps = torch.linspace(-1, 1, out.numel()).view_as(out)
+        out.backward(steps)
+
+    learn()
+    first = weight.grad
+    assert first.layout == torch.strided  # the first is dense, for any optimiser
+    expected = 2 * first
+    if kind == "tokens":
+        model.word_noise.reseed(0)
+    learn()
+    assert weight.grad is first  # and stays where it is: it may be part of a flat vector
+    torch.testing.assert_close(first, expected)
+
+
 def test_gradients_agree_with_finite_differences(encoding):
     model = word_embedding(encoding, dtype=torch.float64)
     batch = batch_of(encoding, [["cat", "zzz", "tiger"], ["a", "cats"]], dtype=torch.float64)

@@ -45,6 +45,19 @@ def test_one_flat_vector_trains_as_many_tensors_do(max_norm):
     assert whole.vector.numel() == sum(p.numel() for p in plain.parameters())
 
 
+def test_clipping_leaves_small_gradients_and_spreads_what_is_no_number():
+    whole = FlatParameters([nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))])
+    grad = whole.vector.grad
+    for values, max_norm, expected in [
+        ((0.3, -0.4, 0.0), 1.0, (0.3, -0.4, 0.0)),
+        ((3.0, 0.0, -4.0), 1.0, (0.6, 0.0, -0.8)),
+        ((1.0, torch.nan, 0.0), 1.0, (torch.nan,) * 3),
+    ]:
+        grad.copy_(torch.tensor(values))
+        whole.clip_grad_norm(max_norm)
+        torch.testing.assert_close(grad, torch.tensor(expected), equal_nan=True)
+
+
 def test_an_estimator_trains_the_same_with_and_without_the_flat_vector(ragged, monkeypatch):
     X, y = ragged
     params = {"hidden_size": 5, "max_epochs": 4, "random_state": 0, "dtype": "float64"}
