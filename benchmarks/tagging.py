@@ -41,14 +41,13 @@ EWT: dict[str, Any] = {
 }
 WNUT: dict[str, Any] = {
     "scheme": "BIO",
-    "max_epochs": 25,
-    "lr": 0.003,
-    "hidden_size": 200,
-    "character_size": 64,
+    "max_epochs": 14,
+    "lr": 0.004,
+    "hidden_size": 128,
+    "character_size": 50,
     "class_weight": {"O": 0.4},
     "lowercase": True,
     "fold_digits": True,
-    "min_frequency": 2,
     "weight_decay": 1e-5,
 }
 SEEDS = range(3)

@@ -142,18 +142,41 @@ class Dropout(nn.Module):
         """Drop values in training; return ``x`` itself otherwise."""
         if not self.training or self.p == 0:
             return x
-        if self._generator is None or self._generator.device != x.device:
-            self._generator = torch.Generator(x.device).manual_seed(self._seed)
         return x * self._noise(x)
 
     def _noise(self, x: Tensor) -> Tensor:
-        kept = 1.0 - self.p
+        kept, source = 1.0 - self.p, self._source(x.device)
         if x.device.type == "cpu":  # the numbers of bernoulli_, in less than half its time
-            chance = torch.empty_like(x, dtype=torch.float64).uniform_(generator=self._generator)
+            chance = torch.empty_like(x, dtype=torch.float64).uniform_(generator=source)
             noise = chance.lt_(kept).to(x.dtype)
         else:
-            noise = torch.empty_like(x).bernoulli_(kept, generator=self._generator)
+            noise = torch.empty_like(x).bernoulli_(kept, generator=source)
         return noise.div_(kept)
+
+    def draw(self, shares: Tensor) -> Tensor:
+        """Return True with the probability that stands at each place, whatever ``p`` is.
+
+        Parameters
+        ----------
+        shares : Tensor
+            Probabilities, of any shape.
+
+        Returns
+        -------
+        Tensor
+            Of the same shape, bool.
+
+        Examples
+        --------
+        >>> Dropout().draw(torch.tensor([0.0, 1.0]))
+        tensor([False,  True])
+        """
+        return torch.bernoulli(shares, generator=self._source(shares.device)).bool()
+
+    def _source(self, device: torch.device) -> torch.Generator:
+        if self._generator is None or self._generator.device != device:
+            self._generator = torch.Generator(device).manual_seed(self._seed)
+        return self._generator
 
     def extra_repr(self) -> str:
         """Show the rate in the module's repr."""

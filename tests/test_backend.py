@@ -103,6 +103,19 @@ def test_dropout_passes_gradients_where_it_kept_values():
     assert torch.equal(x.grad, out.detach())
 
 
+def test_draws_have_the_shares_asked_and_repeat_after_reseed():
+    dropout = Dropout(0.0).eval()
+    shares = torch.tensor([0.0, 0.1, 0.5, 1.0]).repeat(2000, 1)
+    dropout.reseed(3)
+    state, drawn = torch.get_rng_state(), dropout.draw(shares)
+    assert drawn.dtype == torch.bool and torch.equal(state, torch.get_rng_state())
+    assert (drawn.double().mean(dim=0) - shares[0]).abs().max() < 0.05
+    assert not drawn[:, 0].any() and drawn[:, 3].all()
+    assert not torch.equal(drawn, dropout.draw(shares))
+    dropout.reseed(3)
+    assert torch.equal(drawn, dropout.draw(shares))
+
+
 @pytest.mark.parametrize("twin", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy])
 def test_dropout_survives_copies_and_restarts(twin):
     dropout, x = Dropout(0.5), torch.ones(64)

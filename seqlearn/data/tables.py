@@ -27,6 +27,7 @@ class WordBatch(NamedTuple):
     words: Tensor  # (U,), codes of the vocabulary, the longest words first if they are spelled
     spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of letters, (u,) lengths on the CPU:
     # of the U words, in groups of like length; the last word again fills the last group up
+    shapes: Tensor | None  # (U,), codes of the words' shapes if they are spelled
 
 
 class BagBatch(NamedTuple):
@@ -49,19 +50,22 @@ class WordTable:
         Codes of the letters of all words, one word after the other.
     offsets : ndarray of shape (W + 1,), int64, optional
         Where the letters of each word begin; every word has at least one.
+    shapes : ndarray of shape (W,), int64, optional
+        Codes of the words' shapes; given with the letters.
     """
 
-    def __init__(self, words: np.ndarray, characters=None, offsets=None):
+    def __init__(self, words: np.ndarray, characters=None, offsets=None, shapes=None):
         self.words = torch.as_tensor(words)
         self.characters = None if characters is None else torch.as_tensor(characters)
         self.offsets = None if offsets is None else torch.as_tensor(offsets)
+        self.shapes = None if shapes is None else torch.as_tensor(shapes)
         self._lengths = None if offsets is None else np.diff(offsets)
 
     def batch(self, codes: np.ndarray, device: torch.device) -> WordBatch:
         """Return the distinct words of a padded batch of codes, (B, T)."""
         distinct, index = np.unique(codes, return_inverse=True)
         index = index.reshape(codes.shape)
-        spelling = []
+        spelling, shapes = [], None
         if self.characters is not None:
             order = np.argsort(-self._lengths[distinct], kind="stable")
             distinct, rank = distinct[order], np.empty_like(order)
@@ -73,8 +77,10 @@ class WordTable:
                 lengths = self.offsets[group + 1] - starts
                 letters = self.characters[padded_steps(starts, lengths)]  # (u, K)
                 spelling.append((letters.to(device, non_blocking=True), lengths))
+            shapes = self.shapes[distinct].to(device, non_blocking=True)
         words = self.words[distinct].to(device, non_blocking=True)
-        return WordBatch(torch.as_tensor(index).to(device, non_blocking=True), words, spelling)
+        index = torch.as_tensor(index).to(device, non_blocking=True)
+        return WordBatch(index, words, spelling, shapes)
 
 
 def group_starts(lengths: np.ndarray) -> list[int]:

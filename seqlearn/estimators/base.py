@@ -64,7 +64,7 @@ READOUT_CHECKS: dict[str, Check] = {"readout": one_of(*READOUTS)}
 TOKEN_CHECKS: dict[str, Check] = {
     "embedding_size": integer(1, "auto"),
     "character_size": integer(1, None),
-    "word_dropout": number("[0, 1)"),
+    "word_dropout": number("[0, inf)"),
     "min_frequency": integer(1),
     "lowercase": boolean,
     "fold_digits": boolean,

@@ -49,9 +49,10 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         or a mapping from words to vectors. Those of words in the training data are trained
         further; words that turn up later are looked up too.
     character_size : int or None, default=None
-        Hidden size of a bidirectional LSTM over the letters of each word; None reads words whole.
-    word_dropout : float, default=0.2
-        Share of the words taken for unknown ones in training.
+        Hidden size of a BiLSTM over a word's letters, beside its shape ("Xxx"); None reads neither.
+    word_dropout : float, default=0.25
+        A word that occurs n times in the training data is taken for an unknown one in
+        ``word_dropout / (word_dropout + n)`` of its places (Kiperwasser & Goldberg 2016).
     min_frequency : int, default=1
         Words and features that are rarer in the training data count as unknown.
     lowercase : bool, default=False
@@ -135,6 +136,9 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     ----------
     Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
 
+    Kiperwasser, E. and Goldberg, Y. (2016). Simple and accurate dependency parsing using
+    bidirectional LSTM feature representations. TACL 4.
+
     Examples
     --------
     >>> from seqlearn import LSTMRegressor
@@ -165,7 +169,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         embedding_size: int | str = "auto",
         embeddings: Any = None,
         character_size: int | None = None,
-        word_dropout: float = 0.2,
+        word_dropout: float = 0.25,
         min_frequency: int = 1,
         lowercase: bool = False,
         fold_digits: bool = False,

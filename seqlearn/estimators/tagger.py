@@ -75,9 +75,10 @@ class BiLSTMTagger(SequenceEstimator):
         or a mapping from words to vectors. Those of words in the training data are trained
         further; words that turn up later are looked up too.
     character_size : int or None, default=50
-        Hidden size of a bidirectional LSTM over the letters of each word; None reads words whole.
-    word_dropout : float, default=0.2
-        Share of the words taken for unknown ones in training.
+        Hidden size of a BiLSTM over a word's letters, beside its shape ("Xxx"); None reads neither.
+    word_dropout : float, default=0.25
+        A word that occurs n times in the training data is taken for an unknown one in
+        ``word_dropout / (word_dropout + n)`` of its places (Kiperwasser & Goldberg 2016).
     min_frequency : int, default=1
         Words and features that are rarer in the training data count as unknown.
     lowercase : bool, default=False
@@ -159,8 +160,7 @@ class BiLSTMTagger(SequenceEstimator):
 
     Notes
     -----
-    A 2-D X with a 1-D y is read as rows of one step each; with a 2-D y of the same shape as
-    univariate series.
+    A 2-D X with a 1-D y is rows of one step each; with a 2-D y of its shape, univariate series.
 
     The tagger is no scikit-learn classifier: ``scoring="accuracy"`` and stratified splits do not
     know labels of steps. Its ``score`` is the share of the steps whose label is right; see
@@ -210,7 +210,7 @@ class BiLSTMTagger(SequenceEstimator):
         embedding_size: int | str = "auto",
         embeddings: Any = None,
         character_size: int | None = 50,
-        word_dropout: float = 0.2,
+        word_dropout: float = 0.25,
         min_frequency: int = 1,
         lowercase: bool = False,
         fold_digits: bool = False,

@@ -45,7 +45,11 @@ class TokenInput:
 
     @classmethod
     def learn(cls, estimator: Any, sequences: Sequences, weights: np.ndarray) -> "TokenInput":
-        """Learn from training rows, whose weights are their numbers of repetitions or like that."""
+        """Learn from distinct training rows, whose weights are their repetitions or like that.
+
+        Word dropout goes by how often words occur if rows weigh 1 on average: weights that are all
+        alike are no weights.
+        """
         kind, parameters = estimator.input_kind_, _parameters(estimator)
         spelled = kind == "tokens" and estimator.character_size is not None
         encoding = Encoding.learn(
@@ -75,11 +79,13 @@ class TokenInput:
             "size": size,
             "dropout": estimator.dropout,
             "word_dropout": estimator.word_dropout,
+            "counts": encoding.vocabulary.counts / weights.mean(),
             "n_fixed": len(encoding.extra),
         }
         if spelled:
             embedding |= {
                 "n_characters": len(encoding.characters),
+                "n_shapes": len(encoding.shapes),
                 "character_size": estimator.character_size,
                 "character_backend": resolve_backend("torch"),
             }

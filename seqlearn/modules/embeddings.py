@@ -7,6 +7,7 @@ steps of a batch, each embedded once, and an index that puts them in their place
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,10 +18,11 @@ from seqlearn.modules.encoder import Encoder
 __all__ = ["BagEmbedding", "WordEmbedding", "make_embedding"]
 
 LETTER_SIZE = 32  # values of a letter's vector
+SHAPE_SIZE = 32  # values of the vector of a word's shape
 
 
 class WordEmbedding(nn.Module):
-    """Vectors of words, learned or given, and of their spelling.
+    """Vectors of words, learned or given, and of their spelling and shape.
 
     Parameters
     ----------
@@ -31,17 +33,29 @@ class WordEmbedding(nn.Module):
     dropout : float
         Share of the values set to zero in training.
     word_dropout : float
-        Share of the words that are taken for unknown ones in training, so that the vector of the
-        unknown word is learned and spelling is relied upon.
+        How readily words are taken for unknown ones in training, so that the vector of the unknown
+        word is learned and spelling is relied upon: a word that occurs n times is in
+        ``word_dropout / (word_dropout + n)`` of its places (Kiperwasser & Goldberg 2016). The words
+        that will be unknown are like the rare ones; the frequent ones are left alone.
+    counts : ndarray of shape (n_words - 1,), optional
+        How often each word of the vocabulary occurs; less than 1 is taken for 1, as is every
+        other word, and all without counts.
     n_fixed : int
         Words with codes from ``n_words`` on, whose vectors are given and not trained.
     n_characters : int
-        Letters, with code 0 for all others; 0 reads no spelling.
+        Letters, with code 0 for all others; 0 reads no spelling and no shape.
+    n_shapes : int
+        Shapes of words, with code 0 for all others, if there are letters.
     character_size : int
         Hidden size, in each direction, of the recurrent net over the letters of a word (Ling et
         al. 2015).
     character_backend : Backend, optional
         Builds that net.
+
+    References
+    ----------
+    Kiperwasser, E. and Goldberg, Y. (2016). Simple and accurate dependency parsing using
+    bidirectional LSTM feature representations. TACL 4.
     """
 
     def __init__(
@@ -51,8 +65,10 @@ class WordEmbedding(nn.Module):
         *,
         dropout: float,
         word_dropout: float,
+        counts: np.ndarray | None = None,
         n_fixed: int = 0,
         n_characters: int = 0,
+        n_shapes: int = 0,
         character_size: int = 0,
         character_backend: Backend | None = None,
     ):
@@ -73,21 +89,28 @@ class WordEmbedding(nn.Module):
                 dropout=0.0,
                 readout="last",
             )
-            self.output_size += self.spelling.output_size
-        self.word_noise = Dropout(word_dropout)
+            self.shapes = nn.Embedding(n_shapes, SHAPE_SIZE)
+            self.output_size += self.spelling.output_size + SHAPE_SIZE
+        occurring = torch.ones(n_words + n_fixed, dtype=torch.float64)
+        if counts is not None:
+            occurring[1:n_words] = torch.tensor(counts).clamp(min=1.0)
+        shares = word_dropout / (word_dropout + occurring)
+        self.register_buffer("shares", shares.to(self.words.weight.dtype), persistent=False)
+        self.word_noise = Dropout(float(shares.max()))
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Any) -> Tensor:
         """Return the vectors of a `WordBatch`, (B, T, E')."""
         words, index = x.words, x.index
         if self.training and self.word_noise.p:
-            kept = self.word_noise(self.words.weight.new_ones(index.shape)) > 0  # (B, T)
-            index = torch.where(kept, index, len(words))
+            dropped = self.word_noise.draw(self.shares[words][index])  # (B, T)
+            index = torch.where(dropped, len(words), index)
             words = functional.pad(words, (0, 1))  # the unknown word, 0, (U + 1,)
         vectors = functional.embedding(index, self._vectors(words))  # (B, T, E)
         if self.spelling is not None:
             spelled = [self.spelling(self.letters(codes), n) for codes, n in x.spelling]
-            spelled = torch.cat(spelled)  # (U, E'')
+            spelled = torch.cat(spelled)[: len(x.words)]
+            spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
             vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)
         return self.dropout(vectors)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn.data.batches import SequenceDataset
-from seqlearn.data.encoding import Encoding
+from seqlearn.data.encoding import Encoding, word_shape
 from seqlearn.data.tables import GROUP_COST, ROW_BLOCK, WordTable, group_starts
 from seqlearn.data.tokens import read_discrete
 
@@ -82,6 +82,7 @@ def test_every_place_of_a_batch_holds_its_word(known, X, options):
             if options["characters"]:
                 expected = encoding.characters.encode(list(word)).tolist() or [0]
                 assert spelled[place] == expected
+                assert int(batch.shapes[place]) == encoding.shapes.encode([word_shape(word)])[0]
         padding = batch.index[row, len(steps) :]
         assert (padding == batch.index[row, len(steps) - 1]).all()
 
@@ -162,7 +163,7 @@ def test_a_batch_of_some_rows_holds_their_words_only(X, data):
 def test_the_codes_of_a_table_are_read_as_they_are():
     batch = WordTable(np.array([7, 0, 5])).batch(np.array([[2, 0], [2, 2]]), CPU)
     assert batch.words[batch.index].tolist() == [[5, 7], [5, 5]]
-    assert (len(batch.words), batch.spelling) == (2, [])
+    assert (len(batch.words), batch.spelling, batch.shapes) == (2, [], None)
 
 
 @quick
@@ -216,8 +217,53 @@ def test_an_encoding_knows_the_frequent_words_of_the_weighted_rows(X, options, d
         known = encoding.characters
         assert dict(zip(known.words, known.counts, strict=True)) == spelled
     else:
-        assert encoding.characters is None
+        assert encoding.characters is encoding.shapes is None
     assert encoding.extra == {}
+
+
+@quick
+@given(X=rows_of(token), options=flags, data=st.data())
+def test_shapes_of_two_words_or_more_are_known_whatever_they_weigh(X, options, data):
+    weights = data.draw(st.lists(st.sampled_from([0, 1e-6, 3]), min_size=len(X), max_size=len(X)))
+    encoding = learn(X, weights, **options | {"characters": True})
+    taught = {word for row, weight in zip(X, weights, strict=True) for word in row if weight}
+    counts = Counter(map(word_shape, taught))
+    assert set(encoding.shapes.words) == {shape for shape, n in counts.items() if n > 1}
+
+
+@quick
+@given(word=st.text(max_size=30))
+def test_a_shape_is_short_and_has_no_run_of_three(word):
+    shape = word_shape(word)
+    assert len(shape) <= 12 and bool(shape) == bool(word)
+    assert not any(shape[i] * 3 == shape[i : i + 3] for i in range(len(shape)))
+
+
+@quick
+@given(word=st.text("aBz9.", max_size=6), data=st.data())
+def test_a_letter_may_be_any_of_its_kind(word, data):
+    kinds = {"a": "bxéßж字", "z": "bxéßж字", "B": "AXÉЖǅ", "9": "07٣", ".": "."}
+    other = "".join(data.draw(st.sampled_from(kinds[letter])) for letter in word)
+    assert word_shape(other) == word_shape(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "shape"),
+    [
+        ("", ""),
+        ("A", "X"),
+        ("XY", "XX"),
+        ("McDonald", "XxXxx"),
+        ("#WNUT17", "#XXdd"),
+        ("https://t.co/", "xx://x.xx/"),
+        ("!!!!", "!!"),
+        ("\n\n\n", "\n\n"),
+        ("☺", "u"),
+        ("aBcDeFgHiJkLmN", "xXxXxXxXxXxX"),
+    ],
+)
+def test_shapes_by_hand(word, shape):
+    assert word_shape(word) == shape
 
 
 @quick

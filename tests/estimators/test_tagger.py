@@ -987,7 +987,7 @@ def test_another_kind_of_X_in_predict():
         ("drop_empty", 1, "True or False"),
         ("embedding_size", 0, "an int >= 1 or 'auto'"),
         ("character_size", 0, "an int >= 1 or None"),
-        ("word_dropout", 1.0, r"\[0, 1\)"),
+        ("word_dropout", -0.1, r"\[0, inf\)"),
         ("min_frequency", 0, "an int >= 1"),
         ("lowercase", "yes", "True or False"),
         ("hidden_size", 0, "an int >= 1"),
@@ -1104,3 +1104,35 @@ def test_labels_that_depend_on_both_neighbours_are_learned(form, decoder):
         word_dropout=0.0,
     )
     assert pipe.fit(*data(120, 0)).score(*data(60, 1)) > 0.95
+
+
+def test_words_never_seen_are_labelled_by_their_shape():
+    """Names are capitalised; those to predict have no letter in common with those to learn."""
+    rng = np.random.default_rng(0)
+
+    def data(n, letters):
+        X = [["".join(rng.choice(letters, 4)) for _ in range(5)] for _ in range(n)]
+        is_name = [rng.random(5) < 0.4 for _ in X]
+        y = [["name" if one else "other" for one in row] for row in is_name]
+        words = [
+            [word.title() if one else word for word, one in zip(*pair, strict=True)]
+            for pair in zip(X, is_name, strict=True)
+        ]
+        return words, y
+
+    settings = {**SMALL, "character_size": 4, "max_epochs": 10, "lr": 0.03}
+    model = BiLSTMTagger(**settings).fit(*data(100, list("abcdefghijklm")))
+    assert model.score(*data(40, list("nopqrstuvwxyz"))) > 0.95
+
+
+def test_word_dropout_counts_words_by_weight_as_it_counts_repetitions():
+    X, y = corpus()
+    repeated = fit(X + X[:5], y + y[:5], character_size=None)
+    weighted = fit(X, y, sample_weight=[2] * 5 + [1] * (len(X) - 5), character_size=None)
+    shares = [model.net_.module_.embedding.shares for model in (repeated, weighted)]
+    assert torch.equal(*shares) and len(shares[0].unique()) > 1
+    for model in (repeated, pickle.loads(pickle.dumps(repeated))):
+        n_distinct = len({(*words, *labels) for words, labels in zip(X, y, strict=True)})
+        counts = torch.tensor(model.vocabulary_.counts) * n_distinct / (len(X) + 5)
+        expected = model.word_dropout / (model.word_dropout + counts)
+        assert torch.allclose(model.net_.module_.embedding.shares[1:], expected.float())

@@ -613,7 +613,7 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(change, tmp_path, monke
         ("embedding_size", None),
         ("character_size", 0),
         ("character_size", "auto"),
-        ("word_dropout", 1.0),
+        ("word_dropout", np.inf),
         ("word_dropout", -0.1),
         ("min_frequency", 0),
         ("min_frequency", 1.5),

@@ -6,9 +6,14 @@ import torch
 from torch import nn
 
 from seqlearn.data.batches import SequenceDataset
-from seqlearn.data.encoding import Encoding
+from seqlearn.data.encoding import Encoding, word_shape
 from seqlearn.data.tokens import read_discrete
-from seqlearn.modules.embeddings import BagEmbedding, WordEmbedding, make_embedding
+from seqlearn.modules.embeddings import (
+    SHAPE_SIZE,
+    BagEmbedding,
+    WordEmbedding,
+    make_embedding,
+)
 from seqlearn.registry import resolve_backend
 
 SIZE, SPELLING = 6, 5
@@ -37,12 +42,15 @@ def sentences():
     return [list(rng.choice(words, size=rng.integers(1, 12))) for _ in range(30)]
 
 
-def word_embedding(encoding, *, spelled=True, word_dropout=0.0, dropout=0.0, dtype=torch.float32):
+def word_embedding(
+    encoding, *, spelled=True, word_dropout=0.0, counts=None, dropout=0.0, dtype=torch.float32
+):
     torch.manual_seed(0)
     arguments = {}
     if spelled:
         arguments = {
             "n_characters": len(encoding.characters),
+            "n_shapes": len(encoding.shapes),
             "character_size": SPELLING,
             "character_backend": resolve_backend("torch"),
         }
@@ -51,6 +59,7 @@ def word_embedding(encoding, *, spelled=True, word_dropout=0.0, dropout=0.0, dty
         SIZE,
         dropout=dropout,
         word_dropout=word_dropout,
+        counts=counts,
         n_fixed=len(EXTRA),
         **arguments,
     )
@@ -86,6 +95,7 @@ def expected_vector(model, encoding, word):
     parts = [word_vector(model, encoding, word)]
     if model.spelling is not None:
         parts.append(letter_states(model, encoding, word))
+        parts.append(model.shapes.weight[int(encoding.shapes.encode([word_shape(word)])[0])])
     return torch.cat(parts)
 
 
@@ -99,7 +109,7 @@ def test_every_step_has_the_vector_of_its_word(encoding, sentences, spelled):
     out = model(batch_of(encoding, sentences, dtype=torch.float64))
     assert out.dtype == torch.float64
     assert out.shape == (len(sentences), max(map(len, sentences)), model.output_size)
-    assert model.output_size == SIZE + 2 * SPELLING * spelled
+    assert model.output_size == SIZE + (2 * SPELLING + SHAPE_SIZE) * spelled
     for row, words in zip(out, sentences, strict=True):
         for vector, word in zip(row, words, strict=False):
             expected = expected_vector(model, encoding, word)
@@ -149,8 +159,36 @@ def test_an_empty_word_has_one_unknown_letter(encoding):
 # Word dropout.
 
 
+def shares_dropped(model, encoding, words, times=400):
+    """Share of the places of each word that have the unknown word's vector in training."""
+    with torch.no_grad():
+        noisy = model.train()(batch_of(encoding, [words * 50] * (times // 50)))
+    dropped = (noisy[..., :SIZE] == model.words.weight[0]).all(dim=-1)
+    return dropped.reshape(times, len(words)).double().mean(dim=0).numpy()
+
+
+@pytest.mark.parametrize("word_dropout", [0.25, 3.0])
+def test_rare_words_are_dropped_most(encoding, word_dropout):
+    n = np.geomspace(1, 100, len(KNOWN))
+    counts = np.empty(len(KNOWN))
+    counts[encoding.vocabulary.encode(KNOWN) - 1] = n
+    model = word_embedding(encoding, spelled=False, word_dropout=word_dropout, counts=counts)
+    expected = word_dropout / (word_dropout + n)
+    found = shares_dropped(model, encoding, KNOWN, times=4000)
+    error = np.sqrt(expected * (1 - expected) / 4000)
+    assert (np.abs(found - expected) < 5 * error).all()
+
+
+def test_words_without_a_count_or_of_less_than_one_are_dropped_as_those_of_one(encoding):
+    words, expected = [*KNOWN, *EXTRA], 0.5 / 1.5
+    for counts in (None, np.full(len(KNOWN), 1e-6), np.zeros(len(KNOWN))):
+        model = word_embedding(encoding, spelled=False, word_dropout=0.5, counts=counts)
+        found = shares_dropped(model, encoding, words, times=2000)
+        assert (np.abs(found - expected) < 0.06).all()
+
+
 def test_word_dropout_replaces_word_vectors_and_keeps_the_spelling(encoding):
-    model = word_embedding(encoding, word_dropout=0.4)
+    model = word_embedding(encoding, word_dropout=0.4 / 0.6)
     X = [KNOWN * 50] * 4
     batch = batch_of(encoding, X)
     plain = model(batch).detach()
@@ -166,7 +204,7 @@ def test_word_dropout_replaces_word_vectors_and_keeps_the_spelling(encoding):
 
 
 def test_word_dropout_acts_in_training_only(encoding, sentences):
-    noisy, plain = (word_embedding(encoding, word_dropout=p) for p in (0.9, 0.0))
+    noisy, plain = (word_embedding(encoding, word_dropout=p) for p in (9.0, 0.0))
     batch = batch_of(encoding, sentences)
     assert torch.equal(noisy(batch), plain(batch))
 
@@ -199,6 +237,27 @@ def test_noise_comes_from_the_generator_of_the_module(encoding, sentences):
 
     assert torch.equal(run(), run())
     assert torch.equal(state, torch.get_rng_state())
+
+
+# Shapes.
+
+
+@torch.no_grad()
+def test_words_of_a_shape_share_its_vector(encoding):
+    model = word_embedding(encoding)
+    model.shapes.weight.normal_()
+    out = model(batch_of(encoding, [["cat", "emus", "AnTA", "%"]]))[0, :, -SHAPE_SIZE:]
+    assert torch.equal(out[0], out[1])
+    assert not torch.equal(out[0], out[2])
+    assert torch.equal(out[2], model.shapes.weight[0]) and torch.equal(out[2], out[3])
+
+
+def test_shapes_learn(encoding):
+    model = word_embedding(encoding)
+    model(batch_of(encoding, [["cat", "mat", "sat"]]))[..., -SHAPE_SIZE:].sum().backward()
+    expected = torch.zeros_like(model.shapes.weight)
+    expected[int(encoding.shapes.encode(["xx"])[0])] = 3
+    assert torch.equal(model.shapes.weight.grad, expected)
 
 
 # Gradients.
