@@ -1,9 +1,9 @@
-"""``python -m benchmarks speed|accuracy|adding|tagging|sentiment|all [--json FILE]``."""
+"""``python -m benchmarks NAME [--json FILE]``, NAME one of those in `BENCHMARKS` or all."""
 
 import argparse
 import sys
 
-from benchmarks import accuracy, adding, sentiment, speed, tagging
+from benchmarks import accuracy, adding, forecasting, sentiment, speed, tagging
 from benchmarks.table import machine, write_json
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "adding": adding,
     "tagging": tagging,
     "sentiment": sentiment,
+    "forecasting": forecasting,
 }
 
 

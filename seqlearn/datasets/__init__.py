@@ -1,15 +1,17 @@
 """Public data and generated problems, as the arrays that every seqlearn estimator accepts.
 
 Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
-loads problems of the UCR and UEA archives from files already on this machine, `text` loads corpora
-and lets `download` fetch those that are absent, `data_home` finds the user's data folder, and
-`generated` makes problems whose answers are known. Only the functions named `fetch_...` use the
-network, and nothing imports torch, sktime or pandas. Callers: users, tests and benchmarks; no other
-part of seqlearn depends on this package.
+loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
+to forecast, `text` loads corpora and lets `download` fetch those that are absent, `data_home` finds
+the user's data folder, and `generated` makes problems whose answers are known. Only the functions
+named `fetch_...` use the network; nothing imports torch or sktime, and pandas is imported by the
+loaders of `forecasting` when they are called. Callers: users, tests and benchmarks; no other part
+of seqlearn depends on this package.
 """
 
 from seqlearn.datasets.conll import read_conll, read_conllu
 from seqlearn.datasets.data_home import data_home
+from seqlearn.datasets.forecasting import load_ett, load_m4_hourly, load_vic_electricity
 from seqlearn.datasets.generated import (
     make_adding_problem,
     make_delayed_copy,
@@ -41,11 +43,14 @@ __all__ = [
     "load_acsf1",
     "load_arrow_head",
     "load_basic_motions",
+    "load_ett",
     "load_gunpoint",
     "load_italy_power_demand",
     "load_japanese_vowels",
+    "load_m4_hourly",
     "load_osuleaf",
     "load_plaid",
+    "load_vic_electricity",
     "make_adding_problem",
     "make_delayed_copy",
     "make_noisy_sines",
