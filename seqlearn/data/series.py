@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 SHOWN = 3  # time stamps that a message lists
+LOOKED_AT = 100  # places where a frequency is looked for among time stamps with gaps
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,9 @@ class TimeSeries:
         start = _steps_from(self.index, other.index)
         if start <= 0:
             return other
+        other = other._on(self.index)
         gap = max(start - len(self.index), 0)
-        index = self.index[:start]
-        if getattr(index, "freq", 1) is None:  # time stamps that keep no rhythm
-            index = index.append(other.index)
-        else:
-            index = extended(index, gap + len(other.index))
+        index = extended(self.index[:start], gap + len(other.index))
         values = _joined(self.values[:start], gap, other.values)
         features = self.features
         if features is not None:
@@ -82,6 +80,26 @@ class TimeSeries:
             if new is None:
                 new = np.full((len(other.index), features.shape[1]), np.nan)
             features = _joined(features[:start], gap, new)
+        return replace(self, index=index, values=values, features=features)
+
+    def _on(self, like: Any) -> "TimeSeries":
+        """Return the series on the steps that ``like`` has: few time stamps show no frequency."""
+        import pandas as pd
+
+        freq = getattr(like, "freq", None)
+        if not isinstance(like, pd.DatetimeIndex) or freq is None or self.index.freq == freq:
+            return self
+        index = pd.date_range(self.index[0], self.index[-1], freq=freq)
+        positions = index.get_indexer(self.index)
+        if len(index) == 0 or (positions < 0).any():
+            raise DataFormatError(
+                f"The time stamps of {self.name} from {self.index[0]} on are not {freq.freqstr!r} "
+                "steps, as those before or of other series are. Give all one frequency."
+            )
+        values = _spread(self.values, positions, len(index))
+        features = self.features
+        if features is not None:
+            features = _spread(features, positions, len(index))
         return replace(self, index=index, values=values, features=features)
 
 
@@ -108,6 +126,8 @@ def read_series(y: Any, X: Any = None, *, X_columns: Any = None) -> list[TimeSer
         A column is not numeric, a value is infinite, or time stamps are duplicated or not
         ascending; series and time stamps are named.
     """
+    if len(y) == 0:
+        raise DataFormatError("y has no rows. At least 2 observed steps are needed.")
     _refuse_text(y, "y")
     blocks = dict(split_panel(X, "X")) if X is not None else {}
     series = []
@@ -123,10 +143,10 @@ def read_series(y: Any, X: Any = None, *, X_columns: Any = None) -> list[TimeSer
                     "the same series as y."
                 )
             features = read_features(block, index, X_columns)
-        one = TimeSeries(key, index, values, features)
-        _refuse_infinite(one)
-        series.append(one)
-    return series
+        series.append(TimeSeries(key, index, values, features))
+        _refuse_infinite(series[-1])
+    like = next((one.index for one in series if getattr(one.index, "freq", None)), None)
+    return series if like is None else [one._on(like) for one in series]
 
 
 def refuse_unobserved(series: TimeSeries, columns: Any) -> None:
@@ -240,13 +260,20 @@ def _regular(index: Any) -> tuple[Any, np.ndarray]:
 
     numbers = np.arange(len(index))
     if isinstance(index, pd.PeriodIndex):
-        numbers = index.asi8 - index.asi8[0]
+        numbers = (index.asi8 - index.asi8[0]) // index.freq.n
     elif not isinstance(index, pd.DatetimeIndex):
         numbers = index.to_numpy() - index[0]
     elif index.freq is None and len(index) > 2:
-        freq = pd.infer_freq(index)
-        if freq is not None:
-            return pd.DatetimeIndex(index, freq=freq), numbers
+        n_parts = min(len(index) - 2, LOOKED_AT)
+        parts = [index, *(index[i : i + 3] for i in range(n_parts))]
+        for part in parts:  # three stamps without a gap among them show it
+            freq = pd.infer_freq(part)
+            if freq is None or ("h" in freq.lower() and "b" in freq.lower()):
+                continue
+            whole = pd.date_range(index[0], index[-1], freq=freq)
+            positions = whole.get_indexer(index)
+            if len(whole) and (positions >= 0).all():
+                return whole, positions
         gaps = np.diff(index.asi8)
         if (gaps % gaps.min() == 0).all():
             step = index[gaps.argmin() + 1] - index[gaps.argmin()]
@@ -284,7 +311,7 @@ def _steps_from(index: Any, other: Any) -> int:
 
     start = other[0]
     if isinstance(index, pd.PeriodIndex):
-        return int(other.asi8[0] - index.asi8[0])
+        return int(other.asi8[0] - index.asi8[0]) // index.freq.n
     if not isinstance(index, pd.DatetimeIndex):
         return int(start - index[0])
     if start <= index[-1]:
@@ -302,7 +329,9 @@ def extended(index: Any, n: int) -> Any:
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex):
-        return pd.date_range(index[0], periods=len(index) + n, freq=index.freq)
+        following = steps_after(index, n)
+        freq = index.freq or following.freq
+        return pd.date_range(index[0], periods=len(index) + n, freq=freq)
     return index.append(steps_after(index, n))
 
 

@@ -48,8 +48,19 @@ def backtest(
     X = X.to_frame() if isinstance(X, pd.Series) else X
     first = layout.window_length if initial_window is None else initial_window
     for name, value in (("stride", stride), ("initial_window", first)):
-        if not isinstance(value, int | np.integer) or value < 1:
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
             raise InvalidParameterError(f"{name} must be an int >= 1. Got {value!r} instead.")
+    if not isinstance(y, pd.DataFrame):
+        raise DataFormatError(
+            f"y is a {type(y).__name__}; backtest needs a Series or DataFrame with the time stamps "
+            "in its index."
+        )
+    if alpha is not None:
+        alpha = [alpha] if isinstance(alpha, float) else list(alpha)
+        if model.levels is None:
+            raise InvalidParameterError(f"alpha={alpha}, but quantiles=None; refit with quantiles.")
+        if not all(0 < level < 1 for level in alpha):
+            raise InvalidParameterError(f"alpha={alpha}; levels must lie in (0, 1).")
     refuse_other_series(layout, y, int(steps[-1]))
     features = [*layout.known, *layout.past_only]
     refuse_other_columns(X, features, "backtest")

@@ -72,7 +72,10 @@ _OURS = {
 @contextmanager
 def unchanged_on_error(estimator: Any) -> Iterator[None]:
     """Leave the estimator exactly as it was if what happens inside fails."""
-    before = estimator.__dict__.copy()
+    before = {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in estimator.__dict__.items()
+    }
     try:
         yield
     except BaseException:

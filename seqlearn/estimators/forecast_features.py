@@ -110,6 +110,11 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
                 f"{_listed(layout.known)} at each step of fh."
             )
         found.append(read_features(block, after, layout.known))
+        if np.isinf(found[-1]).any():
+            raise DataFormatError(
+                f"X is infinite after the end of {one.name}. Numbers and NaN, for a missing value, "
+                "are accepted."
+            )
     return found
 
 

@@ -16,7 +16,8 @@ from seqlearn.data.series import TimeSeries
 
 __all__ = ["Layout", "auto_batch_size", "auto_epochs", "layout_for"]
 
-UPDATES = 1500
+UPDATES = 800
+MANY_SERIES = 20  # from which on a network can tell regular series from others
 LOOKED_AT = 20  # series whose season is estimated
 
 
@@ -31,6 +32,7 @@ class Layout:
     window_length: int
     segment_length: int
     horizon: int
+    copying: bool
     columns: list
     known: list
     past_only: list
@@ -82,6 +84,7 @@ def layout_for(
         window_length=window,
         segment_length=min(segment, window),
         horizon=horizon,
+        copying=len(series) >= MANY_SERIES if params.copying == "auto" else bool(params.copying),
         columns=columns,
         known=known,
         past_only=past_only,
@@ -96,7 +99,7 @@ def _season(series: Sequence[TimeSeries]) -> int:
         return season
     some = [series[i] for i in np.unique(np.linspace(0, len(series) - 1, LOOKED_AT).astype(int))]
     found = [
-        estimate_season(one.values[:, column], len(one.index) // 3)
+        estimate_season(one.values[:, column], max(len(one.index) // 3, 1))
         for one in some
         for column in range(one.values.shape[1])
     ]
@@ -121,9 +124,9 @@ def auto_segment_length(window_length: int, season: int, horizon: int) -> int:
 
 def auto_batch_size(n_rows: int) -> int:
     """Return the windows of one update."""
-    return min(max(n_rows // 50, 16), 256)
+    return min(max(n_rows // 50, 32), 256)
 
 
 def auto_epochs(n_rows: int, batch_size: int) -> int:
     """Return the passes over all windows."""
-    return min(max(UPDATES // -(-n_rows // batch_size), 5), 100)
+    return min(max(round(UPDATES / -(-n_rows // batch_size)), 1), 70)

@@ -94,6 +94,7 @@ class ForecastState:
 
     def after(self, params: Any, y: Any, X: Any, *, train: bool) -> "ForecastState":
         """Return what is known after further steps, with the network trained on if asked for."""
+        refuse_other_series(self.layout, y, self.layout.horizon)
         new = self._read(y, X, "update")
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
@@ -130,6 +131,8 @@ class ForecastState:
         """Return the index of forecasts of a panel: each key with its own time stamps ahead."""
         series = self.last.values()
         ahead = [extended(one.index, self.layout.horizon)[len(one.index) :] for one in series]
+        if None in self.last:
+            return ahead[0][steps - 1]
         return panel_index([one.key for one in series], [part[steps - 1] for part in ahead])
 
     def _read(self, y: Any, X: Any, method: str) -> list[TimeSeries]:

@@ -299,6 +299,7 @@ class WindowForecaster:
                 "quantiles": levels,
                 "normalization": self.normalization,
                 "decoding": params.decoding,
+                "copying": layout.copying,
                 "point_is_median": params.loss == "absolute_error" and 0.5 in (levels or ()),
             },
             criterion=ForecastLoss,
@@ -368,11 +369,12 @@ def _quantiles_and_scale(forecast: Any) -> torch.Tensor:
 
 
 def _mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, 1 where it does not vary; NaN left out."""
+    """Mean and standard deviation of each column; its size where it does not vary; NaN left out."""
     observed = ~np.isnan(values)
     count = np.maximum(observed.sum(axis=0), 1)
     mean = np.where(observed, values, 0.0).sum(axis=0) / count
     deviation = np.where(observed, values - mean, 0.0)
     scale = np.sqrt((deviation**2).sum(axis=0) / count)
     tiny = scale <= 1e-12 * np.abs(mean)
-    return mean, np.where(tiny, 1.0, scale)
+    size = np.where(mean == 0, 1.0, np.abs(mean))
+    return mean, np.where(tiny, size, scale)

@@ -21,7 +21,7 @@ def sorted_levels(quantiles: Sequence[float] | None) -> tuple[float, ...] | None
     >>> sorted_levels([0.9, 0.1, 0.5])
     (0.1, 0.5, 0.9)
     """
-    return tuple(sorted({float(level) for level in quantiles})) if quantiles else None
+    return tuple(sorted({float(level) for level in quantiles})) if quantiles is not None else None
 
 
 def at_levels(values: np.ndarray, known: Sequence[float], wanted: Sequence[float]) -> np.ndarray:

@@ -11,7 +11,8 @@ C columns of a row, P and K features of the past and of the future, Q quantiles,
 window, s steps of a segment.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -21,11 +22,12 @@ from torch.nn import functional
 from seqlearn.backend import Backend, Dropout
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
-from seqlearn.modules.sequence_model import in_chunks
 
 __all__ = ["Forecast", "ForecastModel"]
 
-SMALLEST_SCALE = 1e-3  # of a window, in the units of its values
+BLOCK_ROWS = 32  # in evaluation
+SMALLEST_SCALE = 1e-2  # of a window, in the units of its values: those of a series of spread 1
+SMALLEST_SHARE = 1e-6  # what the observed steps of all segments and the level have in a mean
 
 
 class Forecast(NamedTuple):
@@ -72,6 +74,10 @@ class ForecastModel(nn.Module):
         core again.
     point_is_median : bool
         The point forecast is the quantile 0.5, which must be one of ``quantiles``.
+    copying : bool
+        Add to each segment ahead a mean of the segments of the window and of its level, in
+        proportions that the decoder chooses. It makes forecasts of regular series exact, where
+        there are enough of them to learn whether a window is regular.
 
     Raises
     ------
@@ -81,7 +87,8 @@ class ForecastModel(nn.Module):
     Notes
     -----
     Missing values are zero after normalisation, beside a mask. Rows do not see each other. In
-    evaluation every matrix product runs over a fixed number of rows, as in `SequenceModel`.
+    evaluation they run in blocks of exactly 32: matrix products round by the number of rows, and
+    torch's sigmoid does too, at the end of a tensor.
 
     References
     ----------
@@ -108,6 +115,7 @@ class ForecastModel(nn.Module):
         decoding: str,
         bidirectional: bool = False,
         point_is_median: bool = False,
+        copying: bool = False,
     ):
         super().__init__()
         if decoding == "recursive" and n_past_features < n_future_features:
@@ -142,9 +150,11 @@ class ForecastModel(nn.Module):
             dropout=dropout,
             readout="last",
         )
+        self.n_free = segment_length * n_columns * self.spread.n_raw
+        self.copying = copying
         self.decoder = SegmentDecoder(
             self.encoder.output_size,
-            segment_length * n_columns * self.spread.n_raw,
+            self.n_free + (n_columns * (self.n_segments + 1) if copying else 0),
             n_positions=1 if self.recursive else self.n_segments_ahead,
             n_channels=n_channels,
             future_size=2 * segment_length * n_future_features,
@@ -162,25 +172,42 @@ class ForecastModel(nn.Module):
         lengths : Tensor of shape (B,)
             Not read: all windows are equally long.
         """
-        centre, scale = self._level(x.past)
-        steps = _with_mask((x.past - centre) / scale)  # (B, L, 2 C)
-        if x.past_features is not None:
-            steps = torch.cat([steps, _with_mask(x.past_features)], dim=-1)  # (B, L, 2 C + 2 P)
-        steps = functional.pad(steps, (0, 0, self.padding, 0))  # (B, S s, 2 C + 2 P)
-        window = steps.unflatten(1, (self.n_segments, -1)).flatten(2)  # (B, S, s (2 C + 2 P))
+        parts = (x.past, x.past_features, x.future_features, x.channel)
+        if self.training:
+            return self._forecast(*parts)
+        blocks = zip(*map(_blocks, parts), strict=False)  # those of what is None are endless
+        forecasts = [self._forecast(*block) for block in blocks]
+        together = (torch.cat(parts)[: len(x.past)] for parts in zip(*forecasts, strict=True))
+        return Forecast(*together)
+
+    def _forecast(
+        self, past: Tensor, past_features: Any, future_features: Any, channel: Tensor
+    ) -> Forecast:
+        window, centre, scale = self._segments(past, past_features)
         future = None
-        if x.future_features is not None:
-            ahead = self.n_segments_ahead * self.segment_length
-            future = _with_mask(x.future_features)  # (B, H, 2 K)
-            future = functional.pad(future, (0, 0, 0, ahead - self.horizon))
+        if future_features is not None:
+            missing = self.n_segments_ahead * self.segment_length - self.horizon
+            future = _with_mask(future_features)  # (B, H, 2 K)
+            future = functional.pad(future, (0, 0, 0, missing))
             future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
-        decode = self._decode_recursively if self.recursive else self._decode_at_once
-        raw = decode(window, x.channel, future)  # (B, S ahead, s C raw)
-        raw = raw.unflatten(2, (self.segment_length, self.n_columns, -1)).flatten(1, 2)
-        return Forecast(self.spread(raw[:, : self.horizon]), centre, scale)
+        ahead = self._recursively if self.recursive else self._at_once
+        outputs = ahead(window, channel, future).flatten(1, 2)  # (B, S ahead s, C, 1 + Q)
+        return Forecast(outputs[:, : self.horizon], centre, scale)
+
+    def _segments(self, past: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and spread."""
+        centre, scale = self._level(past)
+        steps = _with_mask((past - centre) / scale)  # (B, L, 2 C)
+        if features is not None:
+            steps = torch.cat([steps, _with_mask(features)], dim=-1)  # (B, L, 2 C + 2 P)
+        steps = functional.pad(steps, (0, 0, self.padding, 0))  # (B, S s, 2 C + 2 P)
+        return steps.unflatten(1, (self.n_segments, -1)).flatten(2), centre, scale
 
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Last observed value and standard deviation of each window, (B, 1, C) each."""
+        """Last observed value and standard deviation of each window, (B, 1, C) each.
+
+        Of a window with one observed value, or none, the standard deviation counts as 1.
+        """
         if self.normalization != "window":
             shape = (len(past), 1, self.n_columns)
             return past.new_zeros(shape), past.new_ones(shape)
@@ -188,39 +215,51 @@ class ForecastModel(nn.Module):
         step = torch.arange(past.shape[1], device=past.device)[:, None]
         last = torch.where(observed, step, 0).amax(dim=1, keepdim=True)  # (B, 1, C)
         centre = past.gather(1, last).nan_to_num(0.0)  # (B, 1, C)
-        count = observed.sum(dim=1, keepdim=True).clamp(min=1)
+        count = observed.sum(dim=1, keepdim=True)
         deviation = torch.where(observed, past - centre, 0.0)
-        mean = deviation.sum(dim=1, keepdim=True) / count
+        mean = deviation.sum(dim=1, keepdim=True) / count.clamp(min=1)
         deviation = torch.where(observed, deviation - mean, 0.0)
-        variance = deviation.square().sum(dim=1, keepdim=True) / count
-        return centre, variance.sqrt().clamp(min=SMALLEST_SCALE)
+        variance = deviation.square().sum(dim=1, keepdim=True) / count.clamp(min=1)
+        scale = variance.sqrt().clamp(min=SMALLEST_SCALE)
+        return centre, torch.where(count > 1, scale, 1.0)
 
-    def _read(self, window: Tensor) -> Tensor:
-        """Run the core over the segments of a window and return its last output, (B, D)."""
-        embedded = rowwise(self.embed, window, self.training)  # (B, S, hidden_size)
-        return self.encoder(embedded, torch.full((len(window),), window.shape[1]))
+    def _at_once(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
+        """Decode a window and the features of segments ahead: (B, segments, s, C, 1 + Q)."""
+        lengths = torch.full((len(window),), self.n_segments)
+        state = self.encoder(self.embed(window), lengths)  # (B, D)
+        decoded = self.decoder(state, channel, None if future is None else future.flatten(2))
+        free = decoded[..., : self.n_free].unflatten(2, (self.segment_length, self.n_columns, -1))
+        outputs = self.spread(free)
+        if self.copying:
+            outputs = outputs + self._copied(window, decoded[..., self.n_free :])[..., None]
+        return outputs
 
-    def _decode_at_once(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
-        return self.decoder(
-            self._read(window), channel, None if future is None else future.flatten(2)
-        )
+    def _copied(self, window: Tensor, choice: Tensor) -> Tensor:
+        """Weighted means of a window's segments and its level, zero: (B, segments, s, C).
 
-    def _decode_recursively(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
+        Missing values have no share in them.
+        """
+        steps = window.unflatten(2, (self.segment_length, -1))  # (B, S, s, 2 C + 2 P)
+        observed = steps[..., self.n_columns : 2 * self.n_columns]  # (B, S, s, C)
+        shares = choice.unflatten(2, (self.n_columns, -1)).softmax(-1)  # (B, segments, C, S + 1)
+        of_segments, of_level = shares[..., :-1], shares[..., -1:]
+        total = torch.einsum("bjck,bksc->bjsc", of_segments, steps[..., : self.n_columns])
+        share = torch.einsum("bjck,bksc->bjsc", of_segments, observed)
+        return total / (share + of_level.transpose(2, 3)).clamp(min=SMALLEST_SHARE)
+
+    def _recursively(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
+        """Decode one segment ahead, make it the window's newest, and so on; as `_at_once`."""
         segments = []
         for i in range(self.n_segments_ahead):
             now = None if future is None else future[:, i : i + 1]  # (B, 1, s, 2 K)
-            raw = self.decoder(
-                self._read(window), channel, None if now is None else now.flatten(2)
-            )  # (B, 1, s C raw)
-            segments.append(raw)
-            window = torch.cat([window[:, 1:], self._as_past(raw, now)], dim=1)
+            segments.append(self._at_once(window, channel, now))  # (B, 1, s, C, 1 + Q)
+            newest = self._as_past(segments[-1][:, 0, ..., 0], now)
+            window = torch.cat([window[:, 1:], newest], dim=1)
         return torch.cat(segments, dim=1)
 
-    def _as_past(self, raw: Tensor, future: Tensor | None) -> Tensor:
+    def _as_past(self, point: Tensor, future: Tensor | None) -> Tensor:
         """Make a segment of a window, (B, 1, s (2 C + 2 P)), of a forecast and its features."""
-        raw = raw.unflatten(2, (self.segment_length, self.n_columns, -1))[:, 0]
-        point = self.spread(raw)[..., 0]  # (B, s, C)
-        parts = [point, torch.ones_like(point)]
+        parts = [point, torch.ones_like(point)]  # (B, s, C)
         if self.n_past_features:
             values = point.new_zeros((*point.shape[:2], self.n_past_features))  # (B, s, P)
             observed = torch.zeros_like(values)
@@ -292,14 +331,14 @@ class SegmentDecoder(nn.Module):
         if self.channel_gates is not None:
             query = query + self.channel_gates(channel)[:, None]  # (B, S ahead, 3 D)
         if self.future_gates is not None:
-            query = query + rowwise(self.future_gates, future, self.training)
+            query = query + self.future_gates(future)  # (B, S ahead, 3 D)
         from_query = query.chunk(3, dim=-1)
-        from_state = rowwise(self.state_gates, state, self.training)[:, None].chunk(3, dim=-1)
+        from_state = self.state_gates(state)[:, None].chunk(3, dim=-1)
         reset = torch.sigmoid(from_query[0] + from_state[0])
         keep = torch.sigmoid(from_query[1] + from_state[1])
         new = torch.tanh(from_query[2] + reset * from_state[2])
         decoded = new + keep * (state[:, None] - new)  # (B, S ahead, D)
-        return rowwise(self.head, self.dropout(decoded), self.training)
+        return self.head(self.dropout(decoded))
 
 
 class _Spread(nn.Module):
@@ -329,14 +368,15 @@ class _Spread(nn.Module):
         return torch.cat([point, below, middle, above], dim=-1)
 
 
-def rowwise(layer: Callable[[Tensor], Tensor], x: Tensor, training: bool) -> Tensor:
-    """Apply a layer to the last axis; in evaluation, in products of one fixed number of rows."""
-    if training:
-        return layer(x)
-    return in_chunks(layer, x.flatten(0, -2)).unflatten(0, x.shape[:-1])
-
-
 def _with_mask(values: Tensor) -> Tensor:
     """Values with zeros for NaN, and whether each was there: (..., F) to (..., 2 F)."""
     observed = ~values.isnan()
     return torch.cat([torch.where(observed, values, 0.0), observed.to(values.dtype)], dim=-1)
+
+
+def _blocks(x: Tensor | None) -> Iterable[Tensor | None]:
+    """Cut rows into blocks of BLOCK_ROWS, the last one filled up with zeros; None into Nones."""
+    if x is None:
+        return repeat(None)
+    more = x.new_zeros((-len(x) % BLOCK_ROWS, *x.shape[1:]))
+    return torch.cat([x, more]).split(BLOCK_ROWS)
