@@ -17,6 +17,7 @@ from seqlearn.data.series import TimeSeries
 __all__ = ["Layout", "auto_batch_size", "auto_epochs", "layout_for"]
 
 UPDATES = 800
+LONGEST = 720  # steps of a window
 MANY_SERIES = 20  # from which on a network can tell regular series from others
 LOOKED_AT = 20  # series whose season is estimated
 
@@ -108,12 +109,16 @@ def _season(series: Sequence[TimeSeries]) -> int:
 
 
 def auto_window_length(n_steps: int, season: int, horizon: int) -> int:
-    """Return the steps a window looks back for series of ``n_steps``."""
+    """Return the steps a window looks back for series of ``n_steps``: whole seasons.
+
+    A third of what comes before the last horizon, but at least three seasons if there are four,
+    two if there are two, and at most 30 seasons or two horizons, or 720 steps.
+    """
     room = max(n_steps - horizon, 1)
-    length = min(max(30 * season, 2 * horizon), 720, max(room // 3, 1))
-    if length > season > 1:
-        length = length // season * season
-    return max(length, 1)
+    least = 3 if room >= 4 * season else 2 if room >= 2 * season else 1
+    length = max(room // 3, min(least * season, room))
+    length = min(length, max(30 * season, 2 * horizon), LONGEST)
+    return length // season * season if length > season > 1 else length
 
 
 def auto_segment_length(window_length: int, season: int, horizon: int) -> int:

@@ -44,7 +44,7 @@ class LSTMForecaster(BaseForecaster):
         Recurrent layers stacked on each other.
     bidirectional : bool, default=False
         Read each window from both ends; about twice the work.
-    dropout : float, default=0.3
+    dropout : float, default=0.5
         Share of the values dropped in training, between layers and before the linear layer.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
@@ -201,7 +201,7 @@ class LSTMForecaster(BaseForecaster):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
-        dropout: float = 0.3,
+        dropout: float = 0.5,
         backend: Any = "torch",
         window_length: int | str = "auto",
         segment_length: int | str = "auto",
