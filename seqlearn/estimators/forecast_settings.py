@@ -134,4 +134,4 @@ def auto_batch_size(n_rows: int) -> int:
 
 def auto_epochs(n_rows: int, batch_size: int) -> int:
     """Return the passes over all windows."""
-    return min(max(round(UPDATES / -(-n_rows // batch_size)), 1), 70)
+    return min(max(round(UPDATES / -(-n_rows // batch_size)), 1), 150)

@@ -69,7 +69,7 @@ class LSTMForecaster(BaseForecaster):
     past_only : list of column names or None, default=None
         Columns of X that are not known ahead. ``predict`` needs the others.
     max_epochs : int or "auto", default="auto"
-        Passes over all windows. "auto" makes about 800 updates, in at most 70 passes.
+        Passes over all windows. "auto" makes about 800 updates, in at most 150 passes.
     lr : float, default=0.002
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"

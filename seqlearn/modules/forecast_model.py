@@ -191,8 +191,9 @@ class ForecastModel(nn.Module):
             future = functional.pad(future, (0, 0, 0, missing))
             future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
         ahead = self._recursively if self.recursive else self._at_once
-        outputs = ahead(window, channel, future).flatten(1, 2)  # (B, S ahead s, C, 1 + Q)
-        return Forecast(outputs[:, : self.horizon], centre, scale)
+        outputs = ahead(window, channel, future).transpose(1, 2)  # (B, 1 + Q, S ahead, s, C)
+        outputs = outputs.flatten(2, 3)[:, :, : self.horizon]  # (B, 1 + Q, H, C)
+        return Forecast(outputs.permute(0, 2, 3, 1), centre, scale)
 
     def _segments(self, past: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and spread."""
@@ -224,14 +225,14 @@ class ForecastModel(nn.Module):
         return centre, torch.where(count > 1, scale, 1.0)
 
     def _at_once(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
-        """Decode a window and the features of segments ahead: (B, segments, s, C, 1 + Q)."""
+        """Decode a window and the features of segments ahead: (B, segments, 1 + Q, s, C)."""
         lengths = torch.full((len(window),), self.n_segments)
         state = self.encoder(self.embed(window), lengths)  # (B, D)
         decoded = self.decoder(state, channel, None if future is None else future.flatten(2))
-        free = decoded[..., : self.n_free].unflatten(2, (self.segment_length, self.n_columns, -1))
+        free = decoded[..., : self.n_free].unflatten(2, (-1, self.segment_length, self.n_columns))
         outputs = self.spread(free)
         if self.copying:
-            outputs = outputs + self._copied(window, decoded[..., self.n_free :])[..., None]
+            outputs = outputs + self._copied(window, decoded[..., self.n_free :])[:, :, None]
         return outputs
 
     def _copied(self, window: Tensor, choice: Tensor) -> Tensor:
@@ -252,8 +253,8 @@ class ForecastModel(nn.Module):
         segments = []
         for i in range(self.n_segments_ahead):
             now = None if future is None else future[:, i : i + 1]  # (B, 1, s, 2 K)
-            segments.append(self._at_once(window, channel, now))  # (B, 1, s, C, 1 + Q)
-            newest = self._as_past(segments[-1][:, 0, ..., 0], now)
+            segments.append(self._at_once(window, channel, now))  # (B, 1, 1 + Q, s, C)
+            newest = self._as_past(segments[-1][:, 0, 0], now)
             window = torch.cat([window[:, 1:], newest], dim=1)
         return torch.cat(segments, dim=1)
 
@@ -345,7 +346,8 @@ class _Spread(nn.Module):
     """From free numbers to a point and quantiles in ascending order.
 
     One number is the middle quantile; the distances from each quantile to the next are
-    softplus of another one each.
+    softplus of another one each. Numbers stand before steps and columns: softplus is fast on
+    values that lie together.
     """
 
     def __init__(self, quantiles: tuple[float, ...], point_is_median: bool):
@@ -356,16 +358,17 @@ class _Spread(nn.Module):
         self.middle = quantiles.index(0.5) if 0.5 in quantiles else len(quantiles) // 2
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Turn (..., raw) into (..., 1 + Q)."""
+        """Turn (B, segments, raw, s, C) into (B, segments, 1 + Q, s, C)."""
         if self.n_quantiles == 0:
             return raw
-        middle = raw[..., -self.n_quantiles, None]  # (..., 1)
-        steps = functional.softplus(raw[..., raw.shape[-1] - self.n_quantiles + 1 :])
-        below, above = steps.split([self.middle, self.n_quantiles - 1 - self.middle], dim=-1)
-        below = middle - below.cumsum(-1).flip(-1)
-        above = middle + above.cumsum(-1)
-        point = middle if self.point_is_median else raw[..., :1]
-        return torch.cat([point, below, middle, above], dim=-1)
+        first = self.n_raw - self.n_quantiles
+        distances = functional.softplus(raw[:, :, first + 1 :])  # (B, segments, Q - 1, s, C)
+        from_lowest = functional.pad(distances.cumsum(2), (0, 0, 0, 0, 1, 0))
+        middle = slice(self.middle, self.middle + 1)
+        lowest = raw[:, :, first : first + 1] - from_lowest[:, :, middle]
+        quantiles = lowest + from_lowest  # (B, segments, Q, s, C)
+        point = quantiles[:, :, middle] if self.point_is_median else raw[:, :, :1]
+        return torch.cat([point, quantiles], dim=2)
 
 
 def _with_mask(values: Tensor) -> Tensor:

@@ -50,9 +50,9 @@ class ForecastLoss(nn.Module):
         errors, observed = _errors(outputs, targets)
         losses = POINT_LOSSES[self.loss](errors[..., 0])  # (B, H, C)
         if self.levels is not None:
-            below = errors[..., 1:]  # (B, H, C, Q)
-            levels = self.levels.to(below.dtype)
-            losses = losses + torch.maximum(levels * below, (levels - 1) * below).mean(-1)
+            errors = errors[..., 1:]  # (B, H, C, Q)
+            levels = self.levels.to(errors.dtype)
+            losses = losses + (levels * errors + functional.relu(-errors)).mean(-1)
         losses = torch.where(observed, losses, 0.0)
         return losses.sum(dim=(1, 2)) / observed.sum(dim=(1, 2)).clamp(min=1)
 
