@@ -195,11 +195,14 @@ class WindowForecaster:
     def _range(self, n_steps: int) -> tuple[int, int]:
         """First and last step that a window of training may end its past with.
 
-        A series too short for one whole window and horizon gives what it has of both.
+        A past of one season is enough, what a window lacks counts as missing: in a short series
+        those windows are many. One too short for even that and a horizon gives what it has.
         """
         length, horizon = self.layout.window_length, self.layout.horizon
-        first = max(min(length, n_steps - horizon), 1) - 1
-        return first, n_steps - horizon - 1 if n_steps >= length + horizon else n_steps - 2
+        season = self.layout.season
+        least = min(season, length) if season > 1 else length
+        first = max(min(least, n_steps - horizon), 1) - 1
+        return first, n_steps - horizon - 1 if n_steps >= least + horizon else n_steps - 2
 
     def _split(self, params: Any, table: SeriesTable) -> tuple[np.ndarray, np.ndarray]:
         """Windows to train on, and, if asked for, those of the last part of each series."""
