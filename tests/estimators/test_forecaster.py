@@ -380,8 +380,8 @@ def test_without_quantiles_there_is_a_point_forecast_alone():
 
 
 def test_conformal_calibration_repairs_coverage():
-    y = pd.Series(np.random.default_rng(0).normal(size=900))
-    options = {"max_epochs": 1, "lr": 1e-4, "normalization": "series", "validation_fraction": 0.5}
+    y = pd.Series(np.random.default_rng(0).normal(scale=0.3, size=900))
+    options = {"max_epochs": 1, "lr": 1e-4, "normalization": None, "validation_fraction": 0.5}
     coverage, point = {}, {}
     for calibration in (None, "conformal"):
         one = fitted(y[:500], fh=[1, 2], **options, calibration=calibration)
@@ -576,9 +576,12 @@ def test_early_stopping_keeps_the_weights_that_were_best_on_the_last_windows():
 
 def test_held_out_windows_do_not_touch_those_of_training():
     """Whatever the last steps are, training before the gap sees none of them."""
-    y, changed = wave(120), wave(120)
-    n_valid = round(0.1 * (120 - 5 - 8 + 1))
-    changed[120 - 5 - n_valid - 8 + 1 :] += 1e3 * np.random.default_rng(0).normal(size=n_valid + 12)
+    days = pd.period_range("2020-01-01", periods=120, freq="D")  # whose season is 7
+    y, changed = wave(120, index=days), wave(120, index=days)
+    n_valid = round(0.1 * (120 - 5 - 7 + 1))
+    changed.iloc[120 - 5 - n_valid - 8 + 1 :] += 1e3 * np.random.default_rng(0).normal(
+        size=n_valid + 12
+    )
     options = {"early_stopping": True, "normalization": None, "n_iter_no_change": 100}
     first, second = (fitted(one, **options) for one in (y, changed))
     assert first.loss_curve_ == second.loss_curve_
