@@ -39,8 +39,8 @@ def available_backends() -> dict[str, str]:
     Examples
     --------
     >>> from seqlearn import available_backends
-    >>> sorted(available_backends())  # doctest: +ELLIPSIS
-    ['gru', ...'reference', 'rnn', 'torch'...]
+    >>> {"gru", "reference", "rnn", "torch"} <= set(available_backends())
+    True
     """
     found: dict[str, list[str]] = {}
     for entry in entry_points(group=GROUP):

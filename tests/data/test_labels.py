@@ -18,8 +18,9 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
 quick = settings(deadline=None, max_examples=60)
+text = st.text(st.characters(exclude_characters="\0"), max_size=4)  # NumPy cuts it from the end
 label = st.one_of(
-    st.lists(st.lists(st.text(max_size=4), max_size=4), min_size=1, max_size=5),
+    st.lists(st.lists(text, max_size=4), min_size=1, max_size=5),
     st.lists(st.lists(st.integers(-5, 5), max_size=4), min_size=1, max_size=5),
     st.lists(st.lists(st.booleans(), max_size=4), min_size=1, max_size=5),
 ).filter(lambda rows: any(rows))
