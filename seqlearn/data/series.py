@@ -89,17 +89,21 @@ class TimeSeries:
         freq = getattr(like, "freq", None)
         if not isinstance(like, pd.DatetimeIndex) or freq is None or self.index.freq == freq:
             return self
+        known = ~np.isnan(self.values).all(axis=1)  # other steps may have been put between them
+        if self.features is not None:
+            known |= ~np.isnan(self.features).all(axis=1)
+        known[[0, -1]] = True
         index = pd.date_range(self.index[0], self.index[-1], freq=freq)
-        positions = index.get_indexer(self.index)
+        positions = index.get_indexer(self.index[known])
         if len(index) == 0 or (positions < 0).any():
             raise DataFormatError(
                 f"The time stamps of {self.name} from {self.index[0]} on are not {freq.freqstr!r} "
                 "steps, as those before or of other series are. Give all one frequency."
             )
-        values = _spread(self.values, positions, len(index))
+        values = _spread(self.values[known], positions, len(index))
         features = self.features
         if features is not None:
-            features = _spread(features, positions, len(index))
+            features = _spread(features[known], positions, len(index))
         return replace(self, index=index, values=values, features=features)
 
 
