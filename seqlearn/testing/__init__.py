@@ -2,7 +2,7 @@
 
 Here lives `backend_checks`, which holds the rules that `seqlearn.backend.Backend` states up to one
 backend: a list of checks with small tensors, each failing with figures. The rules stand in
-`rules`, what they are made of in `material`; no test framework, no estimator and no data set lives
+`rules`, by subject, what they are made of in `material`; no test framework, no estimator and no data set lives
 here. A plugin's tests call this module, ours do so for the built-ins, and so does the command line.
 No check moves a global random state.
 """
@@ -41,7 +41,7 @@ class Check:
     rule: str
     subject: str
     _backend: Backend = field(repr=False)
-    _property: Callable[[Backend], None] = field(repr=False)
+    _holds: Callable[[Backend], None] = field(repr=False)
 
     @property
     def __name__(self) -> str:
@@ -52,7 +52,7 @@ class Check:
         """Hold the rule up to the backend."""
         try:
             with one_thread():
-                self._property(self._backend)
+                self._holds(self._backend)
         except Exception as cause:
             ours = isinstance(cause, Broken)
             found = f"{cause}" if ours else f"It raised {shown(cause)}"
@@ -108,7 +108,7 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     else:
         resolve_backend(backend)  # raises, and says what is accepted
     return [
-        Check(holds.__name__[1:], rule, subject, backend, holds)
-        for rule, applies, holds in RULES
-        if applies(backend)
+        Check(rule.name, rule.sentence, subject, backend, rule.holds)
+        for rule in RULES
+        if rule.applies(backend)
     ]

@@ -1,0 +1,80 @@
+"""What a backend is and what it builds: parameters, modules, shapes, types, devices."""
+
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from seqlearn.registry import resolve_backend
+from seqlearn.testing.material import (
+    LENGTHS,
+    build_core,
+    each_core,
+    make_rows,
+    require,
+    require_close,
+    require_finite,
+    shown,
+    valid_steps,
+    weighted_sum,
+)
+from seqlearn.testing.rules.rule import rule
+
+
+@rule()
+def parameter_object(backend):
+    """A backend is a parameter object: its constructor stores its arguments and does no more."""
+    params = backend.get_params(deep=False)
+    twin = type(backend)(**params)
+    for name, value in params.items():
+        stored = getattr(twin, name, None)
+        require(stored is value, f"{name}={value!r} was stored as {stored!r}.")
+    extra = sorted(vars(twin).keys() - params)
+    require(not extra, f"It sets {', '.join(extra)}, which is no argument of it.")
+    require(repr(clone(backend)) == repr(backend), f"A clone reads {clone(backend)!r}.")
+    require(type(resolve_backend(backend)) is type(backend), "Resolving it changes its type.")
+
+
+@rule()
+def build(backend):
+    """build returns a new torch module each time, with an int output_size; options stay as is."""
+    before = repr(backend.get_params())
+    for setting, core in each_core(backend):
+        require(isinstance(core, nn.Module), f"It returned {shown(core)} {setting}.")
+        size = getattr(core, "output_size", None)
+        require(type(size) is int and size > 0, f"output_size is {size!r} {setting}.")
+    after = repr(backend.get_params())
+    require(after == before, f"Its parameters were {before}, after build they are {after}.")
+    first, second = build_core(backend), build_core(backend)
+    shared = {*map(id, first.parameters())} & {*map(id, second.parameters())}
+    require(first is not second and not shared, f"Two builds share {len(shared)} parameters.")
+
+
+@rule()
+def output_shape(backend):
+    """forward returns a pair (outputs, state); outputs has the shape (B, T, output_size)."""
+    for setting, core in each_core(backend):
+        for lengths, steps in ((LENGTHS, 7), ((4, 4), 4), ((3, 2), 6)):
+            x, rows = make_rows(lengths, steps)
+            answer = core(x, rows)
+            require(
+                isinstance(answer, tuple) and len(answer) == 2 and torch.is_tensor(answer[0]),
+                f"It returned {type(answer).__name__} {setting}.",
+            )
+            found, due = tuple(answer[0].shape), (len(lengths), steps, core.output_size)
+            require(found == due, f"The shape is {found} instead of {due} {setting}.")
+            require_finite(valid_steps(answer[0], rows), f"The outputs {setting}")
+
+
+@rule()
+def dtype(backend):
+    """float32 in gives float32 out; after .double(), float64 in gives the same in float64."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        single = core(x, lengths)[0]
+        require(single.dtype == torch.float32, f"float32 became {single.dtype} {setting}.")
+        core.double()
+        double = core(x.double(), lengths)[0]
+        require(double.dtype == torch.float64, f"float64 became {double.dtype} {setting}.")
+        weighted_sum(double, lengths).backward()
+        double, single = valid_steps(double, lengths), valid_steps(single, lengths)
+        require_close(single, double.float(), f"float32 and float64 outputs {setting}", 1e-4)

@@ -1,0 +1,77 @@
+"""Gradients: whole, finite, right and only where they belong; and a small task learned."""
+
+import torch
+from torch import nn
+
+from seqlearn.backend import draw_from
+from seqlearn.testing.material import (
+    Broken,
+    adding_problem,
+    each_core,
+    make_rows,
+    require,
+    require_finite,
+    valid_mask,
+    weighted_sum,
+)
+from seqlearn.testing.rules.rule import rule
+
+
+@rule()
+def gradients(backend):
+    """Every parameter receives a gradient from the valid outputs, and it is finite."""
+    for setting, core in each_core(backend):
+        core.train()
+        x, lengths = make_rows()
+        weighted_sum(core(x, lengths)[0], lengths).backward()
+        for name, weight in core.named_parameters():
+            require(weight.grad is not None, f"{name} receives none {setting}.")
+            require_finite(weight.grad, f"The gradient of {name} {setting}")
+
+
+@rule()
+def padding_gradients(backend):
+    """No gradient flows from valid outputs to padded inputs, and some flows to valid ones."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        x.requires_grad_()
+        weighted_sum(core(x, lengths)[0], lengths).backward()
+        require(x.grad is not None, f"None flows to the input at all {setting}.")
+        valid = valid_mask(x, lengths)
+        leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
+        require(due > 0, f"All gradients of the input are zero {setting}.")
+        require(leak == 0, f"Padding has a gradient of {leak:.2g} {setting}; 0 is due.")
+
+
+@rule()
+def learning(backend):
+    """A small training on the adding problem clearly beats the best constant answer."""
+    steps, generator = 8, torch.Generator().manual_seed(0)
+    with draw_from(generator):
+        core = backend.build(2, 32, num_layers=1, bidirectional=False, dropout=0.0)
+        model = nn.ModuleDict({"core": core, "head": nn.Linear(core.output_size, 1)})
+
+    def answer(x):  # (B, T, 2)
+        outputs = core(x, torch.full((len(x),), steps))[0]
+        return model["head"](outputs[:, -1])[:, 0]  # (B,)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    x_test, y_test = adding_problem(512, steps, generator)
+    constant = y_test.var(correction=0).item()
+    for update in range(500):
+        model.train()
+        x, y = adding_problem(64, steps, generator)
+        optimizer.zero_grad()
+        (answer(x) - y).square().mean().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if update % 25 == 24:
+            model.eval()
+            with torch.no_grad():
+                error = (answer(x_test) - y_test).square().mean().item()
+            if error <= constant / 2:
+                return
+    raise Broken(
+        f"After 500 updates its mean squared error is {error:.3g}, a constant's {constant:.3g}; "
+        "half of that is due."
+    )

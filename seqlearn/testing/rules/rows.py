@@ -1,0 +1,107 @@
+"""A row's outputs are its own: no padding, no other row and no length of the batch moves them."""
+
+import torch
+
+from seqlearn.testing.material import (
+    INPUT,
+    LENGTHS,
+    each_core,
+    make_noise,
+    make_rows,
+    require,
+    require_close,
+    require_finite,
+    valid_mask,
+    valid_steps,
+    weighted_sum,
+)
+from seqlearn.testing.rules.rule import rule
+
+
+@rule()
+def padding_invariance(backend):
+    """What stands past a row's length changes no valid output."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        clean = valid_steps(core(x, lengths)[0], lengths)
+        for size in (1.0, 1e6):
+            spoiled = torch.where(
+                valid_mask(x, lengths)[..., None], x, size * make_noise(x.shape, seed=1)
+            )
+            found = valid_steps(core(spoiled, lengths)[0], lengths)
+            require_close(found, clean, f"Outputs with padding of size {size:g} {setting}")
+
+
+@rule()
+def pad_length_invariance(backend):
+    """The number of padded steps changes no valid output."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        longer = torch.cat([x, make_noise((len(x), 4, INPUT), seed=1)], dim=1)  # (B, T + 4, F)
+        found, due = (valid_steps(core(rows, lengths)[0], lengths) for rows in (longer, x))
+        require_close(found, due, f"Outputs after 4 more padded steps {setting}")
+
+
+@rule()
+def batch_invariance(backend):
+    """A row's outputs do not depend on the other rows of the batch, nor on their order."""
+    for setting, core in each_core(backend):
+        for lengths in (LENGTHS, (7,) * 4):
+            x, rows = make_rows(lengths)
+            together = _run_enough(backend, core, x, rows)
+            order = torch.tensor([2, 0, 3, 1])
+            shuffled = _run_enough(backend, core, x[order], rows[order])
+            due = valid_steps(together[order], rows[order])
+            require_close(
+                valid_steps(shuffled, rows[order]), due, f"Outputs in new order {setting}"
+            )
+            for i in range(len(x)):
+                alone = _run_enough(backend, core, x[i : i + 1], rows[i : i + 1])
+                alone = valid_steps(alone, rows[i : i + 1])
+                due = together[i, : lengths[i]]
+                require_close(alone, due, f"Outputs of row {i}, alone and in a batch, {setting}")
+
+
+@rule()
+def ragged_rows(backend):
+    """A row cut to its own length gives the outputs that it gives among rows of other lengths."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        together = _run_enough(backend, core, x, lengths)
+        for i, length in enumerate(LENGTHS):
+            cut = _run_enough(backend, core, x[i : i + 1, :length], lengths[i : i + 1])[
+                0
+            ]  # (T_i, D)
+            due = together[i, :length]
+            require_close(cut, due, f"Outputs of the row of {length} steps, cut, {setting}")
+
+
+def _run_enough(backend, core, x, lengths):
+    """Run rows as the estimators do: the same ones again, up to ``backend.stable_rows``."""
+    times = -(-backend.stable_rows // len(x))
+    return core(torch.cat([x] * times), torch.cat([lengths] * times))[0][: len(x)]
+
+
+@rule()
+def one_step(backend):
+    """Rows of one step, one row at a time and batches of one step work, forward and backward."""
+    for setting, core in each_core(backend):
+        for lengths, steps in (((1,), 1), ((1, 1, 1), 1), ((1, 1), 4)):
+            x, rows = make_rows(lengths, steps)
+            x.requires_grad_()
+            outputs = core(x, rows)[0]
+            weighted_sum(outputs, rows).backward()
+            require_finite(valid_steps(outputs, rows), f"The outputs {setting}")
+            require_finite(x.grad, f"The gradient {setting}")
+
+
+@rule()
+def arguments_unchanged(backend):
+    """forward leaves its arguments as they were."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        before = x.clone(), lengths.clone()
+        core(x, lengths)
+        change = (x - before[0]).abs().max()
+        require(torch.equal(x, before[0]), f"x was changed by up to {change:.2g} {setting}.")
+        require(torch.equal(lengths, before[1]), f"lengths became {lengths.tolist()} {setting}.")
