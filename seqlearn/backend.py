@@ -12,7 +12,7 @@ Shape letters: B batch, T steps, F features, H hidden_size, D core output.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -40,7 +40,10 @@ class Backend(BaseEstimator, ABC):
     stable_rows : int
         From this many rows on, the answer for a row does not depend on how many there are, to
         the bit. Matrix products over few rows take other kernels, which round differently; so
-        in evaluation the estimators fill a smaller batch up with rows it has already.
+        in evaluation the estimators fill a smaller batch up with rows it has already. (At less
+        than some 16 units the tail of a vector operation may still round differently.)
+
+    Where one of them depends on the options, it is a property.
 
     Examples
     --------
@@ -62,9 +65,9 @@ class Backend(BaseEstimator, ABC):
     torch.Size([2, 5, 16])
     """
 
-    causal: ClassVar[bool] = True
-    stateful: ClassVar[bool] = True
-    stable_rows: ClassVar[int] = 16
+    causal: bool = True
+    stateful: bool = True
+    stable_rows: int = 16
 
     @abstractmethod
     def build(
@@ -87,9 +90,8 @@ class Backend(BaseEstimator, ABC):
           None if the core is bidirectional, has no state, or if the rows differ in length. A
           state may go into rows that differ in length.
 
-        It changes neither ``x`` nor ``lengths``, and shares no parameter with another core.
-
-        and has an attribute ``output_size``, the number D.
+        It has an attribute ``output_size``, the number D; it changes neither ``x`` nor
+        ``lengths``, makes its tensors where ``x`` lies, and shares no parameter with another core.
 
         Parameters
         ----------

@@ -76,6 +76,17 @@ class StoresNothing(Sound):
         self.forward = forward
 
 
+# capabilities
+
+
+class SaysCausalInWords(Sound):
+    causal = "no"
+
+
+class CountsNoRows(Sound):
+    stable_rows = 0
+
+
 # build
 
 
@@ -163,6 +174,25 @@ def coarse_in_single(stack, x, lengths, state):
     return (outputs.half().float() if outputs.dtype == torch.float32 else outputs), state
 
 
+# sizes and devices
+
+
+class NeedsTwoUnits(Sound):
+    def build(self, input_size, hidden_size, **rest):
+        assert hidden_size > 1, "heads of one unit"
+        return super().build(input_size, hidden_size, **rest)
+
+
+def makes_zeros_on_the_cpu(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + torch.zeros(outputs.shape[1:]), state
+
+
+def looks_into_the_rows(stack, x, lengths, state):
+    assert not x.isnan().any()
+    return stack(x, lengths, state)
+
+
 # padding, batch, future
 
 
@@ -208,6 +238,12 @@ def zeroes_first_step_of_ragged_rows(stack, x, lengths, state):
     return stack(x, lengths, state)
 
 
+def measures_the_batch_after_64_steps(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    late = (torch.arange(x.shape[1]) >= 64)[:, None] * lengths.max()  # (T, 1)
+    return outputs + late / 1000, state
+
+
 def squeezes(stack, x, lengths, state):
     outputs, state = stack(x, lengths, state)
     return outputs.squeeze(), state
@@ -225,7 +261,21 @@ def looks_one_step_ahead(stack, x, lengths, state):
     return stack(ahead, lengths, state)
 
 
+def looks_back_from_step_256(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs + x[:, 256:].sum((1, 2), keepdim=True), state
+
+
 # state
+
+
+def forgets_its_state_every_64_steps(stack, x, lengths, state):
+    parts, last = [], None
+    for i, part in enumerate(x.split(64, dim=1)):
+        rest = (lengths - 64 * i).clamp(1, part.shape[1])
+        outputs, last = stack(part, rest, None if i else state)
+        parts.append(outputs)
+    return torch.cat(parts, dim=1), last  # (B, T, D)
 
 
 def forgets_its_state(stack, x, lengths, state):
@@ -299,6 +349,29 @@ def detaches_the_input(stack, x, lengths, state):
 
 def flattens_the_input(stack, x, lengths, state):
     return stack(x.sign() * (1 + 0 * x), lengths, state)
+
+
+class Slope(torch.autograd.Function):
+    """The identity, with a factor in its gradient."""
+
+    @staticmethod
+    def forward(ctx, values, factor):
+        ctx.factor = factor
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope * ctx.factor, None
+
+
+def doubles_its_gradients(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return Slope.apply(outputs, 2.0), state
+
+
+def averages_its_gradients(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return Slope.apply(outputs, 1.0 / len(x)), state
 
 
 def sees_one_step_at_a_time(stack, x, lengths, state):
@@ -376,6 +449,29 @@ def adds_the_same_noise(stack, x, lengths, state):
 NOISE = torch.Generator().manual_seed(0)
 
 
+class DropsTheSameInputs(Sound):
+    def finish(self, core):
+        return AroundInputs(core, Stuck(0.5))
+
+
+class Stuck(Dropout):
+    def forward(self, x):
+        self.reseed(self._seed)
+        return super().forward(x)
+
+
+class DeafToSeeds(Sound):
+    def finish(self, core):
+        return AroundInputs(core, Deaf(0.5))
+
+
+class Deaf(Dropout):
+    """Always draws the same numbers, whatever it is told, but goes on in them."""
+
+    def reseed(self, seed):
+        super().reseed(0)
+
+
 # copies
 
 
@@ -422,6 +518,11 @@ BROKEN = [
     ("parameter_object", StoresACopy(), "widths"),
     ("parameter_object", StoresMore(), "It sets cache"),
     ("parameter_object", StoresNothing(), "It raised AttributeError"),
+    ("capabilities", SaysCausalInWords(), "causal is 'no'"),
+    ("capabilities", CountsNoRows(), "stable_rows is 0"),
+    ("sizes", NeedsTwoUnits(), "It raised AssertionError: heads of one unit"),
+    ("device_of_inputs", Sound(makes_zeros_on_the_cpu), "It raised RuntimeError"),
+    ("device_of_inputs", Sound(looks_into_the_rows), "It raised RuntimeError"),
     ("build", BuildsNoModule(), "It returned <function"),
     ("build", SizeIsFloat(), "output_size is 5.0"),
     ("build", NoSize(), "output_size is None"),
@@ -445,10 +546,13 @@ BROKEN = [
     ("batch_invariance", Sound(numbers_the_rows), "in new order"),
     ("ragged_rows", Sound(divides_by_the_longest), "the row of 1 steps, cut"),
     ("ragged_rows", Sound(zeroes_first_step_of_ragged_rows), "the row of 7 steps, cut"),
+    ("long_rows", Sound(measures_the_batch_after_64_steps), "the row of 130 steps, alone"),
     ("one_step", Sound(squeezes), "It raised"),
     ("one_step", Sound(scales_by_spread), "not finite|It raised UserWarning"),
     ("causality", Sound(looks_one_step_ahead), "Outputs before step 1"),
     ("causality", Sound(adds_the_mean_over_all_steps), "Outputs before step 1"),
+    ("causality", Sound(looks_back_from_step_256), "Outputs of 200 steps"),
+    ("chunk_consistency", Sound(forgets_its_state_every_64_steps), "in parts of 70 and 230"),
     ("chunk_consistency", Sound(forgets_its_state), "in 2 parts and in one"),
     ("chunk_consistency", Sound(returns_no_state), "The state after 3 steps is None"),
     ("chunk_consistency", Sound(returns_the_state_at_start), "in 7 parts and in one"),
@@ -463,6 +567,8 @@ BROKEN = [
     ("padding_gradients", Sound(leaks_a_little), "Padding has a gradient of"),
     ("padding_gradients", Sound(detaches_the_input), "None flows to the input at all"),
     ("padding_gradients", Sound(flattens_the_input), "All gradients of the input are zero"),
+    ("row_gradients", Sound(averages_its_gradients), "Gradients of .* differ"),
+    ("slopes", Sound(doubles_its_gradients), "A step in the input changes the outputs by"),
     ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
     ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),
     ("seeds", DrawsFromNumPy(), "differ in scale"),
@@ -475,6 +581,8 @@ BROKEN = [
     ("training_noise", Sound(draws_from_torch), "Two reseeded calls differ"),
     ("training_noise", Sound(adds_its_own_noise), "Two reseeded calls differ"),
     ("training_noise", Sound(adds_the_same_noise), "every Dropout at p=0"),
+    ("noise_goes_on", DropsTheSameInputs(), "inner has the same noise in 9 batches"),
+    ("noise_goes_on", DeafToSeeds(), "inner has the same noise from 9 seeds"),
     ("copies", HoldsALambda(), "It raised"),
     ("copies", HoldsALambdaItself(), "It raised"),
     ("copies", Sound(keeps_its_outputs), "It raised RuntimeError"),
@@ -548,7 +656,9 @@ def test_own_noise_and_batch_normalisation_are_allowed():
             return AroundInputs(core, Normalised(3))
 
     for backend in (DropsInputs(), Normalises()):
-        for name in ("dropout", "training_noise", "global_random_state", "state_dict"):
+        for name in ("dropout", "training_noise", "noise_goes_on", "state_dict"):
+            check_named(name, backend)()
+        for name in ("global_random_state", "device_of_inputs"):
             check_named(name, backend)()
 
 

@@ -2,9 +2,9 @@
 
 Here lives `backend_checks`, which holds the rules that `seqlearn.backend.Backend` states up to one
 backend: a list of checks with small tensors, each failing with figures. The rules stand in
-`rules`, by subject, what they are made of in `material`; no test framework, no estimator and no data set lives
-here. A plugin's tests call this module, ours do so for the built-ins, and so does the command line.
-No check moves a global random state.
+`rules`, by subject, what they are made of in `material`; no test framework, no estimator and no
+data set lives here. A plugin's tests call this module, ours do so for the built-ins, and so does
+the command line. No check moves a global random state.
 """
 
 from collections.abc import Callable

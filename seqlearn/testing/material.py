@@ -17,6 +17,7 @@ from seqlearn.backend import Dropout, draw_from
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
+LONG = (300, 1, 130, 257)  # as many rows, beyond the blocks that a core may cut its steps into
 INPUT, HIDDEN = 3, 5
 
 
@@ -45,11 +46,13 @@ def each_core(
             yield Setting(depth, bidirectional), core
 
 
-def build_core(backend, layers=1, bidirectional=False, *, dropout=0.0, seed="core"):
+def build_core(
+    backend, layers=1, bidirectional=False, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)
+):
     """Build one core in eval mode; equal seeds give equal weights."""
     with draw_from(seeded(seed)):
         core = backend.build(
-            INPUT, HIDDEN, num_layers=layers, bidirectional=bidirectional, dropout=dropout
+            *sizes, num_layers=layers, bidirectional=bidirectional, dropout=dropout
         )
     return core.eval() if isinstance(core, nn.Module) else core
 

@@ -28,6 +28,10 @@ def causality(backend):
             found = core(changed, lengths)[0][:, :step]
             what = f"Outputs before step {step}, all steps from there on being changed, {setting}"
             require_close(found, due[:, :step], what)
+        long = make_noise((1, 300, INPUT))
+        changed = torch.cat([long[:, :200], long[:, 200:].flip(1)], dim=1)  # (1, 300, F)
+        found, due = (core(x, torch.tensor([300]))[0][:, :200] for x in (changed, long))
+        require_close(found, due, f"Outputs of 200 steps, the 100 after them changed, {setting}")
 
 
 @rule(lambda backend: backend.stateful)
@@ -49,6 +53,12 @@ def chunk_consistency(backend):
         rest = valid_steps(core(x[:, 3:], lengths, state)[0], lengths)
         what = f"Outputs of rows that end after 7 and 5 steps, in 2 parts and in one {setting}"
         require_close(rest, valid_steps(due[:, 3:], lengths), what)
+        core.double()
+        long = make_noise((1, 300, INPUT)).double()
+        due, (first, state) = (core(x, torch.tensor([x.shape[1]])) for x in (long, long[:, :70]))
+        rest = core(long[:, 70:], torch.tensor([230]), state)[0]
+        what = f"Outputs of 300 steps, in parts of 70 and 230 and in one {setting}"
+        require_close(torch.cat([first, rest], dim=1), due[0], what)
 
 
 @rule()

@@ -9,6 +9,7 @@ from seqlearn.testing.material import (
     LENGTHS,
     build_core,
     each_core,
+    make_noise,
     make_rows,
     require,
     require_close,
@@ -32,6 +33,16 @@ def parameter_object(backend):
     require(not extra, f"It sets {', '.join(extra)}, which is no argument of it.")
     require(repr(clone(backend)) == repr(backend), f"A clone reads {clone(backend)!r}.")
     require(type(resolve_backend(backend)) is type(backend), "Resolving it changes its type.")
+
+
+@rule()
+def capabilities(backend):
+    """causal and stateful are True or False, stable_rows is a whole number from 1 on."""
+    for name in ("causal", "stateful"):
+        value = getattr(backend, name)
+        require(type(value) is bool, f"{name} is {value!r}.")
+    rows = backend.stable_rows
+    require(type(rows) is int and rows > 0, f"stable_rows is {rows!r}.")
 
 
 @rule()
@@ -78,3 +89,29 @@ def dtype(backend):
         weighted_sum(double, lengths).backward()
         double, single = valid_steps(double, lengths), valid_steps(single, lengths)
         require_close(single, double.float(), f"float32 and float64 outputs {setting}", 1e-4)
+
+
+@rule()
+def sizes(backend):
+    """Any input_size and hidden_size from 1 on works, and any number of layers."""
+    for features, width, layers in ((1, 1, 1), (1, 2, 3), (7, 1, 3), (2, 33, 1)):
+        for bidirectional in (False, True):
+            core = build_core(backend, layers, bidirectional, sizes=(features, width))
+            x = make_noise((2, 4, features))
+            outputs = core(x, torch.tensor([4, 2]))[0]
+            where = f"at input_size={features}, hidden_size={width}, num_layers={layers}"
+            found, due = tuple(outputs.shape), (2, 4, core.output_size)
+            require(found == due, f"The shape is {found} instead of {due} {where}.")
+            require_finite(valid_steps(outputs, torch.tensor([4, 2])), f"The outputs {where}")
+
+
+@rule()
+def device_of_inputs(backend):
+    """forward makes its tensors where x lies and reads no value of x back; no GPU is needed here,
+    for tensors without values, on the device "meta", show it."""
+    for setting, core in each_core(backend):
+        core.to("meta")
+        for lengths in (LENGTHS, (7, 7)):
+            x, rows = make_rows(lengths)
+            outputs = core(x.to("meta"), rows)[0]
+            require(outputs.is_meta, f"The outputs are on {outputs.device} {setting}.")

@@ -8,10 +8,13 @@ from seqlearn.testing.material import (
     Broken,
     adding_problem,
     each_core,
+    make_noise,
     make_rows,
     require,
+    require_close,
     require_finite,
     valid_mask,
+    valid_steps,
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
@@ -41,6 +44,52 @@ def padding_gradients(backend):
         leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
         require(due > 0, f"All gradients of the input are zero {setting}.")
         require(leak == 0, f"Padding has a gradient of {leak:.2g} {setting}; 0 is due.")
+
+
+@rule()
+def row_gradients(backend):
+    """The gradient of a batch is the sum of the gradients of its rows, each alone and cut."""
+    for setting, core in each_core(backend):
+        core.double()
+        x, lengths = make_rows()
+        x = x.double()
+        _square_sum(core(x, lengths)[0], lengths).backward()
+        due = {name: weight.grad for name, weight in core.named_parameters()}
+        core.zero_grad()
+        for row, length in zip(x, lengths, strict=True):
+            alone = length[None]
+            _square_sum(core(row[None, :length], alone)[0], alone).backward()
+        for name, weight in core.named_parameters():
+            require_close(weight.grad, due[name], f"Gradients of {name} {setting}")
+
+
+def _square_sum(outputs, lengths):
+    return valid_steps(outputs, lengths).square().sum()
+
+
+@rule()
+def slopes(backend):
+    """Gradients are the slopes of the outputs, which small steps in weights and inputs show."""
+    for setting, core in each_core(backend):
+        core.double()
+        x, lengths = make_rows()
+        x = x.double().requires_grad_()
+        weighted_sum(core(x, lengths)[0], lengths).backward()
+        for name, place in [("the input", x), *core.named_parameters()]:
+            step = 1e-7 * make_noise(place.shape).double()  # seldom across a kink
+            due = (place.grad * step).sum()
+            ends = []
+            with torch.no_grad():
+                for sign in (1, -2, 1):  # ahead, behind, and back where it was
+                    place += sign * step
+                    ends.append(weighted_sum(core(x, lengths)[0], lengths))
+            found = (ends[0] - ends[1]) / 2
+            usual = place.grad.norm() * step.norm() / place.numel() ** 0.5
+            require(
+                (found - due).abs() <= 1e-3 * usual,
+                f"A step in {name} changes the outputs by {found:.3g} where its gradient says "
+                f"{due:.3g} {setting}.",
+            )
 
 
 @rule()

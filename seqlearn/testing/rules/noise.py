@@ -74,3 +74,25 @@ def training_noise(backend):
                 module.p = 0.0
         what = f"Outputs in training, every Dropout at p=0, and in eval mode {setting}"
         require_close(training_outputs(core, x, lengths), due, what)
+
+
+@rule()
+def noise_goes_on(backend):
+    """In training the noise of each Dropout differs from batch to batch and from seed to seed."""
+    for setting, core in each_core(backend, layers=(2,), dropout=0.5):
+        core.train()
+        x, lengths = make_rows((7, 7))
+        sources = {name: m for name, m in core.named_modules() if isinstance(m, Dropout) and m.p}
+        rates = {name: source.p for name, source in sources.items()}
+        for name, source in sources.items():
+            for other, module in sources.items():
+                module.p = rates[other] if other == name else 0.0
+            source.reseed(1)
+            batches = [core(x, lengths)[0] for _ in range(9)]
+            seeds = [batches[0]]
+            for seed in range(2, 10):
+                source.reseed(seed)
+                seeds.append(core(x, lengths)[0])
+            for answers, what in ((batches, "in 9 batches"), (seeds, "from 9 seeds")):
+                change = max((answer - answers[0]).abs().max().item() for answer in answers)
+                require(change > 0, f"{name} has the same noise {what} {setting}.")

@@ -5,6 +5,7 @@ import torch
 from seqlearn.testing.material import (
     INPUT,
     LENGTHS,
+    LONG,
     each_core,
     make_noise,
     make_rows,
@@ -74,6 +75,19 @@ def ragged_rows(backend):
             ]  # (T_i, D)
             due = together[i, :length]
             require_close(cut, due, f"Outputs of the row of {length} steps, cut, {setting}")
+
+
+@rule()
+def long_rows(backend):
+    """Among rows of 300 steps too, a row gives the outputs that it gives alone and cut."""
+    for setting, core in each_core(backend, layers=(1,)):
+        core.double()
+        x, lengths = make_rows(LONG, max(LONG))
+        together = core(x.double(), lengths)[0]
+        for i, length in enumerate(LONG):
+            cut = core(x[i : i + 1, :length].double(), lengths[i : i + 1])[0][0]  # (T_i, D)
+            what = f"Outputs of the row of {length} steps, alone and in a batch, {setting}"
+            require_close(cut, together[i, :length], what)
 
 
 def _run_enough(backend, core, x, lengths):
