@@ -21,7 +21,7 @@ from seqlearn.errors import (
     UnknownBackendError,
 )
 
-__all__ = ["available_backends", "load_backend", "resolve_backend"]
+__all__ = ["available_backends", "describe_backend", "load_backend", "resolve_backend"]
 
 GROUP = "seqlearn.backends"
 _BUILD = "build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout)"
@@ -140,6 +140,32 @@ def resolve_backend(backend: str | Backend) -> Backend:
         f"backend={backend!r} is neither the name of an installed backend "
         f"({', '.join(available_backends())}) nor a seqlearn.backend.Backend object.{hint}"
     )
+
+
+def describe_backend(backend: Backend) -> str:
+    """Say for a message which backend is meant and, if it is registered, whose it is.
+
+    Parameters
+    ----------
+    backend : Backend
+        Any backend object.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from seqlearn.backends.torch_rnn import TorchRNN
+    >>> from seqlearn.registry import describe_backend
+    >>> describe_backend(TorchRNN())  # doctest: +ELLIPSIS
+    "The backend 'rnn' of scikit-seqlearn ..."
+    """
+    own = f"{type(backend).__module__}:{type(backend).__qualname__}"
+    for entry in entry_points(group=GROUP):
+        if entry.value.replace(" ", "") == own:
+            return f"The backend {entry.name!r} of {_distribution(entry)}"
+    return f"The backend {backend!r}"
 
 
 def _distribution(entry: EntryPoint) -> str:

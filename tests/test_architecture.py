@@ -22,7 +22,7 @@ ALLOWED = {
     "errors": set(),
     "estimators": {"backend", "data", "errors", "metrics", "modules", "registry", "training"},
     "metrics": {"errors"},
-    "modules": {"backend", "errors"},
+    "modules": {"backend", "errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "registry": {"backend", "errors"},
     "testing": {"backend", "errors", "registry"},

@@ -10,6 +10,7 @@ from importlib.metadata import distribution
 
 import pytest
 
+from seqlearn import LSTMRegressor
 from seqlearn.backend import Backend
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.errors import (
@@ -266,3 +267,51 @@ def test_object_with_wrong_build():
 def test_errors_are_also_built_ins(error, built_in):
     assert issubclass(error, built_in)
     assert issubclass(error, BackendError) and issubclass(error, SeqlearnError)
+
+
+SHAPES = """
+from seqlearn.backend import Backend
+from torch import nn
+
+class Core(nn.Module):
+    output_size = 4
+
+    def forward(self, x, lengths, state=None):
+        return {answer}
+
+class Zigzag(Backend):
+    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+        return Core()
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("x", r"rows of shape \(2, 5, 3\) it returned a Tensor of shape \(2, 5, 3\)"),
+        ("x, None", r"returned outputs that are a Tensor of shape \(2, 5, 3\). A pair"),
+        ("[x, None]", "it returned a list"),
+        ("None", "it returned a NoneType"),
+        ("(None, x)", "it returned outputs that are a NoneType"),
+    ],
+)
+def test_wrong_shape_in_a_fit_names_distribution_and_rule(install, answer, found):
+    source = SHAPES.format(answer=answer)
+    install("seqlearn-zigzag", {"zigzag": "zigzag_core:Zigzag"}, {"zigzag_core": source})
+    model = LSTMRegressor(backend="zigzag", random_state=0)
+    with pytest.raises(InvalidBackendError, match=found) as failure:
+        model.fit([[[1.0, 2.0, 3.0]] * 5] * 2, [0.0, 1.0])
+    message = str(failure.value)
+    assert "'zigzag' of seqlearn-zigzag 1.0 breaks the rule 'output_shape'" in message
+    assert r"of shape (2, 5, 4)" in message
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_core_that_is_no_module_names_distribution_and_rule(install):
+    source = GOOD.replace("nn.Identity()", "3")
+    install("seqlearn-zigzag", {"zigzag": "zigzag_core:Zigzag"}, {"zigzag_core": source})
+    found = (
+        "'zigzag' of seqlearn-zigzag 1.0 breaks the rule 'build': it returned an object of type int"
+    )
+    with pytest.raises(InvalidBackendError, match=found):
+        LSTMRegressor(backend="zigzag").fit([[[1.0]] * 3] * 4, [0.0, 1.0, 2.0, 3.0])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqlearn.backend import Backend
 from seqlearn.errors import InvalidBackendError
 from seqlearn.modules.readouts import READOUTS
+from seqlearn.registry import describe_backend
 
 __all__ = ["Encoder"]
 
@@ -56,10 +57,12 @@ class Encoder(nn.Module):
         self.output_size = getattr(self.core, "output_size", None)
         if not isinstance(self.core, nn.Module) or not isinstance(self.output_size, int):
             raise InvalidBackendError(
-                f"{backend!r}.build returned a {type(self.core).__name__} with "
-                f"output_size={self.output_size!r}; it must return a torch.nn.Module that has the "
-                "int attribute output_size, the number of outputs a step."
+                f"{describe_backend(backend)} breaks the rule 'build': it returned an "
+                f"object of type {type(self.core).__name__} with output_size={self.output_size!r}; "
+                "it must return a torch.nn.Module that has the int attribute output_size, the "
+                "number of outputs a step."
             )
+        self.backend = backend
         self.stable_rows = backend.stable_rows
         self.input_size = input_size
         self.readout = None
@@ -72,7 +75,26 @@ class Encoder(nn.Module):
         if n_rows < self.stable_rows and not self.training:
             times = -(-self.stable_rows // n_rows)
             x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
-        outputs, _ = self.core(x, lengths)  # (B, T, D)
+        outputs = self.run_core(x, lengths)  # (B, T, D)
         if self.readout is not None:
             outputs = self.readout(outputs, lengths)  # (B, D)
         return outputs[:n_rows]
+
+    def run_core(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the core's outputs, (B, T, D); a core that breaks the contract is named."""
+        answer = self.core(x, lengths)
+        due = (*x.shape[:2], self.output_size)
+        paired = isinstance(answer, tuple) and len(answer) == 2
+        if not paired or getattr(answer[0], "shape", None) != due:
+            raise self._broken(answer[0] if paired else answer, paired, x, due)
+        return answer[0]
+
+    def _broken(self, found: object, paired: bool, x: Tensor, due: tuple) -> InvalidBackendError:
+        what = f"a {type(found).__name__}"
+        if isinstance(found, Tensor):
+            what += f" of shape {tuple(found.shape)}"
+        return InvalidBackendError(
+            f"{describe_backend(self.backend)} breaks the rule 'output_shape': for rows of shape "
+            f"{tuple(x.shape)} it returned {'outputs that are ' * paired}{what}. A pair (outputs, "
+            f"state) is due, outputs a Tensor of shape {due}. See seqlearn.testing.backend_checks."
+        )

@@ -50,7 +50,7 @@ class NextStepModel(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean squared error of the predictions of each row, (B, 1)."""
-        outputs, _ = self.encoder.core(x, lengths)  # (B, T, D)
+        outputs = self.encoder.run_core(x, lengths)  # (B, T, D)
         errors = (self.head(outputs[:, :-1]) - x[:, 1:]) / self.feature_scale  # (B, T - 1, F)
         known = torch.arange(1, x.shape[1]) < lengths[:, None]  # (B, T - 1)
         known = known.to(x.device, non_blocking=True)[..., None]
