@@ -1,21 +1,18 @@
-"""The command line: ``python -m seqlearn demo`` and ``python -m seqlearn backends``.
-
-The demo is the README's first examples on real data, with their figures printed; the list of
-backends shows what the registry finds. Everything it does goes through public names.
-"""
+"""The command line, ``python -m seqlearn COMMAND``: only the arguments are read here."""
 
 import argparse
 import sys
-import threading
-import time
-from contextlib import contextmanager
 
-from seqlearn.errors import BackendError, SeqlearnError
+from seqlearn.commands.backends import backends
+from seqlearn.commands.demo import demo
+from seqlearn.errors import SeqlearnError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m seqlearn", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m seqlearn", description="Sequence models that are scikit-learn estimators."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     demo_parser = commands.add_parser("demo", help="classify and forecast real data")
     demo_parser.add_argument("--jobs", type=int, default=2, help="parallel fits (default: 2)")
@@ -27,137 +24,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (SeqlearnError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-
-
-def backends() -> int:
-    """Print one line a backend; exit status 1 if one is broken."""
-    from seqlearn.registry import available_backends, load_backend
-
-    names = available_backends()
-    width = max(map(len, [*names, "backend"]))
-    owners = max(map(len, [*names.values(), "distribution"]))
-    print(f"{'backend':{width}}  {'distribution':{owners}}  what it is")
-    n_broken = 0
-    for name, distribution in names.items():
-        try:
-            loaded = load_backend(name)
-            what = (loaded.__doc__ or loaded.__name__).strip().splitlines()[0]
-        except BackendError as error:
-            what = f"BROKEN: {error}"
-            n_broken += 1
-        print(f"{name:{width}}  {distribution:{owners}}  {what}")
-    return 1 if n_broken else 0
-
-
-def demo(n_jobs: int = 2, plot: str | None = None) -> int:
-    """Classify ragged sequences, then forecast a series; ``plot`` names a picture to write."""
-    start = time.perf_counter()
-    classify(n_jobs)
-    print()
-    forecast(plot)
-    print(f"seconds   {time.perf_counter() - start:.1f}")
-    return 0
-
-
-def classify(n_jobs: int) -> None:
-    """Search over backends and widths on JapaneseVowels, then score the best on the test part."""
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import make_pipeline
-
-    from seqlearn import LSTMClassifier, available_backends
-    from seqlearn.datasets import load_japanese_vowels
-    from seqlearn.preprocessing import SequenceScaler
-
-    X_train, X_test, y_train, y_test = load_japanese_vowels()
-    lengths = [len(x) for x in X_train + X_test]
-    print(
-        f"data      JapaneseVowels: {len(X_train)} sequences to train on, {len(X_test)} to test, "
-        f"{min(lengths)} to {max(lengths)} steps of {X_train[0].shape[1]} features, "
-        f"{len(set(y_train))} speakers"
-    )
-    for name, distribution in available_backends().items():
-        print(f"backend   {name} ({distribution})")
-
-    pipe = make_pipeline(SequenceScaler(), LSTMClassifier(random_state=0))
-    grid = {
-        "lstmclassifier__backend": ["torch", "gru"],
-        "lstmclassifier__hidden_size": [32, 64],
-    }
-    search = GridSearchCV(pipe, grid, cv=3, n_jobs=n_jobs)
-    with _clock("searching: 4 settings x 3 folds, then the best on all training data"):
-        search.fit(X_train, y_train)
-
-    print("\nbackend  hidden_size  accuracy in cross-validation")
-    results = search.cv_results_
-    for setting, mean, std in zip(
-        results["params"], results["mean_test_score"], results["std_test_score"], strict=True
-    ):
-        backend, hidden_size = setting.values()
-        print(f"{backend:7}  {hidden_size:<11}  {mean:.3f} +/- {std:.3f}")
-    best = search.best_params_
-    accuracy = search.score(X_test, y_test)
-    print(
-        f"\nbest      {best['lstmclassifier__backend']}, "
-        f"hidden_size={best['lstmclassifier__hidden_size']}"
-    )
-    print(f"device    {search.best_estimator_[-1].device_}")
-    print(f"accuracy  {accuracy:.3f} on the {len(y_test)} test sequences")
-
-
-def forecast(plot: str | None) -> None:
-    """Forecast the last year of the airline passengers from the eleven before it."""
-    from sktime.datasets import load_airline
-    from sktime.split import temporal_train_test_split
-
-    from seqlearn import LSTMForecaster
-
-    y = load_airline()
-    y_train, y_test = temporal_train_test_split(y, test_size=12)
-    print(f"data      Airline: {len(y_train)} months to train on, the {len(y_test)} after them")
-    forecaster = LSTMForecaster(random_state=0)
-    with _clock("training a forecaster"):
-        forecaster.fit(y_train, fh=range(1, 13))
-    y_pred = forecaster.predict()
-    interval = forecaster.predict_interval(coverage=0.9).droplevel([0, 1], axis=1)
-    inside = interval["lower"].le(y_test) & interval["upper"].ge(y_test)
-    print(
-        f"window    {forecaster.window_length_} months, in segments of {forecaster.segment_length_}"
-    )
-    print(f"error     {(y_pred / y_test - 1).abs().mean():.1%} on average (MAPE)")
-    print(f"coverage  {inside.sum()} of {len(y_test)} months in the 90 % interval")
-    if plot is not None:
-        from seqlearn.displays import ForecastDisplay
-
-        display = ForecastDisplay.from_estimator(forecaster, y_true=y_test, n_history=48)
-        display.figure_.savefig(plot, dpi=150, bbox_inches="tight")
-        print(f"picture   {plot}")
-
-
-@contextmanager
-def _clock(text: str):
-    """Show ``text`` and the seconds that pass; in a file, one line at the end."""
-    start, done = time.perf_counter(), threading.Event()
-    moving = sys.stdout.isatty()
-
-    def line() -> str:
-        return f"{text}: {time.perf_counter() - start:.0f} s"
-
-    def tick():
-        while not done.wait(0.5):
-            print(f"\r{line()}", end="", flush=True)
-
-    if not moving:
-        print(f"{text} ...", flush=True)
-    ticker = threading.Thread(target=tick, daemon=True)
-    if moving:
-        ticker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        if moving:
-            ticker.join()
-            print(f"\r{line()}")
 
 
 if __name__ == "__main__":
