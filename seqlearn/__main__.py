@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from seqlearn.commands.backends import backends
+from seqlearn.commands.backends import backends, check
 from seqlearn.commands.demo import demo
+from seqlearn.commands.new_plugin import new_plugin
 from seqlearn.errors import SeqlearnError
 
 
@@ -17,10 +18,22 @@ def main(arguments: list[str] | None = None) -> int:
     demo_parser = commands.add_parser("demo", help="classify and forecast real data")
     demo_parser.add_argument("--jobs", type=int, default=2, help="parallel fits (default: 2)")
     demo_parser.add_argument("--plot", metavar="FILE", help="draw the forecast into a picture")
-    commands.add_parser("backends", help="list the installed backends, and which are broken")
+    demo_parser.set_defaults(run=lambda given: demo(given.jobs, given.plot))
+
+    list_parser = commands.add_parser(
+        "backends", help="list the installed backends, and which are broken"
+    )
+    list_parser.add_argument("--check", metavar="NAME", help="hold the contract up to this one")
+    list_parser.set_defaults(run=lambda given: check(given.check) if given.check else backends())
+
+    new_parser = commands.add_parser("new-plugin", help="write a plugin with a backend of your own")
+    new_parser.add_argument("name", help="name of the backend, for example relu")
+    new_parser.add_argument("--folder", default=".", help="where to write it (default: here)")
+    new_parser.set_defaults(run=lambda given: new_plugin(given.name, given.folder))
+
     options = parser.parse_args(arguments)
     try:
-        return demo(options.jobs, options.plot) if options.command == "demo" else backends()
+        return options.run(options)
     except (SeqlearnError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from seqlearn.__main__ import main
+from seqlearn.testing import backend_checks
 
 
 def test_backends_are_listed_with_their_distribution(capsys):
@@ -30,6 +31,37 @@ def test_a_broken_plugin_is_said_to_be_broken_and_why(tmp_path, monkeypatch, cap
     assert status == 1
     assert "seqlearn-sick 3.1" in line and "BROKEN" in line
     assert "a_module_that_is_not_there" in line
+
+
+def test_the_contract_of_one_backend_is_a_table(capsys):
+    assert main(["backends", "--check", "gru"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("The backend 'gru' of scikit-seqlearn ") and "causal=True" in shown
+    rules = re.findall(r"^(\w+) +ok +\d+\.\d\d  \S", shown, re.M)
+    assert rules == [check.name for check in backend_checks("gru")]
+
+
+def test_a_broken_rule_is_said_with_figures_and_status(tmp_path, monkeypatch, capsys):
+    info = tmp_path / "seqlearn_odd-3.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-odd\nVersion: 3.1\n")
+    (info / "entry_points.txt").write_text("[seqlearn.backends]\nodd = seqlearn_odd:Odd\n")
+    (tmp_path / "seqlearn_odd.py").write_text(
+        "from seqlearn.backends.torch_gru import TorchGRU\nclass Odd(TorchGRU):\n    causal = 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert main(["backends", "--check", "odd"]) == 1
+    finally:
+        sys.modules.pop("seqlearn_odd", None)
+    shown = capsys.readouterr().out
+    assert re.search(r"^capabilities +FAILED", shown, re.M) and "1 do not." in shown
+    assert "The backend 'odd' of seqlearn-odd 3.1 breaks the rule 'capabilities'" in shown
+
+
+def test_checking_an_unknown_backend_suggests_a_near_one(capsys):
+    assert main(["backends", "--check", "torhc"]) == 1
+    assert "Did you mean 'torch'?" in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_refused(capsys):

@@ -107,8 +107,7 @@ def sizes(backend):
 
 @rule()
 def device_of_inputs(backend):
-    """forward makes its tensors where x lies and reads no value of x back; no GPU is needed here,
-    for tensors without values, on the device "meta", show it."""
+    """forward makes its tensors where x lies and reads no value back (shown by device "meta")."""
     for setting, core in each_core(backend):
         core.to("meta")
         for lengths in (LENGTHS, (7, 7)):
