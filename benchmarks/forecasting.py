@@ -11,7 +11,6 @@ Seconds are of the wall, with process CPU time beside them, on one thread, as in
 
 import copy
 import gc
-import importlib.util
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.peers import dlinear
 from benchmarks.peers.seasonal_naive import mape, mase, seasonal_naive, smape
+from benchmarks.peers.toolkits import GLOBAL_PEERS, LOCAL_PEERS, is_installed
 from benchmarks.table import Row, print_table
 from benchmarks.timing import alternate, cpu_seconds
 from seqlearn import LSTMForecaster
@@ -59,7 +59,6 @@ SPEED_EPOCHS = 2
 REPEATS = 3
 CUTOFFS = 20  # of update_predict; backtest makes those of the validation part
 
-Peer = Callable[[list[np.ndarray], int, int], list[np.ndarray]]  # past, horizon, season
 OURS = "LSTMForecaster (defaults)"
 
 
@@ -154,7 +153,7 @@ def m4() -> list[Row]:
 
     rows = [row(OURS, ours, M4_SEEDS)]
     for by, package, peer in GLOBAL_PEERS:
-        if _installed(package):
+        if is_installed(package):
             forecast = lambda seed, f=peer: f(past, M4_HORIZON, M4_SEASON)  # noqa: E731
             rows.append(row(by, forecast, range(1)))
         else:
@@ -191,7 +190,7 @@ def airline() -> list[Row]:
 
         rows.append(row(OURS, ours, AIRLINE_SEEDS))
         for by, package, peer in LOCAL_PEERS + GLOBAL_PEERS:
-            if _installed(package):
+            if is_installed(package):
                 past = [train.to_numpy()]
                 forecast = lambda seed, f=peer, p=past, h=n_test: f(p, h, 12)[0]  # noqa: E731
                 rows.append(row(by, forecast, range(1)))
@@ -437,77 +436,6 @@ def _epoch_by_hand(forecaster: LSTMForecaster, values: np.ndarray) -> Callable[[
     return epoch
 
 
-# Peers: forecasts of each series of a list
-
-
-def _naive(past: list[np.ndarray], horizon: int, season: int) -> list[np.ndarray]:
-    return [seasonal_naive(series, season, horizon) for series in past]
-
-
-def _auto_ets(past: list[np.ndarray], horizon: int, season: int) -> list[np.ndarray]:
-    """The best of the exponential smoothing models, by sktime and statsmodels."""
-    from sktime.forecasting.ets import AutoETS
-
-    fh = _steps(horizon)
-    models = [AutoETS(auto=True, sp=season).fit(pd.Series(series), fh=fh) for series in past]
-    return [model.predict().to_numpy() for model in models]
-
-
-def _neuralforecast(past: list[np.ndarray], horizon: int, season: int) -> list[np.ndarray]:
-    """The LSTM of neuralforecast with its defaults, which know of no season; one model for all.
-
-    It looks back three horizons, or less where the shortest series would give no window.
-    """
-    from neuralforecast import NeuralForecast
-    from neuralforecast.models import LSTM
-
-    frame = pd.DataFrame(
-        {
-            "unique_id": np.repeat(np.arange(len(past)), [len(series) for series in past]),
-            "ds": np.concatenate([np.arange(len(series)) for series in past]),
-            "y": np.concatenate(past),
-        }
-    )
-    look_back = min(3 * horizon, min(map(len, past)) - horizon)
-    lstm = LSTM(h=horizon, input_size=look_back, random_seed=0, **QUIET)
-    model = NeuralForecast([lstm], freq=1)
-    model.fit(frame)
-    predicted = model.predict()
-    return [part.to_numpy() for _, part in predicted.groupby("unique_id")["LSTM"]]
-
-
-def _darts(past: list[np.ndarray], horizon: int, season: int) -> list[np.ndarray]:
-    """The BlockRNN of darts as an LSTM, three seasons back, series scaled, defaults otherwise."""
-    from darts import TimeSeries
-    from darts.dataprocessing.transformers import Scaler
-    from darts.models import BlockRNNModel
-
-    scaler = Scaler()
-    series = scaler.fit_transform([TimeSeries.from_values(s.astype(np.float32)) for s in past])
-    model = BlockRNNModel(
-        model="LSTM",
-        input_chunk_length=3 * season,
-        output_chunk_length=horizon,
-        random_state=0,
-        pl_trainer_kwargs=QUIET,
-    )
-    model.fit(series, max_samples_per_ts=DARTS_WINDOWS if len(past) > 1 else None)
-    predicted = scaler.inverse_transform(model.predict(horizon, series=series))
-    return [one.values()[:, 0] for one in predicted]
-
-
-QUIET = {"enable_progress_bar": False, "enable_checkpointing": False, "logger": False}
-QUIET["enable_model_summary"] = False
-DARTS_WINDOWS = 10  # the last of each of many series; all, for its 100 epochs, would take hours
-
-LOCAL_PEERS: list[tuple[str, str | None, Peer]] = [("AutoETS (sktime)", "statsmodels", _auto_ets)]
-GLOBAL_PEERS: list[tuple[str, str | None, Peer]] = [
-    ("last season", None, _naive),
-    ("neuralforecast LSTM", "neuralforecast", _neuralforecast),
-    ("darts BlockRNN", "darts", _darts),
-]
-
-
 # Data, time and tables
 
 
@@ -553,10 +481,6 @@ def _seconds(runs: list[tuple[Any, float, float]]) -> Row:
 
 def _means(runs: list[dict[str, float]]) -> Row:
     return {name: mean(run[name] for run in runs) for name in runs[0]}
-
-
-def _installed(package: str | None) -> bool:
-    return package is None or importlib.util.find_spec(package) is not None
 
 
 def _absent(like: Row, by: str, package: str | None) -> Row:

@@ -8,6 +8,7 @@ are made here.
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, Literal, NoReturn
 
@@ -18,7 +19,15 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import unpack_tensor
 from seqlearn.errors import DataFormatError
 
-__all__ = ["Kind", "as_sequences", "has_steps", "name_rows", "refuse_empty_rows", "show"]
+__all__ = [
+    "Kind",
+    "as_sequences",
+    "has_steps",
+    "listed",
+    "name_rows",
+    "refuse_empty_rows",
+    "show",
+]
 
 Kind = Literal["series", "sequences"]
 
@@ -299,6 +308,13 @@ def show(value: Any) -> str:
     """Return the repr of a value, cut to 40 characters."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def listed(labels: Iterable) -> str:
+    """Return the first five labels as text, and how many more there are."""
+    labels = list(labels)
+    text = ", ".join(show(label) if isinstance(label, str) else str(label) for label in labels[:5])
+    return text + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
 
 
 def has_steps(row: Any) -> bool:

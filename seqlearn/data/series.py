@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.calendar import infer_frequency
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -53,10 +54,14 @@ class TimeSeries:
     @property
     def name(self) -> str:
         """How messages call the series."""
-        if self.key is None:
-            return "y"
-        key = self.key[0] if len(self.key) == 1 else self.key
-        return f"series {key!r} of y"
+        return _name(self.key)
+
+    @property
+    def freq(self) -> Any:
+        """Frequency of the time stamps; None where they are no dates, or show none."""
+        import pandas as pd
+
+        return self.index.freq if isinstance(self.index, pd.DatetimeIndex) else None
 
     def last(self, n: int) -> "TimeSeries":
         """Return the last ``n`` steps."""
@@ -66,11 +71,13 @@ class TimeSeries:
         return replace(self, index=self.index[cut], values=self.values[cut], features=features)
 
     def followed_by(self, other: "TimeSeries") -> "TimeSeries":
-        """Return what lies before ``other``, then ``other``; missing steps between them."""
+        """Return what lies before ``other``, then ``other``; missing steps between them.
+
+        ``other`` must be on the same steps: read with the ``freq`` of this series.
+        """
         start = _steps_from(self.index, other.index)
         if start <= 0:
             return other
-        other = other._on(self.index)
         gap = max(start - len(self.index), 0)
         index = extended(self.index[:start], gap + len(other.index))
         values = _joined(self.values[:start], gap, other.values)
@@ -82,32 +89,10 @@ class TimeSeries:
             features = _joined(features[:start], gap, new)
         return replace(self, index=index, values=values, features=features)
 
-    def _on(self, like: Any) -> "TimeSeries":
-        """Return the series on the steps that ``like`` has: few time stamps show no frequency."""
-        import pandas as pd
 
-        freq = getattr(like, "freq", None)
-        if not isinstance(like, pd.DatetimeIndex) or freq is None or self.index.freq == freq:
-            return self
-        known = ~np.isnan(self.values).all(axis=1)  # other steps may have been put between them
-        if self.features is not None:
-            known |= ~np.isnan(self.features).all(axis=1)
-        known[[0, -1]] = True
-        index = pd.date_range(self.index[0], self.index[-1], freq=freq)
-        positions = index.get_indexer(self.index[known])
-        if len(index) == 0 or (positions < 0).any():
-            raise DataFormatError(
-                f"The time stamps of {self.name} from {self.index[0]} on are not {freq.freqstr!r} "
-                "steps, as those before or of other series are. Give all one frequency."
-            )
-        values = _spread(self.values[known], positions, len(index))
-        features = self.features
-        if features is not None:
-            features = _spread(features[known], positions, len(index))
-        return replace(self, index=index, values=values, features=features)
-
-
-def read_series(y: Any, X: Any = None, *, X_columns: Any = None) -> list[TimeSeries]:
+def read_series(
+    y: Any, X: Any = None, *, X_columns: Any = None, freq: Any = None
+) -> list[TimeSeries]:
     """Read a frame of one series, or of a panel or hierarchy of them.
 
     Parameters
@@ -119,6 +104,9 @@ def read_series(y: Any, X: Any = None, *, X_columns: Any = None) -> list[TimeSer
         out, missing rows become NaN.
     X_columns : sequence, optional
         Columns of X to read, in this order; by default all.
+    freq : pandas offset, optional
+        Frequency of the dates; by default that of the index, or what the time stamps of the
+        longest series show.
 
     Returns
     -------
@@ -127,30 +115,32 @@ def read_series(y: Any, X: Any = None, *, X_columns: Any = None) -> list[TimeSer
     Raises
     ------
     DataFormatError
-        A column is not numeric, a value is infinite, or time stamps are duplicated or not
-        ascending; series and time stamps are named.
+        A column is not numeric, a value is infinite, or time stamps are duplicated, not
+        ascending or of another frequency; series and time stamps are named.
     """
     if len(y) == 0:
         raise DataFormatError("y has no rows. At least 2 observed steps are needed.")
     _refuse_text(y, "y")
     blocks = dict(split_panel(X, "X")) if X is not None else {}
-    series = []
-    for key, part in split_panel(y, "y"):
-        index, positions = _regular(part.index)
+    parts, series = list(split_panel(y, "y")), []
+    if freq is None:
+        by_length = sorted((part.index for _, part in parts), key=len, reverse=True)
+        freq = next(filter(None, map(_frequency, by_length)), None)
+    for key, part in parts:
+        index, positions = _regular(part.index, freq, _name(key))
         values = _spread(part.to_numpy(np.float64), positions, len(index))
         features = None
         if X is not None:
             block = blocks.get(key)
             if block is None:
                 raise DataFormatError(
-                    f"X has no rows for series {key!r} of y; it has {len(blocks)} series. Give X "
+                    f"X has no rows for {_name(key)}; it has {len(blocks)} series. Give X "
                     "the same series as y."
                 )
             features = read_features(block, index, X_columns)
         series.append(TimeSeries(key, index, values, features))
         _refuse_infinite(series[-1])
-    like = next((one.index for one in series if getattr(one.index, "freq", None)), None)
-    return series if like is None else [one._on(like) for one in series]
+    return series
 
 
 def refuse_unobserved(series: TimeSeries, columns: Any) -> None:
@@ -194,7 +184,7 @@ def steps_after(index: Any, n: int) -> Any:
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
     if isinstance(index, pd.DatetimeIndex):
-        freq = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
+        freq = infer_frequency(index)
         if freq is None:
             raise DataFormatError(
                 f"The time stamps of y have no frequency (the last is {last}), so there is no next "
@@ -215,7 +205,7 @@ def split_panel(frame: Any, what: str) -> Iterator[tuple[Any, Any]]:
     for key, part in frame.groupby(level=levels, sort=False):
         key = key if isinstance(key, tuple) else (key,)
         part = part.droplevel(levels)
-        _refuse_disorder(part.index, f"series {key[0] if len(key) == 1 else key!r} of {what}")
+        _refuse_disorder(part.index, _name(key, what))
         yield key, part
 
 
@@ -258,33 +248,52 @@ def _refuse_infinite(series: TimeSeries) -> None:
             )
 
 
-def _regular(index: Any) -> tuple[Any, np.ndarray]:
+def _name(key: Any, what: str = "y") -> str:
+    """How messages call a series of y, or its rows of X."""
+    if key is None:
+        return what
+    return f"series {(key[0] if len(key) == 1 else key)!r} of {what}"
+
+
+def _frequency(index: Any) -> Any:
+    """Return the frequency that dates with gaps show; None if none, or if there are no dates."""
+    import pandas as pd
+
+    if not isinstance(index, pd.DatetimeIndex) or index.freq is not None or len(index) < 3:
+        return getattr(index, "freq", None)
+    n_parts = min(len(index) - 2, LOOKED_AT)
+    for part in [index, *(index[i : i + 3] for i in range(n_parts))]:  # some have no gap in them
+        freq = infer_frequency(part)
+        if freq is None or isinstance(freq, pd.offsets.BusinessHour):
+            continue
+        whole = pd.date_range(index[0], index[-1], freq=freq)
+        if len(whole) and index.isin(whole).all():
+            return freq
+    gaps = np.diff(index.asi8)
+    if (gaps % gaps.min() == 0).all():
+        return pd.tseries.frequencies.to_offset(index[gaps.argmin() + 1] - index[gaps.argmin()])
+    return None
+
+
+def _regular(index: Any, freq: Any, name: str) -> tuple[Any, np.ndarray]:
     """Return an index without gaps, and the position in it of each time stamp of ``index``."""
     import pandas as pd
 
-    numbers = np.arange(len(index))
+    if isinstance(index, pd.DatetimeIndex):
+        if freq is None or index.freq == freq:
+            return index, np.arange(len(index))
+        whole = pd.date_range(index[0], index[-1], freq=freq)
+        positions = whole.get_indexer(index)
+        if (positions < 0).any():
+            raise DataFormatError(
+                f"The time stamps of {name} from {index[0]} on are not {freq.freqstr!r} steps, as "
+                "those before or of other series are. Give all one frequency."
+            )
+        return whole, positions
     if isinstance(index, pd.PeriodIndex):
         numbers = (index.asi8 - index.asi8[0]) // index.freq.n
-    elif not isinstance(index, pd.DatetimeIndex):
+    else:
         numbers = index.to_numpy() - index[0]
-    elif index.freq is None and len(index) > 2:
-        n_parts = min(len(index) - 2, LOOKED_AT)
-        parts = [index, *(index[i : i + 3] for i in range(n_parts))]
-        for part in parts:  # three stamps without a gap among them show it
-            freq = pd.infer_freq(part)
-            if freq is None or ("h" in freq.lower() and "b" in freq.lower()):
-                continue
-            whole = pd.date_range(index[0], index[-1], freq=freq)
-            positions = whole.get_indexer(index)
-            if len(whole) and (positions >= 0).all():
-                return whole, positions
-        gaps = np.diff(index.asi8)
-        if (gaps % gaps.min() == 0).all():
-            step = index[gaps.argmin() + 1] - index[gaps.argmin()]
-            return (
-                pd.date_range(index[0], index[-1], freq=step),
-                (index.asi8 - index.asi8[0]) // gaps.min(),
-            )
     if len(numbers) and numbers[-1] + 1 > len(numbers):
         index = index[:1].append(steps_after(index[:1], int(numbers[-1])))
     return index, numbers

@@ -61,6 +61,11 @@ class SeriesTable:
                 table[a : a + len(part)] = part
             self.features = torch.from_numpy(table)  # (S, P)
 
+    @property
+    def n_features(self) -> int:
+        """Exogenous columns of a step, P; 0 for none."""
+        return 0 if self.features is None else self.features.shape[1]
+
     def origins(self, series: int, first: int, last: int, stride: int = 1) -> np.ndarray:
         """Return where the windows begin whose past ends with step ``first``, ..., ``last``."""
         return self.starts[series] + np.arange(first, last + 1, stride) + 1
@@ -126,7 +131,7 @@ class WindowDataset(torch.utils.data.Dataset):
         else:
             self._views = self._values.unfold(1, span, 1)  # (C, S - span + 1, span)
         self._n_steps, self._shared = n_steps, share_channels
-        self._features, self._n_known = None, n_known
+        self._features, self.n_known = None, n_known
         if table.features is not None:
             features = table.features.to(self.device)
             self._features = features.unfold(0, span, 1)  # (S - span + 1, P, span)
@@ -156,8 +161,8 @@ class WindowDataset(torch.utils.data.Dataset):
         if self._features is not None:
             features = self._features[origin].transpose(1, 2)  # (B, L + H, P)
             past_features = features[:, :n_past]
-            if self._n_known:
-                future_features = features[:, n_past:, : self._n_known]
+            if self.n_known:
+                future_features = features[:, n_past:, : self.n_known]
         batch = WindowBatch(values[:, :n_past], past_features, future_features, channel)
         inputs = {"x": batch, "lengths": self._lengths.expand(len(rows))}
         weights = None if self._weights is None else self._weights[rows]

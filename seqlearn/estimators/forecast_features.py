@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import calendar_features
-from seqlearn.data.series import TimeSeries, extended, read_features, split_panel, where_known
+from seqlearn.data.checking import listed
+from seqlearn.data.series import (
+    TimeSeries,
+    extended,
+    read_features,
+    split_panel,
+    steps_after,
+    where_known,
+)
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
 
@@ -21,8 +29,6 @@ __all__ = [
     "refuse_other_columns",
     "rows_ahead",
 ]
-
-SHOWN = 5  # time stamps or columns that a message lists
 
 
 def columns_of(X: Any, past_only: Sequence | None) -> tuple[list, list]:
@@ -36,9 +42,9 @@ def columns_of(X: Any, past_only: Sequence | None) -> tuple[list, list]:
     columns = [] if X is None else list(X.columns)
     unknown = [name for name in past_only or [] if name not in columns]
     if unknown:
-        has = f"X has {_listed(columns)}" if columns else "there is no X"
+        has = f"X has {listed(columns)}" if columns else "there is no X"
         raise InvalidParameterError(
-            f"past_only names {_listed(unknown)}, but {has}. It lists columns of X that are not "
+            f"past_only names {listed(unknown)}, but {has}. It lists columns of X that are not "
             "known ahead."
         )
     past = [name for name in columns if name in set(past_only or [])]
@@ -51,12 +57,12 @@ def refuse_other_columns(X: Any, wanted: Sequence, method: str) -> None:
         return
     if X is None:
         raise DataFormatError(
-            f"{method} needs X with {_listed(wanted)}, the columns that fit had; it is None."
+            f"{method} needs X with {listed(wanted)}, the columns that fit had; it is None."
         )
     missing = [name for name in wanted if name not in X.columns]
     if missing:
         raise DataFormatError(
-            f"X has no column {_listed(missing)}, which fit had; it has {_listed(X.columns)}."
+            f"X has no column {listed(missing)}, which fit had; it has {listed(X.columns)}."
         )
 
 
@@ -65,8 +71,8 @@ def refuse_new_columns(X: Any, layout: Layout) -> None:
     known = [*layout.known, *layout.past_only]
     new = [] if X is None else [name for name in X.columns if name not in known]
     if new:
-        had = _listed(known) if known else "no X"
-        raise DataFormatError(f"X has the column {_listed(new)}, but fit had {had}. Leave it out.")
+        had = listed(known) if known else "no X"
+        raise DataFormatError(f"X has the column {listed(new)}, but fit had {had}. Leave it out.")
 
 
 def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.ndarray) -> list:
@@ -99,15 +105,15 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
         block = blocks.get(one.key)
         if block is None:
             raise DataFormatError(
-                f"X has no rows for {one.name}; predict needs the columns {_listed(layout.known)} "
+                f"X has no rows for {one.name}; predict needs the columns {listed(layout.known)} "
                 "of every series."
             )
-        after = extended(one.index, layout.horizon)[len(one.index) :]
+        after = steps_after(one.index, layout.horizon)
         absent = [step for step in after[steps - 1][~where_known(block, after[steps - 1])]]
         if absent:
             raise DataFormatError(
-                f"X has no row at {_listed(absent)}, for {one.name}. predict needs the columns "
-                f"{_listed(layout.known)} at each step of fh."
+                f"X has no row at {listed(absent)}, for {one.name}. predict needs the columns "
+                f"{listed(layout.known)} at each step of fh."
             )
         found.append(read_features(block, after, layout.known))
         if np.isinf(found[-1]).any():
@@ -149,9 +155,3 @@ def feature_arrays(
             parts.insert(1, calendar_features(index)[0])
         found.append(np.concatenate(parts, axis=1))
     return found
-
-
-def _listed(names: Any) -> str:
-    names = list(names)
-    text = ", ".join(repr(n) if isinstance(n, str) else str(n) for n in names[:SHOWN])
-    return text + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

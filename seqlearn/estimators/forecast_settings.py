@@ -66,14 +66,14 @@ def layout_for(
     season = _season(series)
     horizon = horizon or max(season, 12)
     window = params.window_length
+    auto_window = auto_window_length(int(np.median(lengths)), season, horizon)
     if window == "auto":
-        window = auto_window_length(int(np.median(lengths)), season, horizon)
+        window = auto_window
     elif max(lengths) < window + horizon:
         warnings.warn(
             f"window_length={window} and a horizon of {horizon} steps are longer than the longest "
             f"series, of {max(lengths)} steps: every window begins with missing values. Set a "
-            f"shorter window_length; 'auto' would be "
-            f"{auto_window_length(int(np.median(lengths)), season, horizon)}.",
+            f"shorter window_length; 'auto' would be {auto_window}.",
             UserWarning,
             stacklevel=6,
         )

@@ -13,10 +13,10 @@ import numpy as np
 
 from seqlearn.data.series import (
     TimeSeries,
-    extended,
     panel_index,
     read_series,
     refuse_unobserved,
+    steps_after,
 )
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.forecast_features import (
@@ -95,7 +95,8 @@ class ForecastState:
     def after(self, params: Any, y: Any, X: Any, *, train: bool) -> "ForecastState":
         """Return what is known after further steps, with the network trained on if asked for."""
         refuse_other_series(self.layout, y, self.layout.horizon)
-        new = self._read(y, X, "update")
+        freq = next((one.freq for one in self.last.values()), None)
+        new = self._read(y, X, "update", freq)
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
         ]
@@ -130,16 +131,16 @@ class ForecastState:
     def stamps(self, steps: np.ndarray) -> Any:
         """Return the index of forecasts of a panel: each key with its own time stamps ahead."""
         series = self.last.values()
-        ahead = [extended(one.index, self.layout.horizon)[len(one.index) :] for one in series]
+        ahead = [steps_after(one.index, self.layout.horizon) for one in series]
         if None in self.last:
             return ahead[0][steps - 1]
         return panel_index([one.key for one in series], [part[steps - 1] for part in ahead])
 
-    def _read(self, y: Any, X: Any, method: str) -> list[TimeSeries]:
+    def _read(self, y: Any, X: Any, method: str, freq: Any = None) -> list[TimeSeries]:
         columns = [*self.layout.known, *self.layout.past_only]
         refuse_other_columns(X, columns, method)
         refuse_new_columns(X, self.layout)
-        return read_series(y, X, X_columns=columns)
+        return read_series(y, X, X_columns=columns, freq=freq)
 
     def _keeping(self, series: Sequence[TimeSeries]) -> "ForecastState":
         n = self.layout.window_length + self.layout.horizon

@@ -192,17 +192,21 @@ class WindowForecaster:
             dtype=self.dtype,
         )
 
+    @property
+    def _least(self) -> int:
+        """Steps of the past that are enough to learn from: one season."""
+        season, length = self.layout.season, self.layout.window_length
+        return min(season, length) if season > 1 else length
+
     def _range(self, n_steps: int) -> tuple[int, int]:
         """First and last step that a window of training may end its past with.
 
         A past of one season is enough, what a window lacks counts as missing: in a short series
         those windows are many. One too short for even that and a horizon gives what it has.
         """
-        length, horizon = self.layout.window_length, self.layout.horizon
-        season = self.layout.season
-        least = min(season, length) if season > 1 else length
-        first = max(min(least, n_steps - horizon), 1) - 1
-        return first, n_steps - horizon - 1 if n_steps >= least + horizon else n_steps - 2
+        horizon = self.layout.horizon
+        first = max(min(self._least, n_steps - horizon), 1) - 1
+        return first, n_steps - horizon - 1 if n_steps >= self._least + horizon else n_steps - 2
 
     def _split(self, params: Any, table: SeriesTable) -> tuple[np.ndarray, np.ndarray]:
         """Windows to train on, and, if asked for, those of the last part of each series."""
@@ -234,7 +238,7 @@ class WindowForecaster:
             )
         what = "early_stopping=True" if params.early_stopping else "calibration='conformal'"
         kept = 1 - params.validation_fraction
-        needed = self.layout.window_length + self.layout.horizon + int(np.ceil((gap + 2) / kept))
+        needed = self._least + self.layout.horizon + int(np.ceil((gap + 2) / kept))
         return (
             f"{what} holds out the last windows, {gap} steps after those of training, but the "
             f"longest series has {longest} steps. It needs about {needed} with "
@@ -259,20 +263,16 @@ class WindowForecaster:
             table,
             origins,
             share_channels=self.share_channels,
-            n_known=0 if table.features is None else self._n_known(table.features.shape[1]),
+            n_known=table.n_features - len(layout.past_only),
             n_segments=-(-layout.window_length // layout.segment_length),
             weights=weights,
             device=device,
         )
 
-    def _n_known(self, n_features: int) -> int:
-        return n_features - len(self.layout.past_only)
-
     # The network.
 
     def _train(self, params, train, valid, *, one_epoch: bool = False) -> None:
-        layout, table = self.layout, train.table
-        n_features = 0 if table.features is None else table.features.shape[1]
+        layout = self.layout
         n_columns = len(layout.columns)
         batch_size = params.batch_size
         if batch_size == "auto":
@@ -297,8 +297,8 @@ class WindowForecaster:
                 "horizon": layout.horizon,
                 "n_columns": 1 if self.share_channels else n_columns,
                 "n_channels": n_columns if self.share_channels else 1,
-                "n_past_features": n_features,
-                "n_future_features": self._n_known(n_features) if n_features else 0,
+                "n_past_features": train.table.n_features,
+                "n_future_features": train.n_known,
                 "quantiles": levels,
                 "normalization": self.normalization,
                 "decoding": params.decoding,

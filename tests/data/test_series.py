@@ -111,6 +111,20 @@ def test_months_without_frequency_keep_their_rhythm_over_a_gap(name):
     assert extended(series.index[:-5], 5).tolist() == index.tolist()
 
 
+def test_steps_of_a_known_frequency_have_their_features():
+    index = pd.date_range("2024-01-05", periods=9, freq="D")
+    y, X = frame(index).iloc[::2], frame(index, 2)
+    series = read_one(y, X, freq=index.freq)
+    assert_is(series, y.reindex(index))
+    np.testing.assert_array_equal(series.features, X.to_numpy())
+
+
+def test_time_stamps_off_the_known_frequency_are_refused():
+    y = frame(pd.date_range("2024-01-05", periods=9, freq="h"))
+    with pytest.raises(DataFormatError, match=r"of y from 2024-01-05 .* are not 'D' steps"):
+        read_one(y, freq=pd.offsets.Day())
+
+
 def test_series_that_are_read_share_no_memory_that_a_user_could_see_change():
     y = frame(INDEXES["range"])
     before = y.copy()
@@ -152,7 +166,8 @@ def test_followed_by_steps_with_gaps_among_themselves(name, start, kept):
     index = INDEXES[name]
     y = frame(index)
     old, new = y.iloc[:10], y.iloc[[start + i for i in sorted(kept)]]
-    assert_is(read_one(old).followed_by(read_one(new)), joined(old, new, index))
+    before = read_one(old)
+    assert_is(before.followed_by(read_one(new, freq=before.freq)), joined(old, new, index))
 
 
 @given(cut=st.integers(3, 20), start=st.integers(0, 25), length=st.integers(1, 10))
@@ -234,6 +249,17 @@ def test_series_of_a_panel_are_read_as_if_alone(lengths, gaps):
         parts[str(i)] = y.drop([y.index[j] for j in gaps if j < n])
     for one, part in zip(read_series(stack(parts)), parts.values(), strict=True):
         assert_is(one, part.reindex(read_one(part).index))
+
+
+@pytest.mark.parametrize("short", [slice(0, 9, 4), slice(7, None), slice(3, 10, 3)])
+@pytest.mark.parametrize("first", [False, True])
+def test_short_series_of_a_panel_have_the_frequency_of_the_longest(short, first):
+    index = pd.date_range("2024-01", periods=12, freq="MS")
+    parts = {"long": frame(index), "short": frame(index).iloc[short]}
+    found = read_series(stack(dict(sorted(parts.items(), reverse=first))))
+    for one, key in zip(found, sorted(parts, reverse=first), strict=True):
+        stamps = parts[key].index
+        assert_is(one, parts[key].reindex(index[(index >= stamps[0]) & (index <= stamps[-1])]))
 
 
 def test_panel_index_puts_the_key_before_each_stamp():

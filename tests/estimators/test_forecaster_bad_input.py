@@ -105,6 +105,20 @@ def test_nothing_left_to_hold_out_says_how_much_is_needed(options, name):
     make(**options).fit(series(needed), fh=FH)
 
 
+@pytest.mark.filterwarnings("ignore:window_length=40 and a horizon of 3:UserWarning")
+def test_what_is_needed_to_hold_out_counts_from_one_season():
+    def fit(n):
+        index = pd.period_range("2000Q1", periods=n, freq="Q")
+        make(window_length=40, calibration="conformal").fit(series(n, index), fh=FH)
+
+    with pytest.raises(DataFormatError, match=r"about (\d+)") as e:
+        fit(8)
+    needed = int(str(e.value).split("about ")[1].split()[0])
+    fit(needed)
+    with pytest.raises(DataFormatError, match="holds out"):
+        fit(needed - 3)
+
+
 def test_a_series_too_short_to_backtest_says_what_is_needed(fitted):
     with pytest.raises(DataFormatError, match=r"y has 8 steps, but backtest needs 9"):
         fitted.backtest(series(8))

@@ -69,6 +69,16 @@ def assert_close(found, expected, rtol=1e-5):
 # Exogenous columns.
 
 
+def test_an_update_with_gaps_takes_in_x_of_all_steps():
+    days = pd.date_range("2024-01", periods=51, freq="D")
+    y, X = wave(51, index=days), known(51).set_index(days)
+    one = make().fit(y[:40], X=X[:40], fh=FH)
+    gapped = y[40:43].drop(days[41])  # by themselves these two show no day between them
+    found = copy.deepcopy(one).update(gapped, X=X[40:43], update_params=False)
+    expected = one.update(gapped.asfreq("D"), X=X[40:43], update_params=False)
+    pd.testing.assert_frame_equal(found.predict(X=X[43:]), expected.predict(X=X[43:]))
+
+
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 def test_columns_known_ahead_help(decoding):
     X = known(250)
