@@ -1,9 +1,10 @@
-"""``python -m benchmarks NAME [--json FILE]``, NAME one of those in `BENCHMARKS` or all."""
+"""``python -m benchmarks NAME [--json FILE] [--plot DIR]``, NAME one of `BENCHMARKS` or all."""
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import accuracy, adding, forecasting, sentiment, speed, tagging
+from benchmarks import accuracy, adding, backends, forecasting, sentiment, speed, tagging
 from benchmarks.table import machine, write_json
 
 BENCHMARKS = {
@@ -13,6 +14,7 @@ BENCHMARKS = {
     "tagging": tagging,
     "sentiment": sentiment,
     "forecasting": forecasting,
+    "backends": backends,
 }
 
 
@@ -21,12 +23,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("name", choices=[*BENCHMARKS, "all"])
     parser.add_argument("--json", metavar="FILE", help="write the rows there too")
+    parser.add_argument("--plot", metavar="DIR", help="draw pictures there, of those that have one")
     options = parser.parse_args()
     print("  ".join(f"{key} {value}" for key, value in machine().items()))
     results = {}
     for name, benchmark in BENCHMARKS.items():
         if options.name in (name, "all"):
-            results |= benchmark.run()
+            found = benchmark.run()
+            results |= found
+            if options.plot and hasattr(benchmark, "draw"):
+                folder = Path(options.plot)
+                folder.mkdir(parents=True, exist_ok=True)
+                print(f"picture {benchmark.draw(found, folder)}")
     if options.json:
         write_json(options.json, results)
     return 0

@@ -28,11 +28,15 @@ def run() -> dict[str, list[Row]]:
     return {"adding": rows}
 
 
-def adding(length: int) -> Row:
-    """Train by ``partial_fit`` on fresh sequences until solved."""
+def adding(
+    length: int, *, backend: str = "torch", num_layers: int = 1, seconds: float = np.inf
+) -> Row:
+    """Train by ``partial_fit`` on fresh sequences until solved, or updates or seconds are spent."""
     X_test, y_test = make_adding_problem(500, length, random_state=0)
     model = LSTMRegressor(
+        backend=backend,
         hidden_size=64,
+        num_layers=num_layers,
         bidirectional=False,
         dropout=0.0,
         readout="last",
@@ -41,7 +45,7 @@ def adding(length: int) -> Row:
         random_state=0,
     )
     updates, error, start = 0, np.inf, time.process_time()
-    while error >= SOLVED and updates < BUDGET[length]:
+    while error >= SOLVED and updates < BUDGET[length] and time.process_time() - start < seconds:
         model.partial_fit(*make_adding_problem(ROUND, length, random_state=1 + updates))
         updates += ROUND // BATCH
         error = float(np.mean((model.predict(X_test) - y_test) ** 2))

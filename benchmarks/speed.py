@@ -1,15 +1,14 @@
 """Cost of seqlearn over hand-written torch: epochs, single predictions, memory of prediction."""
 
-import gc
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
 from benchmarks import loops
+from benchmarks.memory import added_mib
 from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import LSTMClassifier, LSTMRegressor
@@ -131,17 +130,7 @@ def added_memory(n: int, container: str) -> float:
         X = list(X)
     model = LSTMRegressor(max_epochs=1, random_state=0).fit(X[:100], np.arange(100))
     model.predict(X[:5000])
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
-    model.predict(X)
-    return (_status("VmHWM") - before) / 1024
-
-
-def _status(field: str) -> int:
-    """A figure of /proc/self/status, in KiB (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
+    return added_mib(lambda: model.predict(X))
 
 
 def _repeat(work, times: int) -> None:
