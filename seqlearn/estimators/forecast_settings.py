@@ -1,4 +1,4 @@
-"""What "auto" means for a forecaster: window, segments, batches, epochs, from the data at hand.
+"""The parameters of a forecaster: what is accepted, and what "auto" means for the data at hand.
 
 The rules were chosen on validation parts of ETTh1, M4 Hourly and Airline. Callers: the forecaster
 and `seqlearn.estimators.forecast_training`.
@@ -13,13 +13,34 @@ import numpy as np
 
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.series import TimeSeries
+from seqlearn.estimators.fitting import SHARED_CHECKS
+from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
+from seqlearn.training.forecast_loss import POINT_LOSSES
 
-__all__ = ["Layout", "auto_batch_size", "auto_epochs", "layout_for"]
+__all__ = ["CHECKS", "Layout", "auto_batch_size", "auto_epochs", "layout_for"]
 
-UPDATES = 800
+UPDATES, FEWER_UPDATES = 800, 400
+MANY_HORIZONS = 200  # from which on a network needs the former, not the latter
 LONGEST = 720  # steps of a window
 MANY_SERIES = 20  # from which on a network can tell regular series from others
 LOOKED_AT = 20  # series whose season is estimated
+
+
+CHECKS: dict[str, Check] = {
+    **{name: check for name, check in SHARED_CHECKS.items() if name != "warm_start"},
+    "window_length": integer(1, "auto"),
+    "segment_length": integer(1, "auto"),
+    "normalization": one_of("window", "series", None),
+    "decoding": one_of("parallel", "recursive"),
+    "copying": one_of(True, False, "auto"),
+    "linear": one_of(True, False, "auto"),
+    "share_channels": boolean,
+    "calendar": boolean,
+    "past_only": sequence,
+    "loss": one_of(*POINT_LOSSES),
+    "quantiles": levels,
+    "calibration": one_of("conformal", None),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +55,7 @@ class Layout:
     segment_length: int
     horizon: int
     copying: bool
+    linear: bool
     columns: list
     known: list
     past_only: list
@@ -80,12 +102,14 @@ def layout_for(
     segment = params.segment_length
     if segment == "auto":
         segment = auto_segment_length(window, season, horizon)
+    many = len(series) >= MANY_SERIES
     return Layout(
         season=season,
         window_length=window,
         segment_length=min(segment, window),
         horizon=horizon,
-        copying=len(series) >= MANY_SERIES if params.copying == "auto" else bool(params.copying),
+        copying=many if params.copying == "auto" else bool(params.copying),
+        linear=not many if params.linear == "auto" else bool(params.linear),
         columns=columns,
         known=known,
         past_only=past_only,
@@ -132,6 +156,11 @@ def auto_batch_size(n_rows: int) -> int:
     return min(max(n_rows // 50, 32), 256)
 
 
-def auto_epochs(n_rows: int, batch_size: int) -> int:
-    """Return the passes over all windows."""
-    return min(max(round(UPDATES / -(-n_rows // batch_size)), 1), 150)
+def auto_epochs(n_rows: int, batch_size: int, n_horizons: float) -> int:
+    """Return the passes over all windows.
+
+    Windows overlap: where all of them hold few horizons that do not, more updates would teach the
+    network these by heart.
+    """
+    updates = UPDATES if n_horizons >= MANY_HORIZONS else FEWER_UPDATES
+    return min(max(round(updates / -(-n_rows // batch_size)), 1), 150)

@@ -279,7 +279,7 @@ class WindowForecaster:
             batch_size = auto_batch_size(len(train))
         max_epochs = 1 if one_epoch else params.max_epochs
         if max_epochs == "auto":
-            max_epochs = auto_epochs(len(train), batch_size)
+            max_epochs = auto_epochs(len(train), batch_size, train.n_windows / layout.horizon)
         levels = self.levels
         net = make_net(
             train,
@@ -303,6 +303,7 @@ class WindowForecaster:
                 "normalization": self.normalization,
                 "decoding": params.decoding,
                 "copying": layout.copying,
+                "linear": layout.linear,
                 "point_is_median": params.loss == "absolute_error" and 0.5 in (levels or ()),
             },
             criterion=ForecastLoss,

@@ -14,10 +14,9 @@ from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backtest import backtest
-from seqlearn.estimators.fitting import SHARED_CHECKS, check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.forecast_settings import CHECKS
 from seqlearn.estimators.forecast_state import ForecastState
-from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
-from seqlearn.training.forecast_loss import POINT_LOSSES
 
 __all__ = ["LSTMForecaster"]
 
@@ -61,6 +60,10 @@ class LSTMForecaster(BaseForecaster):
     copying : bool or "auto", default="auto"
         Add to each segment ahead a mean of the segments of the window, in proportions that the
         network chooses. "auto" does so from 20 series on, which regular ones gain by.
+    linear : bool or "auto", default="auto"
+        Give the network's point forecast a weight of 0.4 and that of a linear map of the window
+        (NLinear, Zeng et al. 2023) 0.6; with features, let it forecast what the map leaves. "auto"
+        does so up to 19 series, of which a network alone learns too much by heart.
     share_channels : bool, default=True
         Read each column of y with the same weights, for itself, or all together.
     calendar : bool, default=False
@@ -69,7 +72,8 @@ class LSTMForecaster(BaseForecaster):
     past_only : list of column names or None, default=None
         Columns of X that are not known ahead. ``predict`` needs the others.
     max_epochs : int or "auto", default="auto"
-        Passes over all windows. "auto" makes about 800 updates, in at most 150 passes.
+        Passes over all windows. "auto" makes about 800 updates, 400 where the windows hold fewer
+        than 200 horizons besides each other, in at most 150 passes.
     lr : float, default=0.002
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
@@ -144,6 +148,8 @@ class LSTMForecaster(BaseForecaster):
 
     Romano, Y., Patterson, E. and Candes, E. (2019). Conformalized quantile regression. NeurIPS.
 
+    Zeng, A. et al. (2023). Are Transformers Effective for Time Series Forecasting? AAAI.
+
     Examples
     --------
     >>> from seqlearn import LSTMForecaster
@@ -179,22 +185,6 @@ class LSTMForecaster(BaseForecaster):
     # sktime warns at construction that it will stop keeping y; the windows needed are kept here.
     _config: ClassVar[dict[str, Any]] = {"warnings": "off"}
 
-    _checks: ClassVar[dict[str, Check]] = {
-        name: check for name, check in SHARED_CHECKS.items() if name != "warm_start"
-    } | {
-        "window_length": integer(1, "auto"),
-        "segment_length": integer(1, "auto"),
-        "normalization": one_of("window", "series", None),
-        "decoding": one_of("parallel", "recursive"),
-        "copying": one_of(True, False, "auto"),
-        "share_channels": boolean,
-        "calendar": boolean,
-        "past_only": sequence,
-        "loss": one_of(*POINT_LOSSES),
-        "quantiles": levels,
-        "calibration": one_of("conformal", None),
-    }
-
     def __init__(
         self,
         *,
@@ -208,6 +198,7 @@ class LSTMForecaster(BaseForecaster):
         normalization: str | None = "window",
         decoding: str = "parallel",
         copying: bool | str = "auto",
+        linear: bool | str = "auto",
         share_channels: bool = True,
         calendar: bool = False,
         past_only: list | None = None,
@@ -242,6 +233,7 @@ class LSTMForecaster(BaseForecaster):
         self.normalization = normalization
         self.decoding = decoding
         self.copying = copying
+        self.linear = linear
         self.share_channels = share_channels
         self.calendar = calendar
         self.past_only = past_only
@@ -375,7 +367,7 @@ class LSTMForecaster(BaseForecaster):
             return super().update(y, X=X, update_params=update_params)
 
     def _check_parameters(self) -> None:
-        check_shared_parameters(self, self._checks)
+        check_shared_parameters(self, CHECKS)
         if self.calibration is not None and self.quantiles is None:
             raise InvalidParameterError(
                 f"calibration={self.calibration!r} shifts quantiles, but quantiles=None. Give "

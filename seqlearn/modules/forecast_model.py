@@ -11,6 +11,7 @@ C columns of a row, P and K features of the past and of the future, Q quantiles,
 window, s steps of a segment.
 """
 
+import math
 from collections.abc import Iterable
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -27,16 +28,19 @@ __all__ = ["Forecast", "ForecastModel"]
 
 BLOCK_ROWS = 32  # in evaluation
 SMALLEST_SCALE = 1e-2  # of a window, in the units of its values: those of a series of spread 1
+NARROW = -1.0  # where distances of quantiles begin, before softplus: at 0.3 of a window's scale
+NETWORK_SHARE = 0.4  # of the point forecast beside a linear map; chosen on validation parts
 SMALLEST_SHARE = 1e-6  # what the observed steps of all segments and the level have in a mean
 
 
 class Forecast(NamedTuple):
     """What a network says of a batch of windows; ``centre + scale * outputs`` is in series units.
 
-    The point forecast comes first, then the quantiles, ascending; they never cross.
+    The point forecast comes first, then the quantiles, ascending; they never cross. In training,
+    a network with a linear path gives two point forecasts, each to be trained by its own errors.
     """
 
-    outputs: Tensor  # (B, H, C, 1 + Q)
+    outputs: Tensor  # (B, H, C, 1 + Q), in training (B, H, C, 2 + Q) with a linear path
     centre: Tensor  # (B, 1, C)
     scale: Tensor  # (B, 1, C)
 
@@ -78,6 +82,11 @@ class ForecastModel(nn.Module):
         Add to each segment ahead a mean of the segments of the window and of its level, in
         proportions that the decoder chooses. It makes forecasts of regular series exact, where
         there are enough of them to learn whether a window is regular.
+    linear : bool
+        Have a linear map of the normalised window beside the network, the same for every column
+        (NLinear, Zeng et al. 2023), trained by its own errors. The point forecast is a weighted
+        mean of both, 0.4 of the network; with features, which the map does not see, the network
+        forecasts what the map leaves and the point forecast is their sum.
 
     Raises
     ------
@@ -88,12 +97,15 @@ class ForecastModel(nn.Module):
     -----
     Missing values are zero after normalisation, beside a mask. Rows do not see each other. In
     evaluation they run in blocks of exactly 32: matrix products round by the number of rows, and
-    torch's sigmoid does too, at the end of a tensor.
+    torch's sigmoid does too, at the end of a tensor. What gives the quantiles' distances reads the
+    decoder without passing gradients on, so that they cost the point forecast nothing.
 
     References
     ----------
     Lin et al. (2023), "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
     Forecasting".
+
+    Zeng et al. (2023), "Are transformers effective for time series forecasting?", AAAI.
     """
 
     def __init__(
@@ -116,6 +128,7 @@ class ForecastModel(nn.Module):
         bidirectional: bool = False,
         point_is_median: bool = False,
         copying: bool = False,
+        linear: bool = False,
     ):
         super().__init__()
         if decoding == "recursive" and n_past_features < n_future_features:
@@ -134,7 +147,6 @@ class ForecastModel(nn.Module):
         self.n_past_features = n_past_features
         self.normalization = normalization
         self.recursive = decoding == "recursive"
-        self.spread = _Spread(quantiles, point_is_median)
         self.n_segments = -(-window_length // segment_length)
         self.padding = self.n_segments * segment_length - window_length
         self.n_segments_ahead = -(-horizon // segment_length)
@@ -150,16 +162,27 @@ class ForecastModel(nn.Module):
             dropout=dropout,
             readout="last",
         )
-        self.n_free = segment_length * n_columns * self.spread.n_raw
-        self.copying = copying
         self.decoder = SegmentDecoder(
             self.encoder.output_size,
-            self.n_free + (n_columns * (self.n_segments + 1) if copying else 0),
             n_positions=1 if self.recursive else self.n_segments_ahead,
             n_channels=n_channels,
             future_size=2 * segment_length * n_future_features,
             dropout=dropout,
         )
+        self.n_free = segment_length * n_columns
+        self.copying = copying
+        n_choices = n_columns * (self.n_segments + 1) if copying else 0
+        self.head = nn.Linear(self.encoder.output_size, self.n_free + n_choices)
+        self.spread = None
+        if quantiles:
+            shape = (segment_length, n_columns)
+            self.spread = _Spread(self.encoder.output_size, shape, quantiles, point_is_median)
+        self.linear = None
+        if linear:
+            self.linear = nn.Linear(self.n_segments * segment_length, horizon)
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+        self.sees_more = n_past_features + n_future_features > 0  # than the linear map
 
     def forward(self, x: Any, lengths: Tensor) -> Forecast:
         """Return the forecasts of a batch of windows.
@@ -190,10 +213,28 @@ class ForecastModel(nn.Module):
             future = _with_mask(future_features)  # (B, H, 2 K)
             future = functional.pad(future, (0, 0, 0, missing))
             future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
-        ahead = self._recursively if self.recursive else self._at_once
-        outputs = ahead(window, channel, future).transpose(1, 2)  # (B, 1 + Q, S ahead, s, C)
-        outputs = outputs.flatten(2, 3)[:, :, : self.horizon]  # (B, 1 + Q, H, C)
+        mapped = None if self.linear is None else self._mapped(window)  # (B, 1, H, C)
+        if self.recursive:
+            outputs = self._recursively(window, channel, future, mapped)
+        else:
+            outputs = self._at_once(window, channel, future)
+        outputs = outputs.transpose(1, 2).flatten(2, 3)[:, :, : self.horizon]  # (B, 1 + Q, H, C)
+        points = point = outputs[:, :1]  # (B, 1, H, C)
+        if mapped is not None and self.sees_more:
+            point = point + mapped.detach()
+            points = torch.cat([point, mapped], dim=1)  # (B, 2, H, C)
+        elif mapped is not None:
+            points = torch.cat([point, mapped], dim=1)  # (B, 2, H, C)
+            point = mapped + NETWORK_SHARE * (point - mapped)
+        quantiles = point.detach() + outputs[:, 1:]
+        outputs = torch.cat([points if self.training else point, quantiles], dim=1)
         return Forecast(outputs.permute(0, 2, 3, 1), centre, scale)
+
+    def _mapped(self, window: Tensor) -> Tensor:
+        """Return the linear forecast of a window, (B, 1, H, C)."""
+        steps = window.unflatten(2, (self.segment_length, -1)).flatten(1, 2)
+        steps = steps[..., : self.n_columns].transpose(1, 2)  # (B, C, S s)
+        return self.linear(steps).transpose(1, 2)[:, None]
 
     def _segments(self, past: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and spread."""
@@ -225,15 +266,21 @@ class ForecastModel(nn.Module):
         return centre, torch.where(count > 1, scale, 1.0)
 
     def _at_once(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
-        """Decode a window and the features of segments ahead: (B, segments, 1 + Q, s, C)."""
+        """Decode a window and the features of segments ahead: (B, segments, 1 + Q, s, C).
+
+        The point forecast comes first, then what the quantiles are more than it.
+        """
         lengths = torch.full((len(window),), self.n_segments)
         state = self.encoder(self.embed(window), lengths)  # (B, D)
         decoded = self.decoder(state, channel, None if future is None else future.flatten(2))
-        free = decoded[..., : self.n_free].unflatten(2, (-1, self.segment_length, self.n_columns))
-        outputs = self.spread(free)
+        outputs = self.head(decoded)  # (B, segments, ...)
+        shape = (1, self.segment_length, self.n_columns)
+        point = outputs[..., : self.n_free].unflatten(2, shape)  # (B, segments, 1, s, C)
         if self.copying:
-            outputs = outputs + self._copied(window, decoded[..., self.n_free :])[:, :, None]
-        return outputs
+            point = point + self._copied(window, outputs[..., self.n_free :])[:, :, None]
+        if self.spread is None:
+            return point
+        return torch.cat([point, self.spread(decoded)], dim=2)
 
     def _copied(self, window: Tensor, choice: Tensor) -> Tensor:
         """Weighted means of a window's segments and its level, zero: (B, segments, s, C).
@@ -248,13 +295,20 @@ class ForecastModel(nn.Module):
         share = torch.einsum("bjck,bksc->bjsc", of_segments, observed)
         return total / (share + of_level.transpose(2, 3)).clamp(min=SMALLEST_SHARE)
 
-    def _recursively(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
+    def _recursively(
+        self, window: Tensor, channel: Tensor, future: Tensor | None, mapped: Tensor | None
+    ) -> Tensor:
         """Decode one segment ahead, make it the window's newest, and so on; as `_at_once`."""
-        segments = []
+        segments, left = [], None
+        if mapped is not None and self.sees_more:
+            missing = self.n_segments_ahead * self.segment_length - self.horizon
+            left = functional.pad(mapped.detach()[:, 0], (0, 0, 0, missing))
+            left = left.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, C)
         for i in range(self.n_segments_ahead):
             now = None if future is None else future[:, i : i + 1]  # (B, 1, s, 2 K)
             segments.append(self._at_once(window, channel, now))  # (B, 1, 1 + Q, s, C)
-            newest = self._as_past(segments[-1][:, 0, 0], now)
+            point = segments[-1][:, 0, 0]  # (B, s, C)
+            newest = self._as_past(point if left is None else point + left[:, i], now)
             window = torch.cat([window[:, 1:], newest], dim=1)
         return torch.cat(segments, dim=1)
 
@@ -283,8 +337,6 @@ class SegmentDecoder(nn.Module):
     ----------
     state_size : int
         Width of the core's output, D.
-    output_size : int
-        Outputs a segment.
     n_positions : int
         Segments ahead, S ahead.
     n_channels : int
@@ -292,13 +344,12 @@ class SegmentDecoder(nn.Module):
     future_size : int
         Features of a segment ahead; 0 for none.
     dropout : float
-        Share of the values dropped before the linear head.
+        Share of the values dropped of what it gives.
     """
 
     def __init__(
         self,
         state_size: int,
-        output_size: int,
         *,
         n_positions: int,
         n_channels: int,
@@ -314,10 +365,9 @@ class SegmentDecoder(nn.Module):
         if future_size:
             self.future_gates = nn.Linear(future_size, 3 * state_size, bias=False)
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(state_size, output_size)
 
     def forward(self, state: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
-        """Decode (B, D) into (B, S ahead, output_size).
+        """Decode (B, D) into (B, S ahead, D).
 
         Parameters
         ----------
@@ -339,36 +389,44 @@ class SegmentDecoder(nn.Module):
         keep = torch.sigmoid(from_query[1] + from_state[1])
         new = torch.tanh(from_query[2] + reset * from_state[2])
         decoded = new + keep * (state[:, None] - new)  # (B, S ahead, D)
-        return self.head(self.dropout(decoded))
+        return self.dropout(decoded)
 
 
 class _Spread(nn.Module):
-    """From free numbers to a point and quantiles in ascending order.
+    """From what the decoder gives to distances of quantiles from the point forecast, ascending.
 
-    One number is the middle quantile; the distances from each quantile to the next are
-    softplus of another one each. Numbers stand before steps and columns: softplus is fast on
-    values that lie together.
+    The distances from each quantile to the next are softplus of one number each; one more number
+    is the distance of the middle quantile, which is zero if the point forecast is that quantile.
+    Numbers stand before steps and columns: softplus is fast on values that lie together.
     """
 
-    def __init__(self, quantiles: tuple[float, ...], point_is_median: bool):
+    def __init__(
+        self,
+        state_size: int,
+        shape: tuple[int, int],
+        quantiles: tuple[float, ...],
+        point_is_median: bool,
+    ):
         super().__init__()
-        self.n_quantiles = len(quantiles)
-        self.point_is_median = point_is_median
-        self.n_raw = len(quantiles) + (not point_is_median)
         self.middle = quantiles.index(0.5) if 0.5 in quantiles else len(quantiles) // 2
+        self.n_first = 0 if point_is_median else 1
+        self.shape = (self.n_first + len(quantiles) - 1, *shape)  # (raw, s, C)
+        self.head = None
+        if self.shape[0]:
+            last = nn.Linear(state_size, math.prod(self.shape))
+            nn.init.zeros_(last.bias)
+            nn.init.constant_(last.bias.unflatten(0, self.shape)[self.n_first :], NARROW)
+            self.head = nn.Sequential(nn.Linear(state_size, state_size), nn.ReLU(), last)
 
-    def forward(self, raw: Tensor) -> Tensor:
-        """Turn (B, segments, raw, s, C) into (B, segments, 1 + Q, s, C)."""
-        if self.n_quantiles == 0:
-            return raw
-        first = self.n_raw - self.n_quantiles
-        distances = functional.softplus(raw[:, :, first + 1 :])  # (B, segments, Q - 1, s, C)
-        from_lowest = functional.pad(distances.cumsum(2), (0, 0, 0, 0, 1, 0))
-        middle = slice(self.middle, self.middle + 1)
-        lowest = raw[:, :, first : first + 1] - from_lowest[:, :, middle]
-        quantiles = lowest + from_lowest  # (B, segments, Q, s, C)
-        point = quantiles[:, :, middle] if self.point_is_median else raw[:, :, :1]
-        return torch.cat([point, quantiles], dim=2)
+    def forward(self, decoded: Tensor) -> Tensor:
+        """Turn (B, segments, D) into (B, segments, Q, s, C); no gradients go back."""
+        if self.head is None:
+            return decoded.new_zeros((*decoded.shape[:2], 1, *self.shape[1:]))
+        raw = self.head(decoded.detach()).unflatten(2, self.shape)  # (B, segments, raw, s, C)
+        steps = functional.softplus(raw[:, :, self.n_first :])  # (B, segments, Q - 1, s, C)
+        from_lowest = functional.pad(steps.cumsum(2), (0, 0, 0, 0, 1, 0))
+        distances = from_lowest - from_lowest[:, :, self.middle : self.middle + 1]
+        return distances + raw[:, :, :1] if self.n_first else distances
 
 
 def _with_mask(values: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ POINT_LOSSES = {
 class ForecastLoss(nn.Module):
     """Loss of point forecast and quantiles in the units of the series.
 
+    Of several point forecasts, which some networks give in training, the mean loss counts.
+
     Parameters
     ----------
     loss : {"absolute_error", "squared_error", "huber"}, default="absolute_error"
@@ -48,9 +50,11 @@ class ForecastLoss(nn.Module):
     def forward(self, outputs: Forecast, targets: Tensor) -> Tensor:
         """Return the loss of each row, (B,), for targets (B, H, C); 0 where all are missing."""
         errors, observed = _errors(outputs, targets)
-        losses = POINT_LOSSES[self.loss](errors[..., 0])  # (B, H, C)
-        if self.levels is not None:
-            errors = errors[..., 1:]  # (B, H, C, Q)
+        n_quantiles = 0 if self.levels is None else len(self.levels)
+        n_points = errors.shape[-1] - n_quantiles
+        losses = POINT_LOSSES[self.loss](errors[..., :n_points]).mean(-1)  # (B, H, C)
+        if n_quantiles:
+            errors = errors[..., n_points:]  # (B, H, C, Q)
             levels = self.levels.to(errors.dtype)
             losses = losses + (levels * errors + functional.relu(-errors)).mean(-1)
         losses = torch.where(observed, losses, 0.0)

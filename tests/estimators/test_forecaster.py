@@ -28,6 +28,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 
 from seqlearn import LSTMForecaster
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.forecast_settings import auto_epochs
 
 SMALL = {
     "hidden_size": 4,
@@ -47,6 +48,7 @@ VARIANTS = {
     "raw": {"normalization": None, "loss": "squared_error"},
     "conformal": {"calibration": "conformal", "validation_fraction": 0.3},
     "float64": {"dtype": "float64", "quantiles": (0.3, 0.7)},
+    "network alone": {"linear": False},
     "stacked": {"backend": "gru", "num_layers": 2, "bidirectional": True},
 }
 
@@ -209,6 +211,7 @@ def test_a_constant_series_is_learned_whatever_it_is_relative_to(value):
 def test_the_loss_says_whether_the_mean_or_the_median_is_forecast():
     y = pd.Series(np.random.default_rng(0).exponential(size=300) ** 2)
     common = {"normalization": "series", "max_epochs": 6, "lr": 0.01, "quantiles": None}
+    common["linear"] = False  # a map of values as skewed as these needs many more epochs
     mean = fitted(y, **common, loss="squared_error").predict().mean()
     median = fitted(y, **common).predict().mean()
     assert abs(mean - y.mean()) < 0.6
@@ -260,6 +263,25 @@ def test_what_a_fit_resolved_can_be_read():
     assert isinstance(one.net_.module_, torch.nn.Module)
     given = fitted()
     assert (given.window_length_, given.segment_length_) == (8, 3)
+
+
+def test_few_horizons_besides_each_other_are_passed_over_less_often():
+    assert [auto_epochs(3200, 32, n) for n in (1.5, 199, 200, 1000)] == [4, 4, 8, 8]
+    assert (auto_epochs(60, 32, 1.7), auto_epochs(10**6, 256, 10**4)) == (150, 1)
+
+
+def test_a_linear_path_is_for_few_series():
+    y, X = wave(), pd.DataFrame({"p": np.arange(60.0)})
+    many = pd.concat({i: wave(20, seed=i).to_frame() for i in range(20)}, names=["id", "time"])
+    few = many.loc[:18]
+    kept = {"max_epochs": 1, "window_length": 4}
+
+    def has_path(y, **given):
+        return fitted(y, **kept, **given).net_.module_.linear is not None
+
+    assert has_path(y) and has_path(few) and has_path(y, X=X) and has_path(y, X=X, past_only=["p"])
+    assert not has_path(many) and not has_path(y, linear=False)
+    assert has_path(many, linear=True)
 
 
 def test_the_season_of_integers_is_found():

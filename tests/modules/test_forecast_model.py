@@ -48,6 +48,17 @@ def model_of(*, seed=0, backend="torch", dtype=torch.float64, **params):
     return model.to(dtype).eval()
 
 
+def linear_of(**params):
+    """Return a network whose linear path has random weights."""
+    model = model_of(linear=True, **params)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(1)
+        for name, parameter in model.named_parameters():
+            if name.startswith("linear."):
+                parameter.normal_(0.0, 0.3)
+    return model
+
+
 def windows_of(n_rows, *, L=12, H=6, C=1, P=0, K=0, n_channels=1, seed=0, missing=0.0, **_):
     generator = torch.Generator().manual_seed(seed)
 
@@ -94,7 +105,7 @@ def as_float32(windows):
     quantiles=st.sampled_from([None, (0.5,), (0.1, 0.9), QUANTILES]),
     normalization=st.sampled_from(["window", "series", None]),
     decoding=st.sampled_from(["parallel", "recursive"]),
-    flags=st.tuples(*[st.booleans()] * 2),
+    flags=st.tuples(*[st.booleans()] * 3),
     missing=st.sampled_from([0.0, 0.4, 1.0]),
     seed=st.integers(0, 99),
 )
@@ -103,7 +114,7 @@ def test_outputs_are_finite_ascending_and_of_their_shape(
 ):
     L, s, H = sizes
     P, K = features
-    bidirectional, copying = flags
+    bidirectional, copying, linear = flags
     model = model_of(
         seed=seed,
         window_length=L,
@@ -118,6 +129,7 @@ def test_outputs_are_finite_ascending_and_of_their_shape(
         decoding=decoding,
         bidirectional=bidirectional,
         copying=copying,
+        linear=linear,
     )
     windows = windows_of(3, L=L, H=H, C=C, P=P, K=K, n_channels=2, seed=seed, missing=missing)
     forecast = run(model, windows)
@@ -217,9 +229,7 @@ def test_a_horizon_that_segments_do_not_divide_is_cut_off_at_its_end(decoding):
 
 def test_the_decoder_is_a_gated_recurrent_unit_of_torch():
     decoder = (
-        SegmentDecoder(4, 3, n_positions=5, n_channels=3, future_size=2, dropout=0.0)
-        .double()
-        .eval()
+        SegmentDecoder(4, n_positions=5, n_channels=3, future_size=2, dropout=0.0).double().eval()
     )
     state, future = torch.randn(6, 4).double(), torch.randn(6, 5, 2).double()
     channel = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -241,7 +251,7 @@ def test_the_decoder_is_a_gated_recurrent_unit_of_torch():
         for row, position in itertools.product(range(6), range(5)):
             one_hot = torch.eye(3).double()[channel[row]]
             query = torch.cat([decoder.position[position], one_hot, future[row, position]])
-            expected = decoder.head(cell(query[None], state[row, None]))[0]
+            expected = cell(query[None], state[row, None])[0]
             torch.testing.assert_close(outputs[row, position], expected)
 
 
@@ -272,19 +282,27 @@ def test_every_input_counts():
 # Recursion
 
 
-def test_recursion_appends_what_was_forecast_and_its_features():
+@pytest.mark.parametrize("linear", [False, True])
+def test_recursion_appends_what_was_forecast_and_its_features(linear):
     """One segment at a time, by a network of one segment's horizon, the windows moved by hand."""
     params = {"n_past_features": 2, "n_future_features": 1, "normalization": None, "copying": True}
     params |= {"quantiles": QUANTILES, "n_columns": 2}
-    whole = model_of(horizon=8, decoding="recursive", **params)
+    make = linear_of if linear else model_of
+    whole = make(horizon=8, decoding="recursive", **params)
     step = model_of(horizon=3, decoding="parallel", **params)
-    step.load_state_dict(whole.state_dict())
+    weights = whole.state_dict()
+    step.load_state_dict({name: weights[name] for name in step.state_dict()})
     windows = windows_of(3, H=8, P=2, K=1, C=2, missing=0.1)
     future = torch.cat([windows.future_features, torch.full((3, 1, 1), NAN)], dim=1)
     past, features, parts = windows.past, windows.past_features, []
+    mapped = torch.zeros(3, 9, 2, dtype=torch.float64)
+    if linear:
+        steps = past.nan_to_num(0.0).transpose(1, 2)
+        mapped[:, :8] = whole.linear(steps).transpose(1, 2).detach()
     for i in range(0, 9, 3):
         now = future[:, i : i + 3]
-        parts.append(run(step, Windows(past, features, now, windows.channel)).outputs)
+        added = mapped[:, i : i + 3, :, None]
+        parts.append(run(step, Windows(past, features, now, windows.channel)).outputs + added)
         past = torch.cat([past[:, 3:], parts[-1][..., 0]], dim=1)
         unknown = torch.full((3, 3, 1), NAN)
         features = torch.cat([features[:, 3:], torch.cat([now, unknown], dim=2)], dim=1)
@@ -298,10 +316,11 @@ def test_recursion_appends_what_was_forecast_and_its_features():
 def copying_only(choices, **params):
     """Return a network whose free outputs are zero and that gives segments these scores."""
     model = model_of(copying=True, **params)
-    head = model.decoder.head
+    head = model.head
     with torch.no_grad():
-        head.weight.zero_()
-        head.bias.zero_()
+        for part in (head, model.spread):
+            for parameter in [] if part is None else part.parameters():
+                parameter.zero_()
         head.bias[model.n_free :] = torch.as_tensor(choices, dtype=head.bias.dtype)
     return model
 
@@ -346,6 +365,62 @@ def test_a_copy_of_missing_steps_is_the_level():
     assert run(model, windows).outputs.isfinite().all()
 
 
+# The linear path
+
+
+@pytest.mark.parametrize(
+    ("decoding", "features"), [("parallel", False), ("parallel", True), ("recursive", False)]
+)
+@pytest.mark.parametrize("window_length", [12, 10])
+def test_a_linear_map_of_every_column_stands_beside_the_network(decoding, window_length, features):
+    """Its forecast is averaged with the network's, or, with features, added to it."""
+    params = {"n_columns": 2, "window_length": window_length, "decoding": decoding}
+    P = K = 2 if features else 0
+    params |= {"n_past_features": P, "n_future_features": K}
+    params |= {"quantiles": QUANTILES, "point_is_median": True, "copying": True}
+    model, plain = linear_of(**params), model_of(**params)
+    plain.load_state_dict(
+        {name: part for name, part in model.state_dict().items() if "linear" not in name}
+    )
+    windows = windows_of(3, L=window_length, C=2, P=P, K=K, missing=0.2)
+    found, network = run(model, windows), run(plain, windows)
+    relative = ((windows.past - found.centre) / found.scale).nan_to_num(0.0)
+    weight = model.linear.weight[:, -window_length:].detach()
+    mapped = torch.einsum("hl,blc->bhc", weight, relative) + model.linear.bias.detach()[:, None]
+    change = mapped if features else 0.6 * (mapped - network.outputs[..., 0])
+    torch.testing.assert_close(found.outputs, network.outputs + change[..., None])
+
+
+def test_the_linear_map_learns_nothing_of_what_the_network_adds():
+    model, windows = linear_of(n_past_features=2).train(), windows_of(3, P=2)
+    outputs = model(windows, torch.ones(3, dtype=torch.int64)).outputs
+    both, mapped = outputs.unbind(-1)
+    both.sum().backward()
+    assert not torch.equal(both, mapped) and (model.linear.weight.grad == 0).all()
+
+
+def test_in_training_both_points_are_given_and_their_weighted_mean_is_that_of_use():
+    model, windows = linear_of(quantiles=QUANTILES), windows_of(3)
+    used = run(model, windows).outputs
+    trained = run(model.train(), windows).outputs
+    weights = torch.tensor([0.4, 0.6], dtype=torch.float64)
+    torch.testing.assert_close(trained[..., :2] @ weights, used[..., 0])
+    torch.testing.assert_close(trained[..., 2:], used[..., 1:])
+
+
+# Quantiles
+
+
+@pytest.mark.parametrize("point_is_median", [False, True])
+def test_quantiles_move_what_gives_their_distances_alone(point_is_median):
+    params = {"quantiles": QUANTILES, "point_is_median": point_is_median}
+    model = model_of(copying=True, linear=True, **params).train()
+    outputs = model(windows_of(3), torch.ones(3, dtype=torch.int64)).outputs
+    outputs[..., 2:].square().sum().backward()
+    moved = {name for name, weights in model.named_parameters() if (weights.grad != 0).any()}
+    assert moved and all(name.startswith("spread.") for name in moved)
+
+
 # Rows
 
 
@@ -357,6 +432,7 @@ def test_rows_have_the_same_bits_in_any_batch(backend, decoding):
         dtype=torch.float32,
         decoding=decoding,
         copying=True,
+        linear=True,
         quantiles=QUANTILES,
         n_channels=2,
         n_past_features=2,
@@ -389,6 +465,7 @@ def test_gradients_reach_every_weight_and_are_finite_beside_missing_values(decod
     model = model_of(
         decoding=decoding,
         copying=True,
+        linear=True,
         quantiles=QUANTILES,
         n_channels=2,
         n_past_features=2,
@@ -397,7 +474,7 @@ def test_gradients_reach_every_weight_and_are_finite_beside_missing_values(decod
     windows = windows_of(8, P=2, K=1, n_channels=2, missing=0.3)
     windows.past[0] = NAN
     forecast = model(windows, torch.ones(8, dtype=torch.int64))
-    forecast.outputs.square().sum().backward()
+    (forecast.outputs - 1.0).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().sum() > 0, name

@@ -78,6 +78,18 @@ def test_a_row_costs_its_mean_point_loss_and_its_mean_pinball_loss(loss, quantil
         assert float(losses[row]) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("quantiles", [None, QUANTILES])
+@pytest.mark.parametrize("loss", sorted(ORACLES))
+def test_several_points_cost_the_mean_of_each(loss, quantiles):
+    forecast, targets = case_of(n_quantiles=1 + len(quantiles or ()), missing=0.3)
+    criterion = ForecastLoss(loss, quantiles)
+    each = []
+    for left_out in (0, 1):
+        kept = [i for i in range(forecast.outputs.shape[-1]) if i != left_out]
+        each.append(criterion(forecast._replace(outputs=forecast.outputs[..., kept]), targets))
+    torch.testing.assert_close(criterion(forecast, targets), (each[0] + each[1]) / 2)
+
+
 @pytest.mark.parametrize("loss", sorted(ORACLES))
 def test_missing_targets_have_no_gradient(loss):
     forecast, targets = case_of(n_quantiles=3, missing=0.5)
