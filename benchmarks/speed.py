@@ -1,166 +1,149 @@
-"""Cost of seqlearn over hand-written torch: epochs, single predictions, memory of prediction."""
+"""Time of a training epoch and of prediction, beside torch by hand and other toolkits.
 
-import subprocess
-import sys
+All train the same network on the same data: an LSTM of one layer, the last step it reads, a linear
+layer, cross entropy, Adam at a constant rate, shuffled batches, no clipping; "seqlearn as it comes"
+clips gradients and lowers the rate besides, which are its defaults. Each runs in a process of its
+own on one thread, all are alive, and they take turns (`benchmarks.race`).
+
+"epoch ms" and "predict ms" (of all rows) are process CPU time, medians; "spread" is the distance
+between the quartiles as a share of the median. "epoch ratio" and "predict ratio" are seqlearn's
+time over the row's, below 1 where seqlearn is faster; the bars are what they should be at most.
+sktime has a plain RNN only, which has a quarter of the LSTM's products to compute. Toolkits predict
+in batches of 500 rows where they leave the size to the user. Only ratios of one run are meant to be
+read.
+
+The ragged case has the lengths of 2,000 training sentences of UD English EWT, if that data is
+there, else log-normal ones. Torch by hand packs; Keras pads to the longest sentence and masks.
+
+The share of the matrix-product rate is what the floor of a training step, 3 x 2 x T x B x 4H x
+(F + H) operations, makes of the time that the step took, against the rates of torch.mm and of
+oneDNN's linear layer on square matrices.
+"""
+
+from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
-from benchmarks import loops
-from benchmarks.memory import added_mib
+from benchmarks import rate
+from benchmarks.contenders import Work
+from benchmarks.race import Entry, Measured, race
 from benchmarks.table import Row, print_table
-from benchmarks.timing import Timing, alternate, cpu_seconds
-from seqlearn import LSTMClassifier, LSTMRegressor
+from seqlearn.datasets import fetch_universal_dependencies
+from seqlearn.errors import DatasetNotFoundError
 
-EPOCHS = 4
-CALLS = 200
-SAME_NETWORK = {"readout": "last", "dropout": 0.0, "random_state": 0}  # as by hand
+N = 2000
+WORKS = (Work([100] * N, 8, 64, 64), Work([30] * N, 4, 16, 32))
+RAGGED_FEATURES, RAGGED_HIDDEN, RAGGED_BATCH = 32, 64, 32
+RAGGED_TURNS = {"epochs": 2, "repeats": 5}  # fewer, for Keras takes long to read padding
+BAR, RAGGED_BAR = 0.95, 0.35  # of the time of every peer
+
+SEQLEARN = Entry("seqlearn", "benchmarks.ours")
+AS_IT_COMES = Entry("seqlearn as it comes", "benchmarks.ours", {"as_it_comes": True})
+BY_HAND = (
+    Entry("torch by hand, Adam", "benchmarks.loops", {"fused": False}),
+    Entry("torch by hand, fused Adam", "benchmarks.loops"),
+)
+PACKED = (Entry("torch by hand, packed, fused Adam", "benchmarks.loops"),)
+KERAS = tuple(
+    Entry(f"Keras on {name}", "benchmarks.peers.keras_lstm", {"backend": name.lower()})
+    for name in ("JAX", "TensorFlow", "torch")
+)
+TOOLKITS = (
+    Entry("torch by hand, DataLoader, fused Adam", "benchmarks.loops", {"data_loader": True}),
+    Entry("skorch, fused Adam", "benchmarks.peers.skorch_net"),
+    *KERAS,
+    Entry("sktime (has no LSTM: its plain RNN)", "benchmarks.peers.sktime_rnn"),
+)
 
 
-def run() -> dict[str, list[Row]]:
-    """Measure everything and print one table a subject."""
-    torch.set_num_threads(1)
-    results = {
-        "epoch, equal lengths": equal_lengths(2000, 100, 8, 64, 64)
-        + equal_lengths(2000, 30, 4, 16, 32),
-        "epoch, ragged bidirectional": ragged(),
-        "predict one sequence": single_prediction(),
-        "peak memory of predict": memory(),
-    }
-    for title, rows in results.items():
-        print_table(title, rows)
+def run(peers: bool = False) -> dict[str, list[Row]]:
+    """Measure everything and print one table a subject; `peers` adds the other toolkits."""
+    equal = (SEQLEARN, AS_IT_COMES, *BY_HAND, *(TOOLKITS if peers else ()))
+    packed = (SEQLEARN, AS_IT_COMES, *PACKED, *(KERAS if peers else ()))
+    results = {}
+    for title, measure in {
+        "equal lengths": lambda: [row for w in WORKS for row in rows(w, race(equal, w), BAR, BAR)],
+        "ragged, bidirectional": lambda: _ragged_rows(packed),
+        "share of the matrix-product rate": rate.rows,
+    }.items():
+        results[title] = measure()
+        print_table(title, results[title])
     return results
 
 
-def equal_lengths(n: int, steps: int, features: int, hidden: int, batch: int) -> list[Row]:
-    """Epoch of equal-length data against index batches by hand; bar: 1.10."""
+def _ragged_rows(entries: tuple[Entry, ...]) -> list[Row]:
+    work = ragged()
+    return rows(work, race(entries, work, **RAGGED_TURNS), RAGGED_BAR)
+
+
+def ragged() -> Work:
+    """Return work with the lengths of sentences."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(n, steps, features)).astype(np.float32), rng.integers(0, 5, n)
-    work = f"N={n} T={steps} F={features} H={hidden} B={batch}"
-    timings = alternate(
-        {
-            "torch by hand, Adam": _by_hand(loops.equal_length(X, y, hidden, batch, False)),
-            "torch by hand, Adam(fused=True)": _by_hand(
-                loops.equal_length(X, y, hidden, batch, True)
-            ),
-            "seqlearn": _by_seqlearn(
-                X, y, hidden_size=hidden, batch_size=batch, bidirectional=False
-            ),
-        },
-        repeats=7,
-    )
-    return _rows(work, timings, bar=1.10)
-
-
-def ragged() -> list[Row]:
-    """Epoch of log-normal lengths, bidirectional, against PackedSequence by hand; bar: 0.5."""
-    rng = np.random.default_rng(0)
-    lengths = np.clip(np.exp(rng.normal(2.7, 0.6, 2000)), 1, 80).astype(int)
-    X = [rng.normal(size=(length, 32)).astype(np.float32) for length in lengths]
-    y = rng.integers(0, 5, len(X))
-    work = f"N=2000 T={lengths.mean():.1f} (to {lengths.max()}) F=32 H=64 B=32 bidirectional"
-    timings = alternate(
-        {
-            "torch by hand, packed, Adam(fused=True)": _by_hand(loops.packed(X, y, 64, 32)),
-            "seqlearn": _by_seqlearn(X, y, hidden_size=64, batch_size=32, bidirectional=True),
-        },
-        repeats=5,
-    )
-    return _rows(work, timings, bar=0.5)
-
-
-def single_prediction() -> list[Row]:
-    """Time to predict one sequence against the bare module; bars: 1.5 ms and 3 times."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for steps, features, hidden in [(20, 12, 64), (100, 8, 64)]:
-        X = [rng.normal(size=(steps, features)) for _ in range(50)]
-        model = LSTMClassifier(
-            hidden_size=hidden, max_epochs=1, bidirectional=False, **SAME_NETWORK
+    try:
+        (words,) = fetch_universal_dependencies(
+            "en_ewt", columns=["form"], download_if_missing=False
         )
-        model.fit(X, np.arange(50) % 5)
-        lstm, head = nn.LSTM(features, hidden, batch_first=True), nn.Linear(hidden, 5)
-        one, x = X[:1], torch.tensor(X[0], dtype=torch.float32)[None]
-
-        def bare(lstm=lstm, head=head, x=x):
-            with torch.inference_mode():
-                return head(lstm(x)[0][:, -1]).argmax(dim=1)
-
-        def ours(model=model, one=one):
-            return model.predict(one)
-
-        timings = alternate(
-            {
-                "bare torch module": lambda f=bare: cpu_seconds(lambda: _repeat(f, CALLS)) / CALLS,
-                "seqlearn": lambda f=ours: cpu_seconds(lambda: _repeat(f, CALLS)) / CALLS,
-            },
-            repeats=7,
-        )
-        rows += _rows(f"T={steps} F={features} H={hidden}", timings, bar=3.0)
-    return rows
+        lengths = rng.choice([len(sentence) for sentence in words], N, replace=False)
+    except DatasetNotFoundError:
+        lengths = np.clip(np.exp(rng.normal(2.7, 0.6, N)), 1, 80).astype(int)
+    return Work(lengths.tolist(), RAGGED_FEATURES, RAGGED_HIDDEN, RAGGED_BATCH, bidirectional=True)
 
 
-def memory() -> list[Row]:
-    """Memory that predict adds at its peak, for arrays and for lists; bar: it does not grow."""
-    rows = []
-    for container in ("array", "list"):
-        for n in (20_000, 200_000):
-            code = f"from benchmarks.speed import added_memory as m; print(m({n}, {container!r}))"
-            command = [sys.executable, "-c", code]
-            shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            answers = n * 8 / 2**20
-            rows.append(
-                {
-                    "X": container,
-                    "sequences": n,
-                    "MiB of X": n * 20 * 4 * 4 / 2**20,
-                    "MiB of answers": answers,
-                    "MiB added by predict": float(shown),
-                }
-            )
-    return rows
+def rows(
+    work: Work, results: dict[str, Measured | str], bar: float, predict_bar: float | str = ""
+) -> list[Row]:
+    """Make a row of each contender; those that are not installed have empty cells."""
+    ours = results[SEQLEARN.name]
+    table: list[Row] = []
+    for name, result in results.items():
+        row: Row = {"work": str(work), "by": name}
+        is_peer = name not in (SEQLEARN.name, AS_IT_COMES.name)
+        if isinstance(result, Measured):
+            row |= {
+                **_times("epoch", result.epoch, result.epoch_wall, ours.epoch),
+                "epoch bar": bar if is_peer else "",
+                **_times("predict", result.predict, result.predict_wall, ours.predict),
+                "predict bar": predict_bar if is_peer else "",
+            }
+        else:
+            row["by"] = f"{name}: {result} is not installed"
+            row |= dict.fromkeys(table[0].keys() - row.keys(), "")
+        table.append(row)
+    return table
 
 
-def added_memory(n: int, container: str) -> float:
-    """MiB by which predicting ``n`` sequences raises the resident memory of this process."""
-    torch.set_num_threads(1)
-    X = np.random.default_rng(0).normal(size=(n, 20, 4)).astype(np.float32)
-    if container == "list":
-        X = list(X)
-    model = LSTMRegressor(max_epochs=1, random_state=0).fit(X[:100], np.arange(100))
-    model.predict(X[:5000])
-    return added_mib(lambda: model.predict(X))
+def _times(what: str, cpu, wall, ours) -> Row:
+    return {
+        f"{what} ms": 1e3 * cpu.median,
+        f"{what} spread": cpu.spread,
+        f"{what} wall ms": 1e3 * wall.median,
+        f"{what} ratio": ours.median / cpu.median,
+    }
 
 
-def _repeat(work, times: int) -> None:
-    for _ in range(times):
-        work()
+def draw(results: dict[str, list[Row]], folder: Path) -> Path:
+    """Draw epoch times of the equal and the ragged work into ``folder / "speed.png"``."""
+    from matplotlib.figure import Figure
 
-
-def _by_hand(epoch):
-    return lambda: cpu_seconds(lambda: _repeat(epoch, EPOCHS)) / EPOCHS
-
-
-def _by_seqlearn(X, y, **params):
-    """Measure an epoch as the difference between a longer and a shorter fit."""
-
-    def fit(epochs: int) -> float:
-        model = LSTMClassifier(max_epochs=epochs, **SAME_NETWORK, **params)
-        return cpu_seconds(lambda: model.fit(X, y))
-
-    return lambda: (fit(1 + EPOCHS) - fit(1)) / EPOCHS
-
-
-def _rows(work: str, timings: dict[str, Timing], bar: float) -> list[Row]:
-    names = list(timings)
-    rows = []
-    for name in names:
-        row: Row = {"work": work, "by": name, "ms": 1e3 * timings[name].median}
-        row["spread"] = timings[name].spread
-        for base in names[:-1]:
-            column = "ratio" if len(names) == 2 else f"ratio to {base.rpartition(', ')[2]}"
-            row[column] = timings[name].median / timings[base].median
-        row["bar"] = bar if name == "seqlearn" else ""
-        rows.append(row)
-    return rows
+    measured = [
+        row
+        for title in ("equal lengths", "ragged, bidirectional")
+        for row in results[title]
+        if row["epoch ms"] != ""
+    ]
+    works = list(dict.fromkeys(row["work"] for row in measured))
+    figure = Figure(figsize=(11, 3 * len(works)), layout="constrained")
+    for axes, work in zip(figure.subplots(len(works), 2, squeeze=False), works, strict=True):
+        bars = [row for row in measured if row["work"] == work][::-1]
+        names = [str(row["by"]) for row in bars]
+        colours = ["tab:blue" if name.startswith("seqlearn") else "tab:gray" for name in names]
+        for side, what in zip(axes, ("epoch", "predict"), strict=True):
+            drawn = side.barh(names, [row[f"{what} ms"] for row in bars], color=colours)
+            side.bar_label(drawn, fmt="{:.4g}", padding=3, fontsize="small")
+            side.set(xlabel=f"{what}, CPU ms")
+            side.set_title(work, fontsize="small")
+            side.margins(x=0.15)
+        axes[1].set_yticklabels([])
+    path = folder / "speed.png"
+    figure.savefig(path, dpi=120)
+    return path

@@ -1,7 +1,8 @@
 """How the benchmarks measure: process CPU time, alternating contenders, medians, ratios.
 
-Wall time on a shared machine measures the neighbours too. Every contender runs in turn, several
-times, in one process with one torch thread, and only ratios within one run are meant to be read.
+Wall time on a shared machine measures the neighbours too. Contenders run in turn, several times,
+with one torch thread, and only ratios within one run are meant to be read. `alternate` lets them
+do so in this process; `benchmarks.race`, in a process for each. Callers: the benchmarks.
 """
 
 import time
