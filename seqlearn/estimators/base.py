@@ -24,6 +24,7 @@ from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, warn_of_early_end
 from seqlearn.estimators.parameters import Check, boolean, integer, number, one_of
 from seqlearn.estimators.token_input import TokenInput
@@ -71,7 +72,7 @@ TOKEN_CHECKS: dict[str, Check] = {
 }
 
 
-class SequenceEstimator(BaseEstimator, ABC):
+class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
     """Base of the estimators with one answer a sequence."""
 
     _doc_link_module = "seqlearn"

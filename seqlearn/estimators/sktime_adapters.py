@@ -15,6 +15,7 @@ from sktime.classification.base import BaseClassifier
 from sktime.regression.base import BaseRegressor
 
 from seqlearn.errors import DataFormatError
+from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.classifier import LSTMClassifier
 from seqlearn.estimators.regressor import LSTMRegressor
 
@@ -38,7 +39,7 @@ _TEST_PARAMS = [
 ]
 
 
-class SktimeLSTMClassifier(BaseClassifier):
+class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
     """`LSTMClassifier` as an sktime classifier, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
@@ -215,7 +216,7 @@ class SktimeLSTMClassifier(BaseClassifier):
         return [dict(params) for params in _TEST_PARAMS]
 
 
-class SktimeLSTMRegressor(BaseRegressor):
+class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
     """`LSTMRegressor` as an sktime regressor, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, EpochTimer, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.helper import predefined_split
+from skorch.utils import TeeGenerator
 from torch.optim import SGD, Adam, AdamW, RMSprop
-from torch.optim.lr_scheduler import LambdaLR
 
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
@@ -27,7 +27,7 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
-from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite
+from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import cpu_for
 from seqlearn.training.flat import (
     FlatParameters,
@@ -48,6 +48,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
     "rmsprop": (RMSprop, {}),
 }
+EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 4_000_000  # values of a core's outputs held at once in prediction
 PREDICT_ROWS = 512
 
@@ -168,6 +169,26 @@ class SequenceNet(NeuralNet):
                 self._flat.clip_grad_norm(self._gradient_clip)
         return step
 
+    def train_step(self, batch, **fit_params):
+        """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
+        if not self._is_elementwise:
+            return super().train_step(batch, **fit_params)
+        self._zero_grad_optimizer()
+        step = self.train_step_single(batch, **fit_params)
+        if self._listeners["on_grad_computed"]:
+            named = TeeGenerator(self.get_all_learnable_params())
+            self._tell("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        if self._flat is None:
+            self.optimizer_.step()
+        else:
+            self._flat.update(self.optimizer_)
+        return step
+
+    def _tell(self, event: str, **what) -> None:
+        """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""
+        for callback in self._listeners[event]:
+            getattr(callback, event)(self, **what)
+
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
         return self.module_(**x)
@@ -188,8 +209,9 @@ class SequenceNet(NeuralNet):
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
         total, n_rows, outputs, targets = 0.0, 0, [], []
+        self._listeners = {event: self._hearing(event) for event in EVENTS}
         for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
+            self._tell("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             rows = len(batch[0]["lengths"])
             total = total + step["loss"].detach() * rows
@@ -197,10 +219,14 @@ class SequenceNet(NeuralNet):
             if not training:
                 outputs.append(step["y_pred"])
                 targets.append(batch[1])
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+            self._tell("on_batch_end", batch=batch, training=training, **step)
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
         if not training:
             self.history.record(f"{prefix}_score", self._score(outputs, targets))
+
+    def _hearing(self, event: str) -> list[Callback]:
+        given = getattr(Callback, event)
+        return [one for _, one in self.callbacks_ if getattr(type(one), event) is not given]
 
     def _score(self, outputs, targets) -> float:
         y = [target["y"] for target in targets]
@@ -404,8 +430,7 @@ def make_net(
     chosen: list = []
     if lr_schedule is not None:
         n_batches = len(BucketedBatches(dataset, arguments["batch_size"]))
-        factor = Schedule(lr_schedule, arguments["max_epochs"] * n_batches)
-        chosen.append(LRScheduler(LambdaLR, lr_lambda=factor, step_every="batch", event_name=None))
+        chosen.append(Scheduled(Schedule(lr_schedule, arguments["max_epochs"] * n_batches)))
     if valid is not None:
         chosen.append(
             EarlyStopping(patience=n_iter_no_change, threshold=tol, load_best=True, sink=_discard)

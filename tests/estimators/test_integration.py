@@ -26,8 +26,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
-from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder, Sequences, to_sequences
+from seqlearn import (
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMRegressor,
+    SequenceEncoder,
+    Sequences,
+    SktimeLSTMClassifier,
+    to_sequences,
+)
 from seqlearn.backends.torch_lstm import TorchLSTM
+from seqlearn.errors import UnknownBackendError
 from seqlearn.preprocessing import SequenceScaler
 
 before_1_8 = pytest.mark.skipif(
@@ -247,3 +256,20 @@ def test_dataframe_columns_are_remembered_and_checked():
         model.predict(X[list("bacd")])
     model.fit(rng.normal(size=(12, 4, 1)), [0, 1] * 6)
     assert not hasattr(model, "feature_names_in_") and model.n_features_in_ == 1
+
+
+def test_options_of_a_backend_given_by_name_are_axes_of_a_search(ragged):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL)
+    grid = {"backend": ["torch"], "backend__forget_bias": [0.0, 2.0]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    assert search.best_estimator_.backend.forget_bias in (0.0, 2.0)
+    assert model.backend == "torch"
+    with pytest.raises(ValueError, match="Invalid parameter 'heads' for estimator TorchLSTM"):
+        model.set_params(backend__heads=2)
+    with pytest.raises(UnknownBackendError, match="Did you mean 'torch'"):
+        model.set_params(backend="torhc", backend__forget_bias=2.0)
+    assert model.backend == "torch"
+    for Estimator in (BiLSTMTagger, LSTMRegressor, SequenceEncoder, SktimeLSTMClassifier):
+        changed = Estimator(backend="torch").set_params(backend__forget_bias=2.0)
+        assert changed.backend.forget_bias == 2.0

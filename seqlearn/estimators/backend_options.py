@@ -1,0 +1,47 @@
+"""Options of a backend that was given by name, set as those of an object are.
+
+Every estimator with a parameter ``backend`` inherits from `BackendOptions`.
+"""
+
+from typing import Any
+
+from seqlearn.registry import resolve_backend
+
+__all__ = ["BackendOptions"]
+
+
+class BackendOptions:
+    """Lets ``backend__option`` be set, and searched, where ``backend`` is a name."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters; ``backend__option`` sets an option of the backend.
+
+        If ``backend`` is a name, it becomes an object of that name's backend, with the option.
+
+        Parameters
+        ----------
+        **params
+            Parameters by name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        BackendError
+            An option is set of a name that cannot be loaded; see `seqlearn.registry`.
+
+        Examples
+        --------
+        >>> from seqlearn import LSTMClassifier
+        >>> LSTMClassifier(backend="torch").set_params(backend__forget_bias=2.0).backend
+        TorchLSTM(forget_bias=2.0)
+        """
+        backend = params.get("backend", self.backend)
+        options = {name: value for name, value in params.items() if name.startswith("backend__")}
+        if options and isinstance(backend, str):
+            params = {name: value for name, value in params.items() if name not in options}
+            options = {name.removeprefix("backend__"): value for name, value in options.items()}
+            params["backend"] = resolve_backend(backend).set_params(**options)
+        return super().set_params(**params)
