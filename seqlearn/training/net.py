@@ -36,6 +36,7 @@ from seqlearn.training.flat import (
     to_numpy,
     to_torch,
 )
+from seqlearn.training.memory import kept_memory
 from seqlearn.training.precision import resolve_precision
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
@@ -253,7 +254,7 @@ class SequenceNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         interrupted = False
         try:
-            with self._cpu(self.batch_size):
+            with self._cpu(self.batch_size), kept_memory():
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
