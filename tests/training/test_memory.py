@@ -20,9 +20,9 @@ def page_faults():
 
 def faults_of_updates():
     counts = []
-    for _ in range(8):  # the heap may have to grow at first
+    for _ in range(20):  # the heap grows at first
         before = page_faults()
-        torch.empty(20_000_000).fill_(1.0)
+        torch.empty(10_000_000).fill_(1.0)
         counts.append(page_faults() - before)
     return min(counts)
 
@@ -41,15 +41,15 @@ print(resident())
 
 @glibc
 def test_pages_are_kept_inside_and_given_back_afterwards():
-    """In a fresh process, whose heap nothing has touched: 80 MB, again and again."""
+    """In a fresh process, whose heap nothing has touched: 40 MB, again and again."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     before, usual, inside, after_inner, kept, left = map(int, done.stdout.split())
-    assert usual > 10_000
+    assert usual > 5_000
     assert inside < usual / 20
     assert after_inner < usual / 20  # the inner one has not ended it
-    assert kept > before + 60
-    assert left < before + 30
+    assert kept > before + 30
+    assert left < before + 20
 
 
 @glibc
