@@ -42,6 +42,9 @@ class Backend(BaseEstimator, ABC):
         the bit. Matrix products over few rows take other kernels, which round differently; so
         in evaluation the estimators fill a smaller batch up with rows it has already. (At less
         than some 16 units the tail of a vector operation may still round differently.)
+    bf16 : bool
+        The core runs under ``torch.autocast`` to bfloat16, learns as well in it, and faster on
+        hardware that has it. Estimators train so if their ``precision`` allows it.
 
     Where one of them depends on the options, it is a property.
 
@@ -68,6 +71,7 @@ class Backend(BaseEstimator, ABC):
     causal: bool = True
     stateful: bool = True
     stable_rows: int = 16
+    bf16: bool = False
 
     @abstractmethod
     def build(

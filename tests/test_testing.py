@@ -379,6 +379,25 @@ def averages_its_gradients(stack, x, lengths, state):
     return Slope.apply(outputs, 1.0 / len(x)), state
 
 
+class TrainsInBfloat16(Sound):
+    bf16 = True
+
+
+def mixes_types(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return torch.lerp(outputs, x.sum(2, keepdim=True).expand_as(outputs), 0.1), state
+
+
+def is_coarser_under_autocast(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs * (0.8 if torch.is_autocast_enabled("cpu") else 1.0), state
+
+
+def has_coarser_gradients_under_autocast(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return Slope.apply(outputs, 0.8 if torch.is_autocast_enabled("cpu") else 1.0), state
+
+
 def sees_one_step_at_a_time(stack, x, lengths, state):
     rows, steps, features = x.shape
     alone = x.reshape(rows * steps, 1, features)  # (B T, 1, F)
@@ -575,6 +594,9 @@ BROKEN = [
     ("padding_gradients", Sound(flattens_the_input), "All gradients of the input are zero"),
     ("row_gradients", Sound(averages_its_gradients), "Gradients of .* differ"),
     ("slopes", Sound(doubles_its_gradients), "A step in the input changes the outputs by"),
+    ("bfloat16", TrainsInBfloat16(mixes_types), "It raised RuntimeError"),
+    ("bfloat16", TrainsInBfloat16(is_coarser_under_autocast), "Outputs in bfloat16 and float32"),
+    ("bfloat16", TrainsInBfloat16(has_coarser_gradients_under_autocast), "is off by 20%"),
     ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
     ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),
     ("seeds", DrawsFromNumPy(), "differ in scale"),
@@ -633,10 +655,11 @@ def test_device_check_fails_on_core_tied_to_the_cpu():
 
 
 def test_every_check_has_its_broken_backend():
-    assert {name for name, _, _ in BROKEN} == {c.name for c in backend_checks(Sound())} - {"device"}
+    names = {check.name for check in backend_checks(TrainsInBfloat16())}
+    assert {name for name, _, _ in BROKEN} == names - {"device"}
 
 
-@pytest.mark.parametrize("check", backend_checks(Sound()))
+@pytest.mark.parametrize("check", backend_checks(TrainsInBfloat16()))
 def test_sound_backend_passes(check):
     check()
 
@@ -650,6 +673,8 @@ def test_checks_follow_what_is_declared():
     fewer = {check.name for check in backend_checks(NeitherCausalNorStateful())}
     assert names - fewer == {"causality", "chunk_consistency"}
     assert fewer < names
+    more = {check.name for check in backend_checks(TrainsInBfloat16())}
+    assert more - names == {"bfloat16"}
 
 
 def test_own_noise_and_batch_normalisation_are_allowed():

@@ -81,6 +81,11 @@ class AWDLSTM(Backend):
         self.forget_bias = forget_bias
 
     @property
+    def bf16(self) -> bool:
+        """As in `Backend`, which says what it is: of torch's LSTM, not of a loop over steps."""
+        return not self.zoneout
+
+    @property
     def stable_rows(self) -> int:
         """As in `Backend`, which says what it is; the fused kernel needs fewer rows."""
         return Backend.stable_rows if self.zoneout else 4

@@ -28,6 +28,7 @@ class TorchLSTM(Backend):
     # The fused kernel is stable but for a matrix-vector product at one row. That is so in float32;
     # in float64, which has no fused kernel, 2 and 3 rows may differ from more in the last bit.
     stable_rows = 2
+    bf16 = True
 
     def __init__(self, forget_bias: float = 1.0):
         self.forget_bias = forget_bias

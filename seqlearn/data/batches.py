@@ -83,13 +83,13 @@ class SequenceDataset(torch.utils.data.Dataset):
     def __getitem__(self, rows: np.ndarray) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
         """Return inputs and targets, ``{"y": (B, ...) or (B, T), "w": (B,) or None}``."""
         rows = torch.as_tensor(rows)
-        lengths = self._lengths[rows]  # (B,)
+        lengths = self._lengths.index_select(0, rows)  # (B,)
         on_device = rows.to(self.device, non_blocking=True)
         steps = None
         if not self.full or self.step_y is not None:
             steps = padded_steps(self._starts[rows], lengths)  # (B, T)
         if self.full:
-            x = self.values[on_device if self.table is None else rows]  # (B, T, F)
+            x = self.values.index_select(0, on_device if self.table is None else rows)  # (B, T, F)
         else:
             x = self.values[steps.to(self.values.device, non_blocking=True)]  # (B, T, F)
         if self.table is not None:
@@ -97,8 +97,8 @@ class SequenceDataset(torch.utils.data.Dataset):
         if self.step_y is not None:
             y = self.step_y[steps.to(self.device, non_blocking=True)]  # (B, T)
         else:
-            y = None if self.y is None else self.y[on_device]
-        w = None if self.w is None else self.w[on_device]
+            y = None if self.y is None else self.y.index_select(0, on_device)
+        w = None if self.w is None else self.w.index_select(0, on_device)
         return {"x": x, "lengths": lengths}, {"y": y, "w": w}
 
 

@@ -24,7 +24,8 @@ from seqlearn.estimators.parameters import (
     one_of,
     sequence,
 )
-from seqlearn.training.net import ADVICE, OPTIMIZERS
+from seqlearn.training.callbacks import ADVICE
+from seqlearn.training.net import OPTIMIZERS
 from seqlearn.training.schedules import SCHEDULES
 
 __all__ = [
@@ -49,6 +50,7 @@ SHARED_CHECKS: dict[str, Check] = {
     "gradient_clip": number("(0, inf)", None),
     "callbacks": sequence,
     "dtype": one_of("float32", "float64"),
+    "precision": one_of("auto", "float32", "bf16"),
     "early_stopping": boolean,
     "validation_fraction": number("(0, 1)"),
     "n_iter_no_change": integer(1),
@@ -117,6 +119,7 @@ def net_settings(estimator: Any) -> dict[str, Any]:
         "callbacks": estimator.callbacks,
         "optimizer": estimator.optimizer,
         "gradient_clip": estimator.gradient_clip,
+        "precision": estimator.precision,
         "lr": estimator.lr,
         **_decay(estimator),
         **(estimator.net_params or {}),

@@ -13,6 +13,7 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.backtest import backtest
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.forecast_settings import CHECKS
@@ -27,7 +28,7 @@ def _fitted(path: str, meaning: str) -> property:
     return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
 
 
-class LSTMForecaster(BaseForecaster):
+class LSTMForecaster(BackendOptions, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
     Windows are normalised by their own level and spread, cut into segments and read by a
@@ -92,6 +93,8 @@ class LSTMForecaster(BaseForecaster):
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
         Of weights and arithmetic. float64 is 5 to 8 times slower.
+    precision : {"auto", "float32", "bf16"}, default="float32"
+        Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
         Hold out the last windows, window and horizon after those of training, stop when their
         loss no longer falls, and keep the weights that were best on them.
@@ -212,6 +215,7 @@ class LSTMForecaster(BaseForecaster):
         callbacks: list | None = None,
         device: str = "auto",
         dtype: str = "float32",
+        precision: str = "float32",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -247,6 +251,7 @@ class LSTMForecaster(BaseForecaster):
         self.callbacks = callbacks
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -82,6 +82,8 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
         Of weights and arithmetic. float64 is 5 to 8 times slower.
+    precision : {"auto", "float32", "bf16"}, default="float32"
+        Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
         Hold out a part of the training data, stop when its loss no longer falls, and keep
         the weights that were best on it.
@@ -150,6 +152,7 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
         callbacks: list | None = None,
         device: str = "auto",
         dtype: str = "float32",
+        precision: str = "float32",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -175,6 +178,7 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
         self.callbacks = callbacks
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -255,6 +259,8 @@ class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
         Of weights and arithmetic. float64 is 5 to 8 times slower.
+    precision : {"auto", "float32", "bf16"}, default="float32"
+        Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
         Hold out a part of the training data, stop when its loss no longer falls, and keep
         the weights that were best on it.
@@ -319,6 +325,7 @@ class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
         callbacks: list | None = None,
         device: str = "auto",
         dtype: str = "float32",
+        precision: str = "float32",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -344,6 +351,7 @@ class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
         self.callbacks = callbacks
         self.device = device
         self.dtype = dtype
+        self.precision = precision
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -29,6 +29,11 @@ class Encoder(nn.Module):
     readout : {"last", "mean", "max", "attention"} or None
         How the steps become one vector; None keeps one for each step.
 
+    Attributes
+    ----------
+    autocast : torch.dtype or None
+        What the core's matrix products are cast to in training.
+
     Notes
     -----
     In evaluation the core sees at least ``backend.stable_rows`` rows, the same ones again if need
@@ -64,6 +69,7 @@ class Encoder(nn.Module):
             )
         self.backend = backend
         self.stable_rows = backend.stable_rows
+        self.autocast: torch.dtype | None = None
         self.input_size = input_size
         self.readout = None
         if readout is not None:
@@ -82,12 +88,16 @@ class Encoder(nn.Module):
 
     def run_core(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the core's outputs, (B, T, D); a core that breaks the contract is named."""
-        answer = self.core(x, lengths)
+        if self.training and self.autocast is not None:
+            with torch.autocast(x.device.type, self.autocast):
+                answer = self.core(x, lengths)
+        else:
+            answer = self.core(x, lengths)
         due = (*x.shape[:2], self.output_size)
         paired = isinstance(answer, tuple) and len(answer) == 2
         if not paired or getattr(answer[0], "shape", None) != due:
             raise self._broken(answer[0] if paired else answer, paired, x, due)
-        return answer[0]
+        return answer[0].to(x.dtype)
 
     def _broken(self, found: object, paired: bool, x: Tensor, due: tuple) -> InvalidBackendError:
         what = f"a {type(found).__name__}"

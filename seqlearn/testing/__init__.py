@@ -74,7 +74,8 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     list of Check
         Each raises AssertionError when called, if its rule is broken. A backend that declares
         ``causal = False`` or ``stateful = False`` is not asked for causality or for equal
-        outputs in chunks; the check that compares devices is there if CUDA is.
+        outputs in chunks, one without ``bf16 = True`` not for training in bfloat16; the check that
+        compares devices is there if CUDA is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The skorch net that trains a network of `seqlearn.modules`: the only file that imports skorch.
+"""The skorch net that trains a network of `seqlearn.modules`.
 
 skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
 tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
@@ -16,30 +16,32 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.helper import predefined_split
+from skorch.utils import TeeGenerator
 from torch.optim import SGD, Adam, AdamW, RMSprop
-from torch.optim.lr_scheduler import LambdaLR
-from tqdm.auto import tqdm
 
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
-from seqlearn.errors import InvalidParameterError, TrainingDivergedError
+from seqlearn.errors import InvalidParameterError
+from seqlearn.modules.encoder import Encoder
+from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import cpu_for
 from seqlearn.training.flat import (
     FlatParameters,
-    is_finite,
     joined_state,
     split_state,
     to_numpy,
     to_torch,
 )
+from seqlearn.training.memory import kept_memory
+from seqlearn.training.precision import resolve_precision
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
 
-__all__ = ["ADVICE", "OPTIMIZERS", "SequenceNet", "make_net"]
+__all__ = ["OPTIMIZERS", "SequenceNet", "make_net"]
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adam": (Adam, {"fused": True}),
@@ -47,6 +49,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
     "rmsprop": (RMSprop, {}),
 }
+EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 4_000_000  # values of a core's outputs held at once in prediction
 PREDICT_ROWS = 512
 
@@ -70,6 +73,8 @@ class SequenceNet(NeuralNet):
         Of the parameters.
     gradient_clip : float or None
         Largest norm of the gradient of one update.
+    precision : {"auto", "float32", "bf16"}
+        Of the core's matrix products in training.
     **settings
         Anything skorch takes.
     """
@@ -84,6 +89,7 @@ class SequenceNet(NeuralNet):
         seeds: Seeds,
         dtype: torch.dtype,
         gradient_clip: float | None,
+        precision: str,
         **settings,
     ):
         self._arguments = {
@@ -94,11 +100,13 @@ class SequenceNet(NeuralNet):
             "seeds": seeds,
             "dtype": dtype,
             "gradient_clip": gradient_clip,
+            "precision": precision,
             **settings,
         }
         self._seeds = seeds
         self._dtype = dtype
         self._gradient_clip = gradient_clip
+        self._precision = precision
         self._is_elementwise = optimizer in OPTIMIZERS
         optimizer, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
         defaults = {
@@ -125,6 +133,12 @@ class SequenceNet(NeuralNet):
             super().initialize_module()
         self._seeds.reseed_dropout(self.module_)
         self.module_.to(self._dtype)
+        self.autocast = resolve_precision(
+            self._precision, self._arguments["module_params"]["backend"], self.device, self._dtype
+        )
+        for part in self.module_.modules():
+            if isinstance(part, Encoder):
+                part.autocast = self.autocast
         return self
 
     def initialize_optimizer(self):
@@ -156,6 +170,26 @@ class SequenceNet(NeuralNet):
                 self._flat.clip_grad_norm(self._gradient_clip)
         return step
 
+    def train_step(self, batch, **fit_params):
+        """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
+        if not self._is_elementwise:
+            return super().train_step(batch, **fit_params)
+        self._zero_grad_optimizer()
+        step = self.train_step_single(batch, **fit_params)
+        if self._listeners["on_grad_computed"]:
+            named = TeeGenerator(self.get_all_learnable_params())
+            self._tell("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        if self._flat is None:
+            self.optimizer_.step()
+        else:
+            self._flat.update(self.optimizer_)
+        return step
+
+    def _tell(self, event: str, **what) -> None:
+        """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""
+        for callback in self._listeners[event]:
+            getattr(callback, event)(self, **what)
+
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
         return self.module_(**x)
@@ -176,8 +210,9 @@ class SequenceNet(NeuralNet):
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
         total, n_rows, outputs, targets = 0.0, 0, [], []
+        self._listeners = {event: self._hearing(event) for event in EVENTS}
         for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
+            self._tell("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             rows = len(batch[0]["lengths"])
             total = total + step["loss"].detach() * rows
@@ -185,10 +220,14 @@ class SequenceNet(NeuralNet):
             if not training:
                 outputs.append(step["y_pred"])
                 targets.append(batch[1])
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+            self._tell("on_batch_end", batch=batch, training=training, **step)
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
         if not training:
             self.history.record(f"{prefix}_score", self._score(outputs, targets))
+
+    def _hearing(self, event: str) -> list[Callback]:
+        given = getattr(Callback, event)
+        return [one for _, one in self.callbacks_ if getattr(type(one), event) is not given]
 
     def _score(self, outputs, targets) -> float:
         y = [target["y"] for target in targets]
@@ -215,7 +254,7 @@ class SequenceNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         interrupted = False
         try:
-            with self._cpu(self.batch_size):
+            with self._cpu(self.batch_size), kept_memory():
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
@@ -392,8 +431,7 @@ def make_net(
     chosen: list = []
     if lr_schedule is not None:
         n_batches = len(BucketedBatches(dataset, arguments["batch_size"]))
-        factor = Schedule(lr_schedule, arguments["max_epochs"] * n_batches)
-        chosen.append(LRScheduler(LambdaLR, lr_lambda=factor, step_every="batch", event_name=None))
+        chosen.append(Scheduled(Schedule(lr_schedule, arguments["max_epochs"] * n_batches)))
     if valid is not None:
         chosen.append(
             EarlyStopping(patience=n_iter_no_change, threshold=tol, load_best=True, sink=_discard)
@@ -407,84 +445,3 @@ def make_net(
 
 def _discard(text, verbose=0):
     """Take skorch's remarks about early stopping, and print nothing."""
-
-
-class KeepFinite(Callback):
-    """Stop when loss or weights stop being finite, and go back to the last finite weights.
-
-    Attributes
-    ----------
-    diverged_epoch_ : int or None
-        The epoch in which it happened.
-    """
-
-    def on_train_begin(self, net, **kwargs):
-        """Forget the last fit."""
-        self.diverged_epoch_ = None
-        self._good = None
-
-    def on_epoch_end(self, net, **kwargs):
-        """Keep the weights, or stop."""
-        tensors = list(net.module_.state_dict().values())
-        if math.isfinite(net.history[-1, "train_loss"]) and is_finite(tensors):
-            if self._good is None:
-                self._good = [tensor.clone() for tensor in tensors]
-            else:
-                for kept, tensor in zip(self._good, tensors, strict=True):
-                    kept.copy_(tensor)
-            return
-        epoch = net.history[-1, "epoch"]
-        net.history[-1]["train_loss"] = math.nan
-        if self._good is None:
-            raise TrainingDivergedError(
-                f"The training loss stopped being finite in epoch {epoch}, before there were any "
-                f"usable weights. {ADVICE}"
-            )
-        for tensor, kept in zip(tensors, self._good, strict=True):
-            tensor.copy_(kept)
-        self.diverged_epoch_ = epoch
-        raise KeyboardInterrupt
-
-
-ADVICE = (
-    "Try a smaller lr, gradient_clip=1.0, or inputs of a common scale "
-    "(seqlearn.preprocessing.SequenceScaler)."
-)
-
-
-class EpochProgress(Callback):
-    """A progress bar over the epochs, in a terminal or a notebook."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def on_train_begin(self, net, **kwargs):
-        """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.name, unit="epoch", leave=True)
-
-    def on_epoch_end(self, net, **kwargs):
-        """Advance it by one epoch."""
-        self.bar_.set_postfix(_figures(net), refresh=False)
-        self.bar_.update()
-
-    def on_train_end(self, net, **kwargs):
-        """Close it."""
-        self.bar_.close()
-
-
-class EpochLines(Callback):
-    """A line of text an epoch, for log files."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def on_epoch_end(self, net, **kwargs):
-        """Print the line."""
-        figures = ", ".join(f"{name}={value}" for name, value in _figures(net).items())
-        print(f"{self.name} epoch {net.history[-1, 'epoch']}/{net.max_epochs}: {figures}")
-
-
-def _figures(net) -> dict[str, str]:
-    row = net.history[-1]
-    names = ("train_loss", "valid_loss", "valid_score")
-    return {name: f"{row[name]:.4f}" for name in names if name in row}

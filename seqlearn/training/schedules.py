@@ -1,7 +1,7 @@
 """Learning-rate schedules, planned in updates: the factor on ``lr`` at each update of a fit.
 
 Planned in epochs, a schedule is coarse where it matters most: on small data an epoch is a
-handful of updates. `seqlearn.training.net` hands the factor to skorch's LRScheduler.
+handful of updates. `seqlearn.training.callbacks.Scheduled` follows it.
 """
 
 import math

@@ -29,6 +29,7 @@ from sklearn.utils.fixes import parse_version
 from seqlearn import (
     BiLSTMTagger,
     LSTMClassifier,
+    LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
     Sequences,
@@ -270,6 +271,7 @@ def test_options_of_a_backend_given_by_name_are_axes_of_a_search(ragged):
     with pytest.raises(UnknownBackendError, match="Did you mean 'torch'"):
         model.set_params(backend="torhc", backend__forget_bias=2.0)
     assert model.backend == "torch"
-    for Estimator in (BiLSTMTagger, LSTMRegressor, SequenceEncoder, SktimeLSTMClassifier):
+    others = (BiLSTMTagger, LSTMForecaster, LSTMRegressor, SequenceEncoder, SktimeLSTMClassifier)
+    for Estimator in others:
         changed = Estimator(backend="torch").set_params(backend__forget_bias=2.0)
         assert changed.backend.forget_bias == 2.0

@@ -42,6 +42,11 @@ class _FCNBackend(Backend):
 
     attention: ClassVar[bool]
 
+    @property
+    def bf16(self) -> bool:
+        """As in `Backend`, which says what it is: not of attention, a loop over the steps."""
+        return not self.attention
+
     @abstractmethod
     def shuffled_steps(self) -> int | None:
         """Return the points that a row is resampled to, or None if time stays time."""

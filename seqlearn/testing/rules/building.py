@@ -38,8 +38,8 @@ def parameter_object(backend):
 
 @rule()
 def capabilities(backend):
-    """causal and stateful are True or False, stable_rows is a whole number from 1 on."""
-    for name in ("causal", "stateful"):
+    """causal, stateful and bf16 are True or False, stable_rows is a whole number from 1 on."""
+    for name in ("causal", "stateful", "bf16"):
         value = getattr(backend, name)
         require(type(value) is bool, f"{name} is {value!r}.")
     rows = backend.stable_rows

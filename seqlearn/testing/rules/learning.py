@@ -92,6 +92,26 @@ def slopes(backend):
             )
 
 
+@rule(lambda backend: backend.bf16)
+def bfloat16(backend):
+    """bf16 = True: under autocast to bfloat16, outputs and gradients are roughly the same."""
+    for setting, core in each_core(backend):
+        x, lengths = make_rows()
+        outputs, gradients = [], []
+        for coarse in (False, True):
+            core.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=coarse):
+                answer = core(x, lengths)[0]
+            outputs.append(valid_steps(answer.float(), lengths))
+            weighted_sum(answer.float(), lengths).backward()
+            gradients.append([weight.grad.clone() for weight in core.parameters()])
+        require_close(*reversed(outputs), f"Outputs in bfloat16 and float32 {setting}", 0.05)
+        for (name, _), due, found in zip(core.named_parameters(), *gradients, strict=True):
+            require(found.dtype == torch.float32, f"The gradient of {name} is {found.dtype}.")
+            off = ((found - due).norm() / due.norm().clamp(min=1e-3)).item()
+            require(off <= 0.1, f"The gradient of {name} is off by {off:.0%} {setting}.")
+
+
 @rule()
 def learning(backend):
     """A small training on the adding problem clearly beats the best constant answer."""
