@@ -213,6 +213,14 @@ def adds_padding_times_zero(stack, x, lengths, state):
     return outputs + 0 * (x * ~valid_mask(x, lengths)).sum((1, 2), keepdim=True), state
 
 
+class NormalisesPaddingToo(Sound):
+    """In training, what stands past the lengths enters the mean and variance of the batch."""
+
+    def build(self, input_size, hidden_size, **rest):
+        core = super().build(input_size, hidden_size, **rest)
+        return AroundInputs(core, Normalised(input_size))
+
+
 def reads_padding_backwards(stack, x, lengths, state):
     full = torch.full_like(lengths, x.shape[1])
     return stack(x, full, state)
@@ -395,7 +403,7 @@ def is_coarser_under_autocast(stack, x, lengths, state):
 
 def has_coarser_gradients_under_autocast(stack, x, lengths, state):
     outputs, state = stack(x, lengths, state)
-    return Slope.apply(outputs, 0.8 if torch.is_autocast_enabled("cpu") else 1.0), state
+    return Slope.apply(outputs, 0.5 if torch.is_autocast_enabled("cpu") else 1.0), state
 
 
 def sees_one_step_at_a_time(stack, x, lengths, state):
@@ -564,6 +572,7 @@ BROKEN = [
     ("padding_invariance", Sound(adds_the_mean_over_all_steps), "padding of size 1 "),
     ("padding_invariance", Sound(masks_by_multiplication), "padding of size 1e\\+06 .* nan"),
     ("padding_invariance", Sound(adds_padding_times_zero), "padding of size inf .* nan"),
+    ("padding_in_training", NormalisesPaddingToo(), "Outputs with other padding"),
     ("padding_invariance", Sound(reads_padding_backwards), "bidirectional=True"),
     ("pad_length_invariance", Sound(divides_by_steps), "4 more padded steps"),
     ("pad_length_invariance", Sound(reads_padding_backwards), "bidirectional=True"),
@@ -596,7 +605,7 @@ BROKEN = [
     ("slopes", Sound(doubles_its_gradients), "A step in the input changes the outputs by"),
     ("bfloat16", TrainsInBfloat16(mixes_types), "It raised RuntimeError"),
     ("bfloat16", TrainsInBfloat16(is_coarser_under_autocast), "Outputs in bfloat16 and float32"),
-    ("bfloat16", TrainsInBfloat16(has_coarser_gradients_under_autocast), "is off by 20%"),
+    ("bfloat16", TrainsInBfloat16(has_coarser_gradients_under_autocast), "is off by (49|50|51)%"),
     ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
     ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),
     ("seeds", DrawsFromNumPy(), "differ in scale"),

@@ -109,7 +109,7 @@ def bfloat16(backend):
         for (name, _), due, found in zip(core.named_parameters(), *gradients, strict=True):
             require(found.dtype == torch.float32, f"The gradient of {name} is {found.dtype}.")
             off = ((found - due).norm() / due.norm().clamp(min=1e-3)).item()
-            require(off <= 0.1, f"The gradient of {name} is off by {off:.0%} {setting}.")
+            require(off <= 0.3, f"The gradient of {name} is off by {off:.0%} {setting}.")
 
 
 @rule()

@@ -12,6 +12,7 @@ from seqlearn.testing.material import (
     require,
     require_close,
     require_finite,
+    training_outputs,
     valid_mask,
     valid_steps,
     weighted_sum,
@@ -30,6 +31,32 @@ def padding_invariance(backend):
             spoiled = torch.where(valid_mask(x, lengths)[..., None], x, size * noise)
             found = valid_steps(core(spoiled, lengths)[0], lengths)
             require_close(found, clean, f"Outputs with padding of size {size:g} {setting}")
+
+
+@rule()
+def padding_in_training(backend):
+    """In training too, padding changes no valid output, no gradient and no buffer."""
+    for setting, core in each_core(backend, dropout=0.5):
+        x, lengths = make_rows()
+        noise = make_noise(x.shape, seed=1)
+        spoiled = torch.where(valid_mask(x, lengths)[..., None], x, noise)
+        before = {name: value.clone() for name, value in core.state_dict().items()}
+        results = []
+        for rows in (x, spoiled):
+            core.load_state_dict(before)
+            core.zero_grad()
+            outputs = training_outputs(core, rows, lengths)
+            outputs.square().sum().backward()
+            results.append(
+                {"Outputs": outputs.detach()}
+                | {
+                    f"Gradients of {n}": weight.grad.clone()
+                    for n, weight in core.named_parameters()
+                }
+                | {f"Values of {n}": value.clone() for n, value in core.named_buffers()}
+            )
+        for name, due in results[0].items():
+            require_close(results[1][name], due, f"{name} with other padding {setting}")
 
 
 @rule()
