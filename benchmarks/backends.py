@@ -4,10 +4,12 @@ Each one runs in a process of its own on one thread: one layer of 64 units in on
 rows of 8 features. A training step is forward, backward and Adam; an inference step is forward
 alone. Times are process CPU time, medians; the exponent is the slope of the training step's time
 over T on logarithmic scales, 1 for a cost that grows linearly. The adding problem is that of
-`benchmarks.adding` at T = 400, two layers, stopped after `SECONDS`.
+`benchmarks.adding` at T = 400, two layers, stopped after `SECONDS`. What needs more than 12 GiB is
+not measured, and a cell says so.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -27,42 +29,64 @@ from seqlearn.registry import resolve_backend
 
 ROWS, FEATURES, UNITS = 16, 8, 64
 STEPS = (50, 158, 500, 1581, 5000)
-SECONDS = 120
+SECONDS = 60
+MEMORY = 12 * 2**30  # bytes of address space of a process
+TOO_LARGE = "no memory"
 
 
 def run() -> dict[str, list[Row]]:
     """Measure all backends and print one table."""
-    rows = []
-    for name, distribution in available_backends().items():
-        code = f"import benchmarks.backends as b; print(b.json.dumps(b.measure({name!r})))"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"The backend {name!r} of {distribution} failed:\n{done.stderr}")
-        rows.append({"backend": name} | json.loads(done.stdout.splitlines()[-1]))
-        print(f"{name} measured", file=sys.stderr)
-    reference = next(row for row in rows if row["backend"] == "reference")
+    results = {"backends": complete([measured(name) for name in available_backends()])}
+    print_table(
+        "backends: CPU ms of a training step and an inference step by T", results["backends"]
+    )
+    return results
+
+
+def measured(name: str) -> Row:
+    """Let a process measure one backend; return its row."""
+    code = f"import benchmarks.backends as b; print(b.json.dumps(b.measure({name!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"The backend {name!r} failed:\n{done.stderr}")
+    return {"backend": name} | json.loads(done.stdout.splitlines()[-1])
+
+
+def complete(rows: list[Row]) -> list[Row]:
+    """Add to each row how many times faster than "reference" its longest training step is."""
     longest = f"train {STEPS[-1]}"
+    reference = next(row[longest] for row in rows if row["backend"] == "reference")
     for row in rows:
-        row["times faster"] = reference[longest] / row[longest]
-    print_table("backends: CPU ms of a training step and an inference step by T", rows)
-    return {"backends": rows}
+        row["times faster"] = "" if row[longest] == TOO_LARGE else reference / row[longest]
+    return rows
 
 
 def measure(name: str) -> Row:
     """Measure one backend in this process."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # as the estimators do
     backend = resolve_backend(name)
-    memory = added_mib(_training_step(backend, STEPS[-1]))
-    train = {steps: _milliseconds(_training_step(backend, steps)) for steps in STEPS}
-    infer = {steps: _milliseconds(_inference_step(backend, steps)) for steps in STEPS}
-    slope = linear_regression(np.log(STEPS), np.log(list(train.values()))).slope
     problem = adding(400, backend=name, num_layers=2, seconds=SECONDS)
+    train, infer, added = {}, {}, {}
+    for steps in STEPS:
+        for kind, times in ((_training_step, train), (_inference_step, infer)):
+            try:
+                work = kind(backend, steps)
+                added.setdefault(steps, added_mib(work))
+                times[steps] = _milliseconds(work)
+            except RuntimeError as error:
+                if "allocate memory" not in str(error):
+                    raise
+                times[steps] = TOO_LARGE
+    known = {steps: ms for steps, ms in train.items() if ms != TOO_LARGE}
+    slope = linear_regression(np.log(list(known)), np.log(list(known.values()))).slope
     return {
         **{f"train {steps}": ms for steps, ms in train.items()},
         **{f"infer {steps}": ms for steps, ms in infer.items()},
         "exponent": slope,
-        f"MiB at {STEPS[-1]}": memory,
+        "MiB": added[max(known)],
+        "at T": max(known),
         "adding: updates": problem["updates"],
         "CPU s": problem["CPU s"],
         "error": problem["test MSE"],
@@ -74,14 +98,16 @@ def draw(results: dict[str, list[Row]], folder: Path) -> Path:
     """Draw cost over T into ``folder / "backends.png"``."""
     from matplotlib.figure import Figure
 
-    longest = f"train {STEPS[-1]}"
-    rows = sorted(results["backends"], key=lambda row: -row[longest])
+    middle = f"train {STEPS[2]}"
+    rows = sorted(results["backends"], key=lambda row: -row[middle])
     figure = Figure(figsize=(11, 5), layout="constrained")
     for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("train", "infer"), strict=True):
         for i, row in enumerate(rows):
-            times = [row[f"{kind} {steps}"] for steps in STEPS]
+            times = {steps: row[f"{kind} {steps}"] for steps in STEPS}
+            known = {steps: ms for steps, ms in times.items() if ms != TOO_LARGE}
             style = ("-", "--", ":")[i // 10]
-            axes.loglog(STEPS, times, style, marker="o", markersize=3, label=row["backend"])
+            axes.loglog(*zip(*known.items(), strict=True), style, marker="o", markersize=3)
+            axes.lines[-1].set_label(row["backend"])
         title = {"train": "training step", "infer": "inference step"}[kind]
         axes.set(xlabel="steps T", title=title)
         axes.set_xticks(STEPS, map(str, STEPS))

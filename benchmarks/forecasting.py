@@ -10,12 +10,10 @@ Seconds are of the wall, with process CPU time beside them, on one thread, as in
 """
 
 import copy
-import gc
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -24,6 +22,7 @@ import pandas as pd
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from benchmarks.memory import added_mib
 from benchmarks.peers import dlinear
 from benchmarks.peers.seasonal_naive import mape, mase, seasonal_naive, smape
 from benchmarks.peers.toolkits import GLOBAL_PEERS, LOCAL_PEERS, is_installed
@@ -304,11 +303,7 @@ def added_memory(window: int, steps: int) -> float:
     forecaster = LSTMForecaster(max_epochs=1, random_state=0, **sizes)
     fh = _steps(SPEED_HORIZON)
     forecaster.clone().fit(y.iloc[: window + SPEED_HORIZON + 100], fh=fh)
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
-    forecaster.fit(y, fh=fh)
-    return (_status("VmHWM") - before) / 1024
+    return added_mib(lambda: forecaster.fit(y, fh=fh))
 
 
 def backtest_speed() -> list[Row]:
@@ -485,9 +480,3 @@ def _means(runs: list[dict[str, float]]) -> Row:
 
 def _absent(like: Row, by: str, package: str | None) -> Row:
     return dict.fromkeys(like, "") | {"by": f"{by}: {package} is not installed"}
-
-
-def _status(field: str) -> int:
-    """A figure of /proc/self/status, in KiB (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
