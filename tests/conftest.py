@@ -1,6 +1,7 @@
 """Shared set-up of the tests: environment, markers that skip themselves, small data."""
 
 import os
+import sys
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy: else one check skips itself
 
@@ -32,3 +33,25 @@ def ragged():
     means = {"high": 1.0, "low": -1.0, "mid": 0.0}
     X = [rng.normal(means[label], 0.3, size=(rng.integers(1, 12), 3)) for label in y]
     return X, y
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution for one test: install(name, entry points, {module: source})."""
+    written = set()
+
+    def write(name, entries, modules=(), version="1.0"):
+        folder = tmp_path / name
+        info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        lines = [f"{entry} = {target}" for entry, target in entries.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[seqlearn.backends]", *lines]) + "\n")
+        for module, source in dict(modules).items():
+            (folder / f"{module}.py").write_text(source)
+            written.add(module)
+        monkeypatch.syspath_prepend(folder)
+
+    yield write
+    for module in written:
+        sys.modules.pop(module, None)

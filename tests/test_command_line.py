@@ -19,13 +19,9 @@ def test_backends_are_listed_with_their_distribution(capsys):
     assert all("scikit-seqlearn" in line for line in lines[1:] if line.startswith("torch"))
 
 
-def test_a_broken_plugin_is_said_to_be_broken_and_why(tmp_path, monkeypatch, capsys):
-    info = tmp_path / "seqlearn_sick-3.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-sick\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text("[seqlearn.backends]\nsick = seqlearn_sick:Sick\n")
-    (tmp_path / "seqlearn_sick.py").write_text("import a_module_that_is_not_there\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_broken_plugin_is_said_to_be_broken_and_why(install, capsys):
+    source = "import a_module_that_is_not_there\n"
+    install("seqlearn-sick", {"sick": "seqlearn_sick:Sick"}, {"seqlearn_sick": source}, "3.1")
     status = main(["backends"])
     line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("sick"))
     assert status == 1
@@ -41,19 +37,12 @@ def test_the_contract_of_one_backend_is_a_table(capsys):
     assert rules == [check.name for check in backend_checks("gru")]
 
 
-def test_a_broken_rule_is_said_with_figures_and_status(tmp_path, monkeypatch, capsys):
-    info = tmp_path / "seqlearn_odd-3.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-odd\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text("[seqlearn.backends]\nodd = seqlearn_odd:Odd\n")
-    (tmp_path / "seqlearn_odd.py").write_text(
+def test_a_broken_rule_is_said_with_figures_and_status(install, capsys):
+    source = (
         "from seqlearn.backends.torch_gru import TorchGRU\nclass Odd(TorchGRU):\n    causal = 1\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        assert main(["backends", "--check", "odd"]) == 1
-    finally:
-        sys.modules.pop("seqlearn_odd", None)
+    install("seqlearn-odd", {"odd": "seqlearn_odd:Odd"}, {"seqlearn_odd": source}, "3.1")
+    assert main(["backends", "--check", "odd"]) == 1
     shown = capsys.readouterr().out
     assert re.search(r"^capabilities +FAILED", shown, re.M) and "1 do not." in shown
     assert "The backend 'odd' of seqlearn-odd 3.1 breaks the rule 'capabilities'" in shown

@@ -36,28 +36,6 @@ class Zigzag(Backend):
 """
 
 
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution for one test: install(name, entry points, {module: source})."""
-    written = set()
-
-    def write(name, entries, modules=(), version="1.0"):
-        folder = tmp_path / name
-        info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        lines = [f"{entry} = {target}" for entry, target in entries.items()]
-        (info / "entry_points.txt").write_text("\n".join(["[seqlearn.backends]", *lines]) + "\n")
-        for module, source in dict(modules).items():
-            (folder / f"{module}.py").write_text(source)
-            written.add(module)
-        monkeypatch.syspath_prepend(folder)
-
-    yield write
-    for module in written:
-        sys.modules.pop(module, None)
-
-
 def test_built_ins_are_found_through_metadata():
     found = available_backends()
     assert {"torch", "gru", "rnn", "reference"} <= found.keys()

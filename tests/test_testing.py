@@ -6,7 +6,6 @@ That the built-in backends pass is the subject of test_backends.py.
 """
 
 import random
-import sys
 
 import numpy as np
 import pytest
@@ -726,12 +725,8 @@ def test_check_says_what_it_is():
         assert check.subject.startswith("The backend 'torch' of scikit-seqlearn ")
 
 
-def test_failure_names_the_distribution(tmp_path, monkeypatch):
-    info = tmp_path / "seqlearn_wrong-3.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: seqlearn-wrong\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text("[seqlearn.backends]\nwrong = seqlearn_wrong:Wrong\n")
-    (tmp_path / "seqlearn_wrong.py").write_text(
+def test_failure_names_the_distribution(install):
+    source = (
         "from torch import nn\n"
         "from seqlearn.backend import Backend\n"
         "class Core(nn.Module):\n"
@@ -743,14 +738,11 @@ def test_failure_names_the_distribution(tmp_path, monkeypatch):
         "    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):\n"
         "        return Core()\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        for name in ("output_shape", "causality"):  # a wrong shape, a wrong capability
-            rule = f"The backend 'wrong' of seqlearn-wrong 3.1 breaks the rule '{name}'"
-            with pytest.raises(AssertionError, match=rule):
-                check_named(name, "wrong")()
-    finally:
-        sys.modules.pop("seqlearn_wrong", None)
+    install("seqlearn-wrong", {"wrong": "seqlearn_wrong:Wrong"}, {"seqlearn_wrong": source}, "3.1")
+    for name in ("output_shape", "causality"):  # a wrong shape, a wrong capability
+        rule = f"The backend 'wrong' of seqlearn-wrong 3.1 breaks the rule '{name}'"
+        with pytest.raises(AssertionError, match=rule):
+            check_named(name, "wrong")()
 
 
 def test_no_backend_is_refused_at_once():

@@ -26,14 +26,6 @@ each_name = pytest.mark.parametrize("name", BACKENDS)
 each_heads = pytest.mark.parametrize("heads", [1, 3])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 # The contract
 
 CHECKS = [(name, check) for name in (*BACKENDS, "xlstm") for check in backend_checks(name)]

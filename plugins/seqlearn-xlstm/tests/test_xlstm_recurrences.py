@@ -22,14 +22,6 @@ each_heads = pytest.mark.parametrize("heads", [1, 3])
 each_norm = pytest.mark.parametrize("norm", [False, True])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def normal(*shape, seed=1, dtype=torch.float64):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
