@@ -45,7 +45,7 @@ def run() -> dict[str, list[Row]]:
 
 def measured(name: str) -> Row:
     """Let a process measure one backend; return its row."""
-    code = f"import benchmarks.backends as b; print(b.json.dumps(b.measure({name!r})))"
+    code = f"import json; from benchmarks.backends import measure; print(json.dumps(measure({name!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"The backend {name!r} failed:\n{done.stderr}")

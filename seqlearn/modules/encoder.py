@@ -88,7 +88,8 @@ class Encoder(nn.Module):
 
     def run_core(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the core's outputs, (B, T, D); a core that breaks the contract is named."""
-        if self.training and self.autocast is not None:
+        is_cast = self.training and self.autocast is not None
+        if is_cast:
             with torch.autocast(x.device.type, self.autocast):
                 answer = self.core(x, lengths)
         else:
@@ -97,7 +98,7 @@ class Encoder(nn.Module):
         paired = isinstance(answer, tuple) and len(answer) == 2
         if not paired or getattr(answer[0], "shape", None) != due:
             raise self._broken(answer[0] if paired else answer, paired, x, due)
-        return answer[0].to(x.dtype)
+        return answer[0].to(x.dtype) if is_cast else answer[0]
 
     def _broken(self, found: object, paired: bool, x: Tensor, due: tuple) -> InvalidBackendError:
         what = f"a {type(found).__name__}"

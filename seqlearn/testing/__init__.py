@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqlearn.backend import Backend
-from seqlearn.registry import available_backends, load_backend, resolve_backend
+from seqlearn.registry import describe_backend, load_backend, resolve_backend
 from seqlearn.testing.material import Broken, one_thread, shown
 from seqlearn.testing.rules import RULES
 
@@ -102,8 +102,8 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     >>> checks["batch_invariance"]()
     """
     if isinstance(backend, str):
-        subject = f"The backend {backend!r} of {available_backends().get(backend)}"
         backend = load_backend(backend)()
+        subject = describe_backend(backend)
     elif isinstance(backend, Backend):
         subject = f"The backend {shown(backend)}"
     else:
