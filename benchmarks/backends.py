@@ -45,8 +45,8 @@ def run() -> dict[str, list[Row]]:
 
 def measured(name: str) -> Row:
     """Let a process measure one backend; return its row."""
-    code = f"import json; from benchmarks.backends import measure; print(json.dumps(measure({name!r})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    code = "import json, sys, benchmarks.backends as b; print(json.dumps(b.measure(sys.argv[1])))"
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"The backend {name!r} failed:\n{done.stderr}")
     return {"backend": name} | json.loads(done.stdout.splitlines()[-1])
