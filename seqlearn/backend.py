@@ -148,9 +148,10 @@ class Dropout(nn.Module):
         """Drop values in training; return ``x`` itself otherwise."""
         if not self.training or self.p == 0:
             return x
-        return x * self._noise(x)
+        return x * self.noise(x)
 
-    def _noise(self, x: Tensor) -> Tensor:
+    def noise(self, x: Tensor) -> Tensor:
+        """Return what training multiplies ``x`` by: zeros, and 1 / (1 - p) where a value stays."""
         kept, source = 1.0 - self.p, self._source(x.device)
         if x.device.type == "cpu":  # the numbers of bernoulli_, in less than half its time
             chance = torch.empty_like(x, dtype=torch.float64).uniform_(generator=source)

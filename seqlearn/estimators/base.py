@@ -271,7 +271,8 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         With ``encode``, what its encoder gives instead, (N, D). A large X is read in pieces, so
         that memory is bounded by the batch.
         """
-        check_is_fitted(self, "net_")
+        if not hasattr(self, "net_"):
+            check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
         X = unpack(X)
         outputs = [
             self.net_.outputs(self._encoded(piece, first), encode=encode)

@@ -42,7 +42,8 @@ class Mean(nn.Module):
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean, (B, D)."""
-        total = outputs.masked_fill(_past_end(outputs, lengths), 0.0).sum(dim=1)  # (B, D)
+        valid = outputs.masked_fill(_past_end(outputs, lengths), 0.0)
+        total = valid.contiguous().sum(dim=1)  # (B, D), each row rounded as it is alone
         return total / lengths.to(outputs.device, outputs.dtype, non_blocking=True)[:, None]
 
 

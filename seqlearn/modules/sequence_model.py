@@ -82,5 +82,6 @@ def in_chunks(head: nn.Linear, features: Tensor) -> Tensor:
     """Apply ``head`` to chunks of exactly HEAD_ROWS rows, the last one filled up with zeros."""
     n_rows = len(features)
     features = functional.pad(features, (0, 0, 0, -n_rows % HEAD_ROWS))
-    outputs = [head(chunk) for chunk in features.split(HEAD_ROWS)]
-    return torch.cat(outputs)[:n_rows] if len(outputs) > 1 else outputs[0][:n_rows]  # (B, C)
+    if n_rows <= HEAD_ROWS:
+        return head(features)[:n_rows]
+    return torch.cat([head(chunk) for chunk in features.split(HEAD_ROWS)])[:n_rows]  # (B, C)

@@ -32,6 +32,7 @@ class FlatParameters:
         vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self.vector = nn.Parameter(vector)
         self.vector.grad = torch.zeros_like(vector)
+        self._values, self._grad = [vector], [self.vector.grad]
         self.shapes = [tuple(parameter.shape) for parameter in parameters]
         start = 0
         for parameter in parameters:
@@ -53,7 +54,7 @@ class FlatParameters:
     def clip_grad_norm(self, max_norm: float) -> None:
         """Scale the gradients so that their joint norm is at most ``max_norm``."""
         grad = self.vector.grad
-        factor = max_norm / (torch.linalg.vector_norm(grad) + 1e-6)
+        factor = max_norm / (float(torch.linalg.vector_norm(grad)) + 1e-6)
         if not factor >= 1.0:  # true of a nan too, which then spreads to all
             grad.mul_(factor)
 
@@ -69,23 +70,22 @@ class FlatParameters:
             optimizer.step()
             return
         beta1, beta2 = group["betas"]
-        with torch.no_grad():
-            state["step"] += 1
-            kernel(
-                [self.vector],
-                [self.vector.grad],
-                [state["exp_avg"]],
-                [state["exp_avg_sq"]],
-                [],
-                [state["step"]],
-                lr=group["lr"],
-                beta1=beta1,
-                beta2=beta2,
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=group["maximize"],
-            )
+        state["step"] += 1
+        kernel(
+            self._values,
+            self._grad,
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [],
+            [state["step"]],
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=group["maximize"],
+        )
 
 
 _KERNELS = {Adam: torch._fused_adam_, AdamW: torch._fused_adamw_}  # with fused=True

@@ -1,9 +1,10 @@
 """Losses a row, and the score that goes with each.
 
 A loss is a module ``(outputs: (B, C), targets) -> (B,)``: one value a row, so that row weights
-can be exact. Its ``score`` judges the outputs of a whole validation part, weighted; that of
-`TaggingLoss` gets them batch by batch, because their lengths differ. Labels are codes here; the
-estimators know what they mean.
+can be exact. Those of classes and values have their gradient written out, `with_gradient`, for
+`seqlearn.training.direct`. A loss's ``score`` judges the outputs of a whole validation part,
+weighted; that of `TaggingLoss` gets them batch by batch, because their lengths differ. Labels are
+codes here; the estimators know what they mean.
 """
 
 from typing import Any
@@ -23,6 +24,15 @@ class CrossEntropy(nn.Module):
         return functional.cross_entropy(outputs, targets, reduction="none")
 
     @staticmethod
+    def with_gradient(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and its gradient, (B, C)."""
+        logarithms = outputs.log_softmax(dim=1)
+        losses = functional.nll_loss(logarithms, targets, reduction="none")
+        slope = logarithms.exp_()
+        places = targets[:, None]
+        return losses, slope.scatter_add_(1, places, slope.new_full(places.shape, -1.0))
+
+    @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Accuracy."""
         return _weighted_mean((outputs.argmax(dim=1) == targets).to(weights.dtype), weights)
@@ -35,6 +45,10 @@ class BinaryCrossEntropy(nn.Module):
         """Return the loss of each row, (B,)."""
         loss = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
         return loss.sum(dim=1)
+
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and its gradient, (B, C)."""
+        return self(outputs, targets), outputs.sigmoid() - targets
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -61,6 +75,10 @@ class SquaredError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return ((outputs - targets) ** 2).mean(dim=1)
 
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and its gradient, (B, C)."""
+        return self(outputs, targets), (outputs - targets) * (2 / outputs.shape[1])
+
 
 class AbsoluteError(_RegressionLoss):
     """Absolute error, the mean over the outputs: fits the median."""
@@ -69,6 +87,10 @@ class AbsoluteError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return (outputs - targets).abs().mean(dim=1)
 
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and its gradient, (B, C)."""
+        return self(outputs, targets), (outputs - targets).sign() / outputs.shape[1]
+
 
 class Huber(_RegressionLoss):
     """Squared up to one standard deviation of the target, absolute beyond (Huber 1964)."""
@@ -76,6 +98,10 @@ class Huber(_RegressionLoss):
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each row, (B,)."""
         return functional.huber_loss(outputs, targets, reduction="none").mean(dim=1)
+
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and its gradient, (B, C)."""
+        return self(outputs, targets), (outputs - targets).clamp(-1.0, 1.0) / outputs.shape[1]
 
 
 class OutputIsLoss(nn.Module):

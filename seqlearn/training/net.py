@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batch
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
+from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import cpu_for
+from seqlearn.training.direct import DirectGradient
 from seqlearn.training.flat import (
     FlatParameters,
     joined_state,
@@ -50,8 +53,9 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (RMSprop, {}),
 }
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
-PREDICT_VALUES = 4_000_000  # values of a core's outputs held at once in prediction
-PREDICT_ROWS = 512
+PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
+PREDICT_ROWS = 1024  # at once, at most
+LEAST_ROWS = 16  # at once, whatever their length
 
 
 class SequenceNet(NeuralNet):
@@ -139,12 +143,13 @@ class SequenceNet(NeuralNet):
         for part in self.module_.modules():
             if isinstance(part, Encoder):
                 part.autocast = self.autocast
+        self._direct = DirectModel.of(self.module_) if self.device == "cpu" else None
         return self
 
     def initialize_optimizer(self):
         """Build the optimiser, over one flat vector where it treats all weights alike."""
         parameters = [p for p in self.module_.parameters() if p.requires_grad]
-        self._flat = None
+        self._flat = self._direct_gradient = None
         if self._is_elementwise and all(p.device.type == "cpu" for p in parameters):
             self._flat = FlatParameters(parameters)
         trained = parameters if self._flat is None else [self._flat.vector]
@@ -174,8 +179,14 @@ class SequenceNet(NeuralNet):
         """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
         if not self._is_elementwise:
             return super().train_step(batch, **fit_params)
-        self._zero_grad_optimizer()
-        step = self.train_step_single(batch, **fit_params)
+        if self._direct_gradient is None:
+            self._zero_grad_optimizer()
+            step = self.train_step_single(batch, **fit_params)
+        else:
+            self._set_training(True)
+            step = self._direct_gradient(*batch)
+            if self._gradient_clip is not None:
+                self._flat.clip_grad_norm(self._gradient_clip)
         if self._listeners["on_grad_computed"]:
             named = TeeGenerator(self.get_all_learnable_params())
             self._tell("on_grad_computed", named_parameters=named, batch=batch, training=True)
@@ -252,9 +263,10 @@ class SequenceNet(NeuralNet):
             The loss was not finite in the first epoch.
         """
         self.notify("on_train_begin", X=dataset, y=None)
+        self._direct_gradient = DirectGradient.of(self._direct, self.criterion_, self._flat)
         interrupted = False
         try:
-            with self._cpu(self.batch_size), kept_memory():
+            with self._cpu(self.batch_size), kept_memory(), torch.enable_grad():
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
@@ -278,6 +290,8 @@ class SequenceNet(NeuralNet):
         With ``encode``, what its head reads instead, (N, D).
         """
         run = self.module_.encode if encode else self.module_
+        if self._direct is not None and self._direct.still_holds():
+            run = partial(self._direct.evaluate, encode=encode)
         result = None
         for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
             if len(rows) == len(sequences):
@@ -323,7 +337,7 @@ class SequenceNet(NeuralNet):
         dataset = SequenceDataset(sequences, device=self.device)
         width = max(self.module_.encoder.output_size, self.module_.encoder.input_size)
         n_rows = PREDICT_VALUES // (int(dataset.lengths.max()) * width)
-        n_rows = min(max(n_rows, 1), PREDICT_ROWS, len(dataset))
+        n_rows = min(max(n_rows, LEAST_ROWS), PREDICT_ROWS, len(dataset))
         whole = len(dataset) == n_rows
         batches = [None] if whole else length_batches(dataset.lengths, n_rows)
         for rows in batches:

@@ -68,6 +68,18 @@ def test_the_default_core_is_exact_to_the_bit(readout, bidirectional, ragged):
         assert np.array_equal(together, np.vstack(ones))
 
 
+@pytest.mark.parametrize("readout", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("hidden_size", [16, 20])
+def test_rows_of_one_length_are_exact_to_the_bit(readout, hidden_size):
+    X = np.random.default_rng(0).normal(size=(40, 31, 3))
+    model = LSTMClassifier(
+        readout=readout, hidden_size=hidden_size, max_epochs=1, random_state=0
+    ).fit(X, np.arange(40) % 3)
+    together = model.decision_function(X)
+    for n in (1, 2, 3, 5, 17, 33):
+        assert np.array_equal(model.decision_function(X[:n]), together[:n])
+
+
 @pytest.mark.parametrize("Estimator", [LSTMRegressor, SequenceEncoder])
 def test_the_other_estimators(Estimator, ragged):
     X, _ = ragged

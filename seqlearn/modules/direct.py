@@ -1,0 +1,299 @@
+"""A `SequenceModel` of torch's LSTM, computed without its modules and without autograd.
+
+On a small network, calling modules and building a graph takes as long as oneDNN's kernels do; here
+the kernels are called one after the other, and the way back is written out. `of` says whether a
+network is of this kind; where it is not, modules and autograd give the same numbers.
+`seqlearn.training.direct` trains with it, `seqlearn.training.net` predicts with it.
+
+Tensors inside have their steps first, (T, B, F), as the kernels want them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from seqlearn.backend import Dropout, Stack
+from seqlearn.modules.readouts import LastStep, Max, Mean
+from seqlearn.modules.sequence_model import SequenceModel, in_chunks
+
+__all__ = ["DirectModel"]
+
+LSTM = 2  # the number that torch gives to this kind of layer
+FORWARD = (
+    "input weight0 weight1 weight2 weight3 hx_ cx_ reverse batch_sizes mode hidden_size "
+    "num_layers has_biases bidirectional batch_first train"
+)
+BACKWARD = (
+    "input weight1 weight2 weight3 weight4 hx_ cx_tmp output hy_ cy_ grad_output grad_hy grad_cy "
+    "reverse mode hidden_size num_layers has_biases train bidirectional batch_sizes batch_first "
+    "workspace"
+)
+
+
+class DirectModel:
+    """What a network computes, in evaluation and in training with the way back.
+
+    Parameters
+    ----------
+    model : SequenceModel
+        One for which `of` returns this.
+
+    Attributes
+    ----------
+    size : int
+        Units of a layer in one direction, H.
+    """
+
+    def __init__(self, model: SequenceModel):
+        self.model = model
+        core = model.encoder.core
+        self.layers = [[_Layer(layer)] for layer in core.layers]
+        for ways, layer in zip(self.layers, core.backward_layers, strict=False):
+            ways.append(_Layer(layer, turned=True))
+        self.size = self.layers[0][0].size
+        self.read = _READOUTS[type(model.encoder.readout)]
+        self._modules = list(model.modules())
+        self._places = [
+            (m._modules, name, m._modules[name]) for m in self._modules for name in m._modules
+        ]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "DirectModel | None":
+        """Return one for this network, or None if its modules have to compute it."""
+        if type(model) is not SequenceModel or model.embedding is not None:
+            return None
+        core = model.encoder.core
+        if type(core) is not Stack or type(model.encoder.readout) not in _READOUTS:
+            return None
+        is_plain = all(map(_is_plain, [*core.layers, *core.backward_layers]))
+        return cls(model) if is_plain and _has_kernels() else None
+
+    def still_holds(self) -> bool:
+        """Whether the model's modules are those of the beginning, and none has a hook."""
+        for modules, name, module in self._places:
+            if modules.get(name) is not module:
+                return False
+        for module in self._modules:
+            if module._forward_hooks or module._forward_pre_hooks:
+                return False
+        return True
+
+    def evaluate(self, x: Tensor, lengths: Tensor, *, encode: bool = False) -> Tensor:
+        """Return the outputs (B, C) of rows (B, T, F), in inference mode; see `SequenceModel`.
+
+        With ``encode``, what the head reads, (B, D).
+        """
+        n_rows, least = len(x), self.model.encoder.stable_rows
+        if n_rows < least:
+            times = -(-least // n_rows)
+            x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
+        x = x.transpose(0, 1).contiguous()  # (T, B, F)
+        rows = _Rows(lengths, len(x))
+        outputs = [x]
+        for ways in self.layers:
+            x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]  # (T, B, D)
+            outputs = [layer.run(x, layer.module._flat_weights, rows)[0] for layer in ways]
+        read = [self.read(way, rows, turned=bool(i))[0] for i, way in enumerate(outputs)]
+        features = (torch.cat(read, dim=1) if len(read) > 1 else read[0])[:n_rows]
+        return features if encode else in_chunks(self.model.head, features)
+
+    def run(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+        """Run rows (B, T, F) in training, with autograd on though it has nothing to do.
+
+        Returns
+        -------
+        outputs : Tensor of shape (B, C)
+        back : callable
+            Takes the gradient of the outputs, (B, C), and returns those of the parameters, each
+            flat, in the order of ``model.parameters()``. It can be called once.
+        """
+        model, size, cast = self.model, self.size, self.model.encoder.autocast
+        x = x.transpose(0, 1).contiguous()  # (T, B, F)
+        rows = _Rows(lengths, len(x))
+        noises: list[Tensor | None] = [None]
+        steps_back = []
+        for i, ways in enumerate(self.layers):
+            if i > 0:
+                noises.append(_noise(model.encoder.core.dropout, x.transpose(0, 1)))  # (B, T, D)
+                if noises[i] is not None:
+                    x = x * noises[i].transpose(0, 1)  # (T, B, D)
+            outputs, backs = zip(*[layer.train(x, rows, cast) for layer in ways], strict=True)
+            steps_back.append(backs)
+            if i + 1 < len(self.layers):
+                x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]  # (T, B, D)
+        read = [self.read(way, rows, turned=bool(i)) for i, way in enumerate(outputs)]
+        features = torch.cat([one for one, _ in read], dim=1) if len(read) > 1 else read[0][0]
+        noise = _noise(model.dropout, features)
+        if noise is not None:
+            features = features * noise
+        weight, bias = model.head.weight.detach(), model.head.bias.detach()
+
+        def back(slope: Tensor) -> list[Tensor]:
+            head = [torch.mm(slope.T, features).flatten(), slope.sum(0)]
+            slope = torch.mm(slope, weight)  # (B, D)
+            if noise is not None:
+                slope = slope * noise
+            parts = slope.split(size, dim=1) if len(read) > 1 else (slope,)
+            slopes = [turn(part) for (_, turn), part in zip(read, parts, strict=True)]
+            read.clear()
+            gradients: list[list[Tensor]] = [[], []]  # of each direction
+            while steps_back:
+                below = None
+                for way, (step, slope) in enumerate(zip(steps_back.pop(), slopes, strict=True)):
+                    slope, found = step(slope)
+                    below = slope if below is None else below + slope
+                    gradients[way] = found + gradients[way]
+                if noises[len(steps_back)] is not None:
+                    below = below * noises[len(steps_back)].transpose(0, 1)
+                if steps_back:
+                    slopes = [one.contiguous() for one in below.split(size, dim=2)]  # (T, B, H)
+            return [*gradients[0], *gradients[1], *head]
+
+        return torch.mm(features, weight.T).add_(bias), back
+
+
+def _noise(dropout: Dropout, x: Tensor) -> Tensor | None:
+    return dropout.noise(x) if dropout.p > 0 else None
+
+
+class _Rows:
+    """What the lengths of a batch's rows say about its tensors."""
+
+    def __init__(self, lengths: Tensor, n_steps: int):
+        self.lengths = lengths
+        self.past: Tensor | None = None  # True past a row's length, (T, B, 1); None if all are full
+        if int(lengths.min()) < n_steps:
+            step, row = torch.arange(n_steps)[:, None], torch.arange(len(lengths))
+            self.past = (step >= lengths)[..., None]  # (T, B, 1)
+            within = torch.where(step < lengths, lengths - 1 - step, step)  # (T, B)
+            self.turn = (within * len(lengths) + row).flatten()  # (T B,), each row reversed
+            self.last = (lengths - 1) * len(lengths) + row  # (B,), where each row ends
+
+
+class _Layer:
+    """One ``nn.LSTM`` in one direction. Rows of one length are turned by the kernel itself."""
+
+    def __init__(self, module: nn.LSTM, turned: bool = False):
+        self.module = module
+        self.size = module.hidden_size
+        self.turned = turned
+        self.kernel = torch.ops.aten.mkldnn_rnn_layer.default
+        self.kernel_back = torch.ops.aten.mkldnn_rnn_layer_backward.default
+
+    def run(self, x: Tensor, weights: list[Tensor], rows: _Rows) -> tuple:
+        """Return the outputs (T, B, H) for inputs (T, B, F), and what the way back needs."""
+        by_kernel = self.turned and rows.past is None
+        if self.turned and not by_kernel:
+            x = _take(x, rows.turn)
+        start = x.new_zeros(x.shape[1], self.size)  # (B, H)
+        inputs = (x, *weights, start, start)
+        kept = self.kernel(*inputs, by_kernel, [], LSTM, self.size, 1, True, False, False, True)
+        outputs = kept[0] if by_kernel or not self.turned else _take(kept[0], rows.turn)
+        return outputs, inputs, kept
+
+    def train(self, x: Tensor, rows: _Rows, cast: torch.dtype | None) -> tuple[Tensor, Callable]:
+        """Return the outputs, and what takes their gradient back.
+
+        That is to the inputs' gradient, (T, B, F), and the weights', flat. With ``cast`` the
+        kernels compute in that type; what goes in and comes out is in float32.
+        """
+        weights = [weight.detach() for weight in self.module._flat_weights]
+        if cast is not None:
+            x, *weights = (tensor.to(cast) for tensor in (x, *weights))
+        outputs, inputs, kept = self.run(x, weights, rows)
+
+        def back(slope: Tensor) -> tuple[Tensor, list[Tensor]]:
+            by_kernel = self.turned and rows.past is None
+            if self.turned and not by_kernel:
+                slope = _take(slope, rows.turn)
+            if cast is not None:
+                slope = slope.to(cast)
+            *states, workspace = kept
+            below, *found = self.kernel_back(
+                *(*inputs, *states, slope, None, None, by_kernel, LSTM, self.size, 1),
+                *(True, True, False, [], False, workspace),
+            )
+            if self.turned and not by_kernel:
+                below = _take(below, rows.turn)
+            return below.float(), [weight.float().flatten() for weight in found[:4]]
+
+        return outputs.float(), back
+
+
+def _take(x: Tensor, positions: Tensor) -> Tensor:
+    return x.flatten(0, 1).index_select(0, positions).view(x.shape)  # (T, B, F)
+
+
+# Readouts: the vector of each row (B, H), and what turns its gradient into that of the steps.
+
+Read = tuple[Tensor, Callable[[Tensor], Tensor]]
+
+
+def _last(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
+    ends = None if turned or rows.past is None else rows.last
+    step = 0 if turned else -1
+
+    def back(slope: Tensor) -> Tensor:
+        whole = torch.zeros_like(outputs)
+        if ends is None:
+            whole[step] = slope
+        else:
+            whole.flatten(0, 1).index_copy_(0, ends, slope)
+        return whole
+
+    if ends is None:
+        return outputs[step], back
+    return outputs.flatten(0, 1).index_select(0, ends), back
+
+
+def _mean(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
+    n_steps = rows.lengths.to(outputs.dtype)[:, None]
+
+    def back(slope: Tensor) -> Tensor:
+        whole = (slope / n_steps).expand_as(outputs)
+        return whole.contiguous() if rows.past is None else whole.masked_fill(rows.past, 0.0)
+
+    valid = outputs if rows.past is None else outputs.masked_fill(rows.past, 0.0)
+    return valid.transpose(0, 1).contiguous().sum(dim=1) / n_steps, back
+
+
+def _max(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
+    valid = outputs if rows.past is None else outputs.masked_fill(rows.past, -torch.inf)
+    best = valid.amax(dim=0)
+
+    def back(slope: Tensor) -> Tensor:
+        is_best = (valid == best).to(outputs.dtype)
+        return is_best.mul_(slope / is_best.sum(dim=0))  # equal steps share it
+
+    return best, back
+
+
+_READOUTS = {LastStep: _last, Mean: _mean, Max: _max}
+
+
+def _has_kernels() -> bool:
+    """Whether torch computes LSTMs by oneDNN, and its kernels are called as they are here."""
+    if not (torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()):
+        return False
+    for name, arguments in (("", FORWARD), ("_backward", BACKWARD)):
+        kernel = getattr(torch.ops.aten, f"mkldnn_rnn_layer{name}", None)
+        if kernel is None:
+            return False
+        if [argument.name for argument in kernel.default._schema.arguments] != arguments.split():
+            return False
+    return True
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether this is one layer of torch's LSTM, in float32, one direction, and on the CPU."""
+    return (
+        type(layer) is nn.LSTM
+        and layer.num_layers == 1
+        and layer.bias
+        and layer.batch_first
+        and not layer.bidirectional
+        and layer.proj_size == 0
+        and layer.weight_ih_l0.dtype == torch.float32
+        and layer.weight_ih_l0.device.type == "cpu"
+    )

@@ -1,0 +1,99 @@
+"""Loss and gradient of a batch without autograd, for networks that `DirectModel` knows.
+
+`seqlearn.training.net` uses this for every update where it can. Rows go through in parts, so that
+what the kernels keep for the way back stays in the processor's cache: on long rows that saves a
+fifth of the time, and most of the memory.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqlearn.modules.direct import DirectModel
+from seqlearn.training.flat import FlatParameters
+
+__all__ = ["DirectGradient"]
+
+KEPT_BYTES = 25_000_000  # of one part, by the kernels
+UNIT_BYTES = 61  # that they keep for each step and unit
+LEAST_ROWS = 8  # of a part
+
+
+class DirectGradient:
+    """Compute the loss of a batch, and put its gradient where the optimiser looks for it.
+
+    Parameters
+    ----------
+    direct : DirectModel
+        The network.
+    criterion : nn.Module
+        A loss of `seqlearn.training.losses` that has ``with_gradient``.
+    flat : FlatParameters
+        Of all parameters of the network.
+    """
+
+    def __init__(self, direct: DirectModel, criterion: nn.Module, flat: FlatParameters):
+        self.direct = direct
+        self.criterion = criterion
+        self.flat = flat
+
+    @classmethod
+    def of(
+        cls, direct: DirectModel | None, criterion: nn.Module, flat: FlatParameters | None
+    ) -> "DirectGradient | None":
+        """Return one for this network, or None if autograd has to differentiate it."""
+        if flat is None or direct is None or not hasattr(criterion, "with_gradient"):
+            return None
+        model = direct.model
+        all_trained = all(p.requires_grad and not p._backward_hooks for p in model.parameters())
+        hooked = any(m._backward_hooks or m._backward_pre_hooks for m in model.modules())
+        if not all_trained or hooked or not direct.still_holds():
+            return None
+        return cls(direct, criterion, flat)
+
+    def __call__(self, inputs: dict[str, Tensor], targets: dict[str, Any]) -> dict[str, Tensor]:
+        """Return the mean loss and the outputs of a batch; its gradient is then in ``flat``.
+
+        Parameters
+        ----------
+        inputs, targets : dict
+            As `seqlearn.data.batches.SequenceDataset` gives them.
+        """
+        x, lengths, y, w = inputs["x"], inputs["lengths"], targets["y"], targets["w"]
+        n_rows, total = len(x), self.flat.vector.grad
+        n_parts = self._parts(n_rows, x.shape[1])
+        if n_parts == 1:
+            losses, outputs, gradients = self._part(x, lengths, y, w, n_rows)
+            torch.cat(gradients, out=total)
+            return {"loss": losses.sum() / n_rows, "y_pred": outputs}
+        total.zero_()
+        found = []
+        for rows in torch.arange(n_rows).tensor_split(n_parts):
+            a, b = int(rows[0]), int(rows[-1]) + 1
+            weights = None if w is None else w[a:b]
+            n_steps = int(lengths[a:b].max())
+            *part, gradients = self._part(x[a:b, :n_steps], lengths[a:b], y[a:b], weights, n_rows)
+            total += torch.cat(gradients)
+            del gradients
+            found.append(part)
+        losses, outputs = (torch.cat(values) for values in zip(*found, strict=True))
+        return {"loss": losses.sum() / n_rows, "y_pred": outputs}
+
+    def _parts(self, n_rows: int, n_steps: int) -> int:
+        """Into how many parts to divide so many rows."""
+        kept = n_rows * n_steps * self.direct.size * UNIT_BYTES
+        if self.direct.model.encoder.autocast is not None:  # to half the bytes
+            kept //= 2
+        return max(1, min(-(-kept // KEPT_BYTES), n_rows // LEAST_ROWS))
+
+    def _part(
+        self, x: Tensor, lengths: Tensor, y: Tensor, w: Tensor | None, n_rows: int
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
+        outputs, back = self.direct.run(x, lengths)
+        losses, slope = self.criterion.with_gradient(outputs, y)  # (B,), (B, C)
+        if w is not None:
+            losses = losses * w
+            slope = slope * w[:, None]
+        return losses, outputs, back(slope.mul_(1 / n_rows))

@@ -1,0 +1,146 @@
+"""A network computed without its modules and without autograd against the network itself."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from seqlearn.backend import Dropout
+from seqlearn.backends.torch_gru import TorchGRU
+from seqlearn.backends.torch_lstm import TorchLSTM
+from seqlearn.modules.direct import DirectModel
+from seqlearn.modules.sequence_model import SequenceModel
+
+READOUTS = ["last", "mean", "max"]
+
+
+def make_model(backend=None, seed=0, **changes):
+    torch.manual_seed(seed)
+    settings = {"num_layers": 1, "bidirectional": False, "dropout": 0.0, "readout": "last"}
+    return SequenceModel(backend or TorchLSTM(), 3, 5, 4, **(settings | changes))
+
+
+def make_batch(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(len(lengths), max(lengths), 3)).astype(np.float32)  # padding too
+    return torch.tensor(x), torch.tensor(lengths)
+
+
+@pytest.fixture(autouse=True)
+def noise_without_chance(monkeypatch):
+    def noise(self, x):
+        return torch.arange(x.numel()).view(x.shape).remainder(3) * 0.7
+
+    monkeypatch.setattr(Dropout, "noise", noise)
+
+
+networks = st.fixed_dictionaries(
+    {
+        "num_layers": st.integers(1, 3),
+        "bidirectional": st.booleans(),
+        "dropout": st.sampled_from([0.0, 0.4]),
+        "readout": st.sampled_from(READOUTS),
+    }
+)
+rows = st.lists(st.integers(1, 9), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(networks, rows, st.booleans())
+def test_outputs_and_gradients_are_those_of_modules_and_autograd(network, lengths, equal):
+    model = make_model(**network)
+    x, lengths = make_batch([max(lengths)] * len(lengths) if equal else lengths)
+    slope = torch.randn(len(x), 4)
+    expected = model(x, lengths)
+    expected.backward(slope)
+    outputs, back = DirectModel.of(model).run(x, lengths)
+    torch.testing.assert_close(outputs, expected.detach(), atol=1e-6, rtol=1e-5)
+    found = back(slope)
+    for parameter, gradient in zip(model.parameters(), found, strict=True):
+        torch.testing.assert_close(
+            gradient.view(parameter.shape), parameter.grad, atol=2e-6, rtol=1e-4
+        )
+
+
+@settings(deadline=None)
+@given(networks, rows, st.booleans(), st.booleans())
+def test_evaluation_gives_the_same_answers(network, lengths, equal, encode):
+    model = make_model(**network).eval()
+    x, lengths = make_batch([max(lengths)] * len(lengths) if equal else lengths)
+    with torch.inference_mode():
+        expected = (model.encode if encode else model)(x, lengths)
+        found = DirectModel.of(model).evaluate(x, lengths, encode=encode)
+    if network["readout"] == "mean":  # modules add up both directions in one call
+        torch.testing.assert_close(found, expected, atol=1e-7, rtol=1e-6)
+    else:
+        assert torch.equal(found, expected)
+
+
+def test_equal_maxima_share_the_gradient():
+    model = make_model(readout="max", bidirectional=True)
+    for parameter in model.encoder.parameters():
+        nn.init.zeros_(parameter)  # all outputs are 0, at every step
+    x, lengths = make_batch([4, 4])
+    slope = torch.ones(2, 4)
+    model(x, lengths).backward(slope)
+    _, back = DirectModel.of(model).run(x, lengths)
+    for parameter, gradient in zip(model.parameters(), back(slope), strict=True):
+        torch.testing.assert_close(gradient.view(parameter.shape), parameter.grad)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_model(TorchGRU()),
+        make_model(readout="attention"),
+        make_model().double(),
+        make_model().to("meta"),
+        nn.Linear(2, 2),
+    ],
+    ids=["gru", "attention", "float64", "meta", "linear"],
+)
+def test_other_networks_are_left_to_their_modules(model):
+    assert DirectModel.of(model) is None
+
+
+def test_words_are_left_to_their_modules():
+    model = make_model()
+    model.embedding = nn.Identity()
+    assert DirectModel.of(model) is None
+
+
+def test_kernels_called_in_another_way_are_left_alone(monkeypatch):
+    assert DirectModel.of(make_model()) is not None
+    monkeypatch.setattr("seqlearn.modules.direct.BACKWARD", "input workspace")
+    assert DirectModel.of(make_model()) is None
+    monkeypatch.undo()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        assert DirectModel.of(make_model()) is None
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+
+
+def test_it_knows_when_the_model_was_changed():
+    model = make_model(num_layers=2)
+    direct = DirectModel.of(model)
+    assert direct.still_holds()
+    hook = model.encoder.core.layers[0].register_forward_hook(lambda *_: None)
+    assert not direct.still_holds()
+    hook.remove()
+    assert direct.still_holds()
+    model.encoder.core.layers[1] = nn.LSTM(5, 5, batch_first=True)
+    assert not direct.still_holds()
+
+
+def test_weights_given_anew_are_seen():
+    model = make_model().eval()
+    direct = DirectModel.of(model)
+    x, lengths = make_batch([3, 2])
+    with torch.no_grad():
+        model.encoder.core.layers[0].weight_hh_l0.data = torch.zeros(20, 5)
+        model.head.bias = nn.Parameter(torch.full((4,), 7.0))
+    with torch.inference_mode():
+        assert torch.equal(direct.evaluate(x, lengths), model(x, lengths))

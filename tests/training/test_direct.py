@@ -1,0 +1,158 @@
+"""Training without autograd gives the model that training with it gives, and knows its limits."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skorch.callbacks import Callback
+
+from seqlearn import LSTMClassifier, LSTMRegressor
+from seqlearn.modules.direct import DirectModel
+from seqlearn.training import direct
+from seqlearn.training.direct import DirectGradient
+from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
+
+SMALL = {"hidden_size": 5, "max_epochs": 4, "random_state": 0}
+
+
+@pytest.fixture
+def by_autograd(monkeypatch):
+    """Train an estimator without the direct way; return it."""
+
+    def fit(model, *data, **more):
+        with monkeypatch.context() as patch:
+            patch.setattr(DirectModel, "of", classmethod(lambda cls, model: None))
+            return model.fit(*data, **more)
+
+    return fit
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([CrossEntropy, BinaryCrossEntropy, *REGRESSION_LOSSES.values()]),
+    st.integers(1, 5),
+    st.integers(2, 4),
+    st.integers(0, 100),
+)
+def test_gradients_of_losses_are_autograds(loss, n_rows, n_outputs, seed):
+    generator = torch.Generator().manual_seed(seed)
+    outputs = 2 * torch.randn(n_rows, n_outputs, generator=generator, dtype=torch.float64)
+    targets = torch.randint(0, 2, (n_rows, n_outputs), generator=generator).double()
+    if loss is CrossEntropy:
+        targets = torch.randint(0, n_outputs, (n_rows,), generator=generator)
+    losses, slope = loss().with_gradient(outputs, targets)
+    outputs.requires_grad_()
+    expected = loss()(outputs, targets)
+    expected.sum().backward()
+    torch.testing.assert_close(losses, expected.detach())
+    torch.testing.assert_close(slope, outputs.grad)
+
+
+@pytest.mark.parametrize("readout", ["last", "mean", "max"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_classifier_learns_the_same(readout, bidirectional, ragged, by_autograd):
+    X, y = ragged
+    model = LSTMClassifier(
+        **SMALL, readout=readout, bidirectional=bidirectional, num_layers=2, dropout=0.0
+    )
+    weights = np.linspace(0.5, 2.0, len(X))
+    expected = by_autograd(model, X, y, sample_weight=weights).decision_function(X)
+    assert model.net_._direct_gradient is None
+    curve = model.loss_curve_
+    found = model.fit(X, y, sample_weight=weights).decision_function(X)
+    assert model.net_._direct_gradient is not None
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(model.loss_curve_, curve, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_a_regressor_learns_the_same(loss, ragged, by_autograd):
+    X, _ = ragged
+    y = np.array([[x.mean(), x.max()] for x in X])
+    model = LSTMRegressor(**SMALL, loss=loss, dropout=0.0, gradient_clip=None)
+    expected = by_autograd(model, X, y).predict(X)
+    np.testing.assert_allclose(model.fit(X, y).predict(X), expected, atol=1e-3)
+
+
+def test_noise_is_drawn_from_the_same_generator(ragged, by_autograd):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL, dropout=0.5, bidirectional=False)
+    expected = by_autograd(model, X, y).decision_function(X)
+    np.testing.assert_allclose(model.fit(X, y).decision_function(X), expected, atol=1e-4)
+
+
+def test_a_batch_in_parts_is_the_batch(ragged, monkeypatch):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL, batch_size=len(X), readout="max", dropout=0.0)
+    weights = np.linspace(0.5, 2.0, len(X))
+    whole = model.fit(X, y, sample_weight=weights).decision_function(X)
+    monkeypatch.setattr(direct, "KEPT_BYTES", 1)
+    monkeypatch.setattr(direct, "LEAST_ROWS", 3)
+    parts = []
+    monkeypatch.setattr(
+        DirectGradient, "_part", lambda *a, f=DirectGradient._part: parts.append(1) or f(*a)
+    )
+    found = model.fit(X, y, sample_weight=weights).decision_function(X)
+    assert len(parts) == SMALL["max_epochs"] * (len(X) // 3)
+    np.testing.assert_allclose(found, whole, atol=1e-4)
+
+
+def test_callbacks_see_gradients_losses_and_outputs(ragged):
+    X, y = ragged
+    seen = []
+
+    class Look(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            named = dict(named_parameters)
+            assert all(torch.isfinite(p.grad).all() for p in named.values())
+            seen.append(float(named["head.bias"].grad.norm()))
+
+        def on_batch_end(self, net, batch, training, loss, y_pred, **kwargs):
+            assert loss.ndim == 0 and y_pred.shape == (len(batch[0]["lengths"]), 3)
+
+    model = LSTMClassifier(**SMALL, callbacks=[Look()]).fit(X, y)
+    assert model.net_._direct_gradient is not None
+    assert min(seen) > 0
+
+
+def test_what_it_cannot_see_is_left_to_autograd(ragged):
+    X, y = ragged
+    calls = []
+
+    class Change(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.change(net.module_)
+
+    class Hook(Change):
+        def change(self, module):
+            module.head.register_forward_hook(lambda *_: calls.append("forward"))
+
+    class BackwardHook(Change):
+        def change(self, module):
+            module.head.register_full_backward_hook(lambda *_: calls.append("backward"))
+
+    class GradientHook(Change):
+        def change(self, module):
+            module.head.bias.register_hook(lambda grad: calls.append("gradient"))
+
+    class Freeze(Change):
+        def change(self, module):
+            module.head.bias.requires_grad_(False)
+
+    for change in (Hook, BackwardHook, GradientHook, Freeze):
+        model = LSTMClassifier(**SMALL, callbacks=[change()]).fit(X, y)
+        assert model.net_._direct_gradient is None
+    assert set(calls) == {"forward", "backward", "gradient"}
+    calls.clear()
+    model.net_.module_.encoder.register_forward_hook(lambda *_: calls.append("encoder"))
+    model.predict(X)
+    assert calls
+
+
+def test_it_trains_where_autograd_is_switched_off(ragged):
+    X, y = ragged
+    expected = LSTMClassifier(**SMALL).fit(X, y).decision_function(X)
+    with torch.no_grad():
+        model = LSTMClassifier(**SMALL).fit(X, y)
+    assert np.array_equal(model.decision_function(X), expected)
