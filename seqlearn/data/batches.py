@@ -16,7 +16,7 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["BucketedBatches", "SequenceDataset", "length_batches"]
+__all__ = ["BucketedBatches", "SequenceDataset", "as_tensor", "length_batches"]
 
 POOL = 16  # batches that are sorted by length together
 
@@ -48,9 +48,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         if self.table is not None:
             self.values = torch.as_tensor(values[:, 0])  # (S,), looked up on the CPU
         else:
-            if not (values.flags.c_contiguous and values.flags.writeable):
-                values = np.array(values, order="C")  # torch shares memory with no other arrays
-            self.values = torch.as_tensor(values).to(device)
+            self.values = as_tensor(values).to(device)
             dtype = dtype or self.values.dtype
         if self.full:
             self.values = self.values.view(len(sequences), -1, *self.values.shape[1:])  # (N, T, F)
@@ -147,6 +145,13 @@ class BucketedBatches:
             pool[:] = pool[np.argsort(lengths[pool], kind="stable")]  # the batches see it
         turns = torch.randperm(len(batches), generator=self.generator)
         return [batches[i] for i in turns.tolist()]
+
+
+def as_tensor(values: np.ndarray) -> Tensor:
+    """Return the values as a tensor, copied only if torch cannot share their memory."""
+    if not (values.flags.c_contiguous and values.flags.writeable):
+        values = np.array(values, order="C")
+    return torch.as_tensor(values)
 
 
 def length_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:

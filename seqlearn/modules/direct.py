@@ -9,9 +9,11 @@ Tensors inside have their steps first, (T, B, F), as the kernels want them.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from seqlearn.backend import Dropout, Stack
 from seqlearn.modules.readouts import LastStep, Max, Mean
@@ -96,7 +98,10 @@ class DirectModel:
             outputs = [layer.run(x, layer.module._flat_weights, rows)[0] for layer in ways]
         read = [self.read(way, rows, turned=bool(i))[0] for i, way in enumerate(outputs)]
         features = (torch.cat(read, dim=1) if len(read) > 1 else read[0])[:n_rows]
-        return features if encode else in_chunks(self.model.head, features)
+        if encode:
+            return features
+        head = self.model.head
+        return in_chunks(partial(linear, weight=head.weight, bias=head.bias), features)
 
     def run(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
         """Run rows (B, T, F) in training, with autograd on though it has nothing to do.

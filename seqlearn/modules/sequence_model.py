@@ -4,6 +4,7 @@ It gives one output vector a sequence; `seqlearn.training.net` trains it. Batche
 `seqlearn.data.batches`, labels are unknown here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ class SequenceModel(nn.Module):
         return self.encoder(x if self.embedding is None else self.embedding(x), lengths)
 
 
-def in_chunks(head: nn.Linear, features: Tensor) -> Tensor:
+def in_chunks(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
     """Apply ``head`` to chunks of exactly HEAD_ROWS rows, the last one filled up with zeros."""
     n_rows = len(features)
     features = functional.pad(features, (0, 0, 0, -n_rows % HEAD_ROWS))

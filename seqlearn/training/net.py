@@ -23,7 +23,7 @@ from skorch.utils import TeeGenerator
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from seqlearn.backend import draw_from
-from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
+from seqlearn.data.batches import BucketedBatches, SequenceDataset, as_tensor, length_batches
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
@@ -289,8 +289,11 @@ class SequenceNet(NeuralNet):
 
         With ``encode``, what its head reads instead, (N, D).
         """
+        self._set_training(False)
         run = self.module_.encode if encode else self.module_
         if self._direct is not None and self._direct.still_holds():
+            if (sequences.lengths == sequences.lengths[0]).all():
+                return self._outputs_of_one_length(sequences, encode)
             run = partial(self._direct.evaluate, encode=encode)
         result = None
         for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
@@ -300,6 +303,18 @@ class SequenceNet(NeuralNet):
                 result = np.empty((len(sequences), batch.shape[1]), batch.dtype)
             result[rows] = batch
         return result
+
+    def _outputs_of_one_length(self, sequences: Sequences, encode: bool) -> np.ndarray:
+        """Do what `outputs` does without batches to make up: one sequence takes half the time."""
+        values, n = as_tensor(sequences.values), len(sequences)
+        x, lengths = values.view(n, -1, values.shape[1]), torch.as_tensor(sequences.lengths)
+        n_rows = self._rows_at_once(n, x.shape[1])
+        with self._cpu(n_rows), torch.inference_mode():
+            outputs = [
+                self._direct.evaluate(x[i : i + n_rows], lengths[i : i + n_rows], encode=encode)
+                for i in range(0, n, n_rows)
+            ]
+        return (outputs[0] if len(outputs) == 1 else torch.cat(outputs)).numpy()
 
     def step_outputs(self, sequences: Sequences, read: Callable[[Any], torch.Tensor]) -> np.ndarray:
         """Return what ``read`` makes of the module's outputs for every step, (S, ...)."""
@@ -335,15 +350,17 @@ class SequenceNet(NeuralNet):
         """
         self._set_training(False)
         dataset = SequenceDataset(sequences, device=self.device)
-        width = max(self.module_.encoder.output_size, self.module_.encoder.input_size)
-        n_rows = PREDICT_VALUES // (int(dataset.lengths.max()) * width)
-        n_rows = min(max(n_rows, LEAST_ROWS), PREDICT_ROWS, len(dataset))
+        n_rows = self._rows_at_once(len(dataset), int(dataset.lengths.max()))
         whole = len(dataset) == n_rows
         batches = [None] if whole else length_batches(dataset.lengths, n_rows)
         for rows in batches:
             with self._cpu(n_rows), torch.inference_mode():
                 batch = run(dataset.inputs(rows)).cpu().numpy()
             yield np.arange(len(dataset)) if rows is None else rows, batch
+
+    def _rows_at_once(self, n: int, n_steps: int) -> int:
+        width = max(self.module_.encoder.output_size, self.module_.encoder.input_size)
+        return min(max(PREDICT_VALUES // (n_steps * width), LEAST_ROWS), PREDICT_ROWS, n)
 
     @property
     def dtype(self) -> str:
