@@ -17,6 +17,7 @@ BENCHMARKS = (  # in the order of the results page
     "memory",
     "latency",
     "accuracy",
+    "precision",
     "adding",
     "tagging",
     "sentiment",

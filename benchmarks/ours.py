@@ -9,12 +9,15 @@ SAME_NETWORK = {"readout": "last", "dropout": 0.0, "lr": LR, "random_state": 0} 
 BARE_TRAINING = {"gradient_clip": None, "lr_schedule": None}
 
 
-def prepare(work: Work, X, y: np.ndarray, as_it_comes: bool = False) -> Contender:
+def prepare(
+    work: Work, X, y: np.ndarray, as_it_comes: bool = False, precision: str = "float32"
+) -> Contender:
     """Build the estimator; `as_it_comes` leaves it its clipping and its schedule."""
     model = LSTMClassifier(
         hidden_size=work.hidden,
         batch_size=work.batch,
         bidirectional=work.bidirectional,
+        precision=precision,
         **SAME_NETWORK,
         **({} if as_it_comes else BARE_TRAINING),
     )

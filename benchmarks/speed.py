@@ -2,8 +2,9 @@
 
 All train the same network on the same data: an LSTM of one layer, the last step it reads, a linear
 layer, cross entropy, Adam at a constant rate, shuffled batches, no clipping; "seqlearn as it comes"
-clips gradients and lowers the rate besides, which are its defaults. Each runs in a process of its
-own on one thread, all are alive, and they take turns (`benchmarks.race`).
+clips gradients and lowers the rate besides, which are its defaults, and "auto" trains in bfloat16
+where the processor has units for it (`benchmarks.precision`). Each runs in a process of its own on
+one thread, all are alive, and they take turns (`benchmarks.race`).
 
 "epoch ms" and "predict ms" (of all rows) are process CPU time, medians; "spread" is the distance
 between the quartiles as a share of the median. "epoch ratio" and "predict ratio" are seqlearn's
@@ -39,6 +40,7 @@ BAR, RAGGED_BAR = 0.95, 0.35  # of the time of every peer
 
 SEQLEARN = Entry("seqlearn", "benchmarks.ours")
 AS_IT_COMES = Entry("seqlearn as it comes", "benchmarks.ours", {"as_it_comes": True})
+IN_AUTO = Entry("seqlearn, precision='auto'", "benchmarks.ours", {"precision": "auto"})
 BY_HAND = (
     Entry("torch by hand, Adam", "benchmarks.loops", {"fused": False}),
     Entry("torch by hand, fused Adam", "benchmarks.loops"),
@@ -58,8 +60,8 @@ TOOLKITS = (
 
 def run(peers: bool = False) -> dict[str, list[Row]]:
     """Measure everything and print one table a subject; `peers` adds the other toolkits."""
-    equal = (SEQLEARN, AS_IT_COMES, *BY_HAND, *(TOOLKITS if peers else ()))
-    packed = (SEQLEARN, AS_IT_COMES, *PACKED, *(KERAS if peers else ()))
+    equal = (SEQLEARN, AS_IT_COMES, IN_AUTO, *BY_HAND, *(TOOLKITS if peers else ()))
+    packed = (SEQLEARN, AS_IT_COMES, IN_AUTO, *PACKED, *(KERAS if peers else ()))
     results = {}
     for title, measure in {
         "equal lengths": lambda: [row for w in WORKS for row in rows(w, race(equal, w), BAR, BAR)],
@@ -97,7 +99,7 @@ def rows(
     table: list[Row] = []
     for name, result in results.items():
         row: Row = {"work": str(work), "by": name}
-        is_peer = name not in (SEQLEARN.name, AS_IT_COMES.name)
+        is_peer = not name.startswith(SEQLEARN.name)
         if isinstance(result, Measured):
             row |= {
                 **_times("epoch", result.epoch, result.epoch_wall, ours.epoch),

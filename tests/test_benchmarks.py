@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import catalog, latency, loops, memory, ours, rate, report, scale, speed
+from benchmarks import (
+    catalog,
+    latency,
+    loops,
+    memory,
+    ours,
+    precision,
+    rate,
+    report,
+    scale,
+    speed,
+)
 from benchmarks.contenders import CLASSES, Contender, Work, serve, warm_up
 from benchmarks.peers import skorch_net
 from benchmarks.race import Entry, Measured, Runner, race
@@ -278,6 +289,13 @@ def test_shares_of_the_matrix_product(tiny):
         max(rows[by]["share of the fastest product"] for by in ("torch.mm", "oneDNN linear")) == 1
     )
     assert all(row["GFLOP/s"] > 0 for row in rows.values())
+
+
+def test_epochs_in_both_precisions_are_compared(monkeypatch):
+    monkeypatch.setattr(precision, "REPEATS", 1)
+    row = precision._epochs(EQUAL)
+    assert row["ratio"] == pytest.approx(row["bf16 ms"] / row["float32 ms"])
+    assert precision._processor()[0]["auto trains in"] in ("float32", "bfloat16")
 
 
 def test_speed_draws_what_was_measured(tmp_path):
