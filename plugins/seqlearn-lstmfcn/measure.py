@@ -80,7 +80,7 @@ class Unfolded(nn.Module):
 def convolution_ms(make, sizes, steps):
     """Return ms of one layer's forward run and gradients."""
     with draw_from(torch.Generator().manual_seed(0)):
-        layer = StepConvolution(*sizes)
+        layer = StepConvolution(*sizes, repeat=False)
     layer = layer if make is None else make(layer.weight.detach())
     x = torch.randn(ROWS, steps, sizes[0], generator=torch.Generator().manual_seed(0))
     x.requires_grad_()

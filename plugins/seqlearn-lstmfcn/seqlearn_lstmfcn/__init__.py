@@ -72,6 +72,7 @@ class _FCNBackend(Backend):
                 f"filters={self.filters!r} has {len(self.filters)} values and kernel_sizes="
                 f"{self.kernel_sizes!r} has {len(self.kernel_sizes)}. Give both one value a layer."
             )
+        self._require("ends", self.ends in ("zeros", "repeat"), "'zeros' or 'repeat'")
         share = self.branch_dropout
         self._require(
             "branch_dropout", isinstance(share, Real) and 0 <= share < 1, "a number in [0, 1)"
@@ -90,7 +91,9 @@ class _FCNBackend(Backend):
             forget_bias=bias,
         )
         return LSTMFCNCore(
-            ConvolutionBlock(input_size, self.filters, self.kernel_sizes),
+            ConvolutionBlock(
+                input_size, self.filters, self.kernel_sizes, repeat=self.ends == "repeat"
+            ),
             branch,
             bidirectional=bidirectional,
             branch_dropout=share,
@@ -133,11 +136,13 @@ class _OverTime(_FCNBackend):
         kernel_sizes: tuple[int, ...] = (8, 5, 3),
         branch_dropout: float = 0.8,
         forget_bias: float = 1.0,
+        ends: str = "zeros",
     ):
         self.filters = filters
         self.kernel_sizes = kernel_sizes
         self.branch_dropout = branch_dropout
         self.forget_bias = forget_bias
+        self.ends = ends
 
     def shuffled_steps(self) -> None:
         """Return None: time stays time."""
@@ -153,12 +158,14 @@ class _Shuffled(_FCNBackend):
         kernel_sizes: tuple[int, ...] = (8, 5, 3),
         branch_dropout: float = 0.8,
         forget_bias: float = 1.0,
+        ends: str = "zeros",
     ):
         self.steps = steps
         self.filters = filters
         self.kernel_sizes = kernel_sizes
         self.branch_dropout = branch_dropout
         self.forget_bias = forget_bias
+        self.ends = ends
 
     def shuffled_steps(self) -> int:
         """Return the points that a row is resampled to."""
@@ -178,12 +185,16 @@ class LSTMFCN(_OverTime):
     filters : tuple of int, default=(128, 256, 128)
         Features that each layer of convolutions gives, first layer first.
     kernel_sizes : tuple of int, default=(8, 5, 3)
-        Steps that each layer reads at once. Past a row's own ends it reads zeros; an even size
-        reads one step more after the present one than before it.
+        Steps that each layer reads at once. An even size reads one step more after the present
+        one than before it.
     branch_dropout : float, default=0.8
         Share of the LSTM's outputs dropped in training, in [0, 1): one draw a row, for all steps.
     forget_bias : float, default=1.0
         Initial bias of the forget gate, as in the backend "torch".
+    ends : {"zeros", "repeat"}, default="zeros"
+        What each layer of convolutions reads past a row's own ends: zeros, as published, or what
+        stands at the row's first and last step. Zeros stand out at the end of a row that is not
+        zero there.
 
     Notes
     -----
@@ -226,6 +237,7 @@ class ALSTMFCN(_OverTime):
     kernel_sizes : tuple of int, default=(8, 5, 3)
     branch_dropout : float, default=0.8
     forget_bias : float, default=1.0
+    ends : {"zeros", "repeat"}, default="zeros"
         All as in `LSTMFCN`.
 
     References
@@ -263,6 +275,7 @@ class LSTMFCNShuffle(_Shuffled):
     kernel_sizes : tuple of int, default=(8, 5, 3)
     branch_dropout : float, default=0.8
     forget_bias : float, default=1.0
+    ends : {"zeros", "repeat"}, default="zeros"
         The others as in `LSTMFCN`.
 
     References
@@ -300,6 +313,7 @@ class ALSTMFCNShuffle(_Shuffled):
     kernel_sizes : tuple of int, default=(8, 5, 3)
     branch_dropout : float, default=0.8
     forget_bias : float, default=1.0
+    ends : {"zeros", "repeat"}, default="zeros"
         The others as in `LSTMFCN`.
 
     References

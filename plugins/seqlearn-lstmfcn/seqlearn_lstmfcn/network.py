@@ -6,6 +6,7 @@ the package decide; they alone call this file.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,13 @@ from seqlearn.errors import InvalidParameterError
 
 __all__ = ["ConvolutionBlock", "LSTMFCNCore", "StepConvolution", "resample"]
 
+# With fewer features a step than this, torch 2.13's convolutions in bfloat16 give wrong values on
+# processors with AMX: of 8 features and 8 steps at once, say. Such layers stay in float32.
+LEAST_FEATURES_BF16 = 16
+
 
 class StepConvolution(nn.Module):
-    """A convolution over time, zeros standing past both ends, as many steps out as in; no bias.
+    """A convolution over time, as many steps out as in; no bias.
 
     Parameters
     ----------
@@ -26,10 +31,13 @@ class StepConvolution(nn.Module):
         Features a step that it reads, C, and that it gives, K.
     size : int
         Steps read at once. An even size reads one step more after the present one than before it.
+    repeat : bool
+        What stands past both ends: the first and the last step again, or zeros.
     """
 
-    def __init__(self, input_size: int, output_size: int, size: int):
+    def __init__(self, input_size: int, output_size: int, size: int, repeat: bool):
         super().__init__()
+        self.repeat = repeat
         # Features last, as rows come in: the layout in which torch's convolution is fastest here.
         self.weight = nn.Parameter(torch.empty(output_size, size, input_size))
         bound = (6.0 / (size * input_size)) ** 0.5
@@ -38,22 +46,27 @@ class StepConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve rows of shape (B, T, C) to (B, T, K)."""
         before, after = (self.weight.shape[1] - 1) // 2, self.weight.shape[1] // 2
-        if before != after:
+        if self.repeat:
+            ends = x[:, :1].expand(-1, before, -1), x[:, -1:].expand(-1, after, -1)
+            x = torch.cat([ends[0], x, ends[1]], dim=1)  # (B, T + size - 1, C)
+        elif before != after:
             x = pad(x, (0, 0, 0, 1))  # (B, T + 1, C)
-        outputs = conv2d(
-            x.transpose(1, 2).unsqueeze(2),  # (B, C, 1, T)
-            self.weight.transpose(1, 2).unsqueeze(2),  # (K, C, 1, size)
-            padding=(0, before),
-        )
+        exact = x.device.type == "cpu" and x.shape[2] < LEAST_FEATURES_BF16
+        with torch.autocast("cpu", enabled=False) if exact else nullcontext():
+            outputs = conv2d(
+                (x.to(self.weight.dtype) if exact else x).transpose(1, 2).unsqueeze(2),
+                self.weight.transpose(1, 2).unsqueeze(2),  # (K, C, 1, size)
+                padding=(0, 0 if self.repeat else before),
+            )
         return outputs.squeeze(2).transpose(1, 2)  # (B, T, K)
 
 
 class ConvolutionBlock(nn.Module):
     """Layers of convolution, batch normalisation and ReLU over padded rows (Wang et al. 2017).
 
-    Every layer reads zeros past a row's own ends, and its mean and variance are those of valid
-    steps, so that neither padding nor its length changes a value. Weights are drawn after He et
-    al. (2015).
+    Past a row's own ends every layer reads zeros, or the row's first and last step again, and its
+    mean and variance are those of valid steps, so that neither padding nor its length changes a
+    value. Weights are drawn after He et al. (2015).
 
     Parameters
     ----------
@@ -61,6 +74,8 @@ class ConvolutionBlock(nn.Module):
         Features a step, F.
     filters, kernel_sizes : sequence of int
         Features given by each layer, and steps read at once by each.
+    repeat : bool
+        What stands past the ends of a row: its first and last step again, or zeros.
 
     References
     ----------
@@ -69,15 +84,21 @@ class ConvolutionBlock(nn.Module):
     & Szegedy (2015), Batch normalization, ICML.
     """
 
-    def __init__(self, input_size: int, filters: Sequence[int], kernel_sizes: Sequence[int]):
+    def __init__(
+        self, input_size: int, filters: Sequence[int], kernel_sizes: Sequence[int], repeat: bool
+    ):
         super().__init__()
+        self.repeat = repeat
         self.output_size = int(filters[-1])
         sizes = [input_size, *filters[:-1]]
-        self.convolutions = nn.ModuleList(map(StepConvolution, sizes, filters, kernel_sizes))
+        self.convolutions = nn.ModuleList(
+            StepConvolution(*each, repeat)
+            for each in zip(sizes, filters, kernel_sizes, strict=True)
+        )
         self.norms = nn.ModuleList(map(nn.BatchNorm1d, filters))
 
-    def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Return the last layer's features, (B, T, C), zero at steps that are not valid.
+    def forward(self, x: Tensor, valid: Tensor | None, nearest: Tensor | None) -> Tensor:
+        """Return the last layer's features, (B, T, C), finite at steps that are not valid.
 
         Parameters
         ----------
@@ -85,7 +106,13 @@ class ConvolutionBlock(nn.Module):
             Rows, zero past their lengths.
         valid : Tensor of shape (V,) or None
             Positions of the valid steps in the (B T) flattened ones; None says that all are.
+        nearest : Tensor of shape (B T,) or None
+            For each step, which of the V valid ones is nearest in its row; read if ``repeat`` is
+            set and ``valid`` given.
         """
+        if self.repeat and valid is not None:
+            steps = x.flatten(0, 1).index_select(0, valid)  # (V, F)
+            x = steps.index_select(0, nearest).view(x.shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             features = convolution(x)  # (B, T, C)
             shape, features = features.shape, features.flatten(0, 1)  # (B T, C)
@@ -93,7 +120,10 @@ class ConvolutionBlock(nn.Module):
                 features = _normalise(norm, features).relu_()
             else:
                 steps = _normalise(norm, features.index_select(0, valid)).relu_()  # (V, C)
-                features = torch.zeros_like(features).index_copy(0, valid, steps)  # (B T, C)
+                if self.repeat:
+                    features = steps.index_select(0, nearest)  # (B T, C)
+                else:
+                    features = torch.zeros_like(features).index_copy(0, valid, steps)  # (B T, C)
             x = features.view(shape)
         return x
 
@@ -191,12 +221,17 @@ class LSTMFCNCore(nn.Module):
                 f"A state of type {type(state).__name__} was given, but this core carries none "
                 "from one part of a row to the next: give whole rows, and state=None."
             )
-        valid = None
+        valid = nearest = None
         if int(lengths.min()) < x.shape[1]:
-            within = torch.arange(x.shape[1]) < lengths[:, None]  # (B, T)
+            step = torch.arange(x.shape[1])
+            within = step < lengths[:, None]  # (B, T)
+            if self.convolutions.repeat:
+                first = (lengths.cumsum(0) - lengths)[:, None]  # (B, 1), among the valid steps
+                nearest = first + torch.minimum(step, lengths[:, None] - 1)  # (B, T)
+                nearest = nearest.flatten().to(x.device, non_blocking=True)
             valid = within.flatten().nonzero()[:, 0].to(x.device, non_blocking=True)  # (V,)
             x = x.masked_fill(~within.to(x.device, non_blocking=True)[..., None], 0.0)
-        features = self.convolutions(x, valid)  # (B, T, C)
+        features = self.convolutions(x, valid, nearest)  # (B, T, C)
         read = self._read(x, lengths)  # (B, T, W), or (B, 1, W) where it is the same at all steps
         if self.training:
             read = read * self.branch_dropout(read.new_ones(len(x), 1, read.shape[2]))

@@ -39,6 +39,7 @@ CHECKS = [
     (name, check)
     for name, options in (
         ("lstmfcn", {}),
+        ("lstmfcn", {"ends": "repeat"}),
         ("alstmfcn", {}),
         ("lstmfcn-shuffle", {"steps": 11}),
         ("alstmfcn-shuffle", {"steps": 2}),
@@ -102,22 +103,22 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def convolve(row, weight):
+def convolve(row, weight, ends):
     outputs, size = np.zeros((len(row), len(weight))), weight.shape[1]
     for t in range(len(row)):
         for j in range(size):
             at = t - (size - 1) // 2 + j
-            if 0 <= at < len(row):
-                outputs[t] += weight[:, j] @ row[at]
+            if ends == "repeat" or 0 <= at < len(row):
+                outputs[t] += weight[:, j] @ row[np.clip(at, 0, len(row) - 1)]
     return outputs
 
 
-def run_block(block, rows, training):
+def run_block(block, rows, training, ends="zeros"):
     """Return the rows' features, and mean and unbiased variance of each layer's batch."""
     statistics = []
     for convolution, norm in zip(block.convolutions, block.norms, strict=True):
         w = arrays(norm)
-        rows = [convolve(row, arrays(convolution)["weight"]) for row in rows]
+        rows = [convolve(row, arrays(convolution)["weight"], ends) for row in rows]
         steps = np.concatenate(rows)
         statistics.append((steps.mean(0), steps.var(0) * len(steps) / max(len(steps) - 1, 1)))
         mean, var = w["running_mean"], w["running_var"]
@@ -210,15 +211,46 @@ def test_core_matches_the_formulas_in_numpy(name, bidirectional, layers, trainin
     lengths=st.lists(st.integers(1, 8), min_size=1, max_size=3),
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=2).map(tuple),
     training=st.booleans(),
+    ends=st.sampled_from(["zeros", "repeat"]),
 )
-def test_convolutions_of_any_size_see_no_padding(lengths, sizes, training):
-    core = make_core("lstmfcn", filters=(4,) * len(sizes), kernel_sizes=sizes).train(training)
+def test_convolutions_of_any_size_see_no_padding(lengths, sizes, training, ends):
+    options = {"filters": (4,) * len(sizes), "kernel_sizes": sizes, "ends": ends}
+    core = make_core("lstmfcn", **options).train(training)
     x, counts, rows = batch(lengths, steps=8)
     with torch.no_grad():
         features = core(x, counts)[0][..., :4].numpy()
     training = training and sum(lengths) > 1
-    for found, row in zip(features, run_block(core.convolutions, rows, training)[0], strict=True):
+    due = run_block(core.convolutions, rows, training, ends)[0]
+    for found, row in zip(features, due, strict=True):
         np.testing.assert_allclose(found[: len(row)], row, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("ends", ["zeros", "repeat"])
+@pytest.mark.parametrize("size", [1, 4, 6, 8, 12, 14, 16, 24])
+def test_convolutions_in_bfloat16_are_those_in_float32(size, ends):
+    """Whatever the number of features, also in gradients: torch's own are wrong for some."""
+    core = make_core("lstmfcn", input_size=size, filters=(8, 6), kernel_sizes=(16, 8), ends=ends)
+    x = batch((40, 31), 40, size)[0]
+    found = []
+    for enabled in (False, True):
+        core.float().eval().zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            features = core.convolutions(x.float(), None, None)
+        features.float().square().mean().backward()
+        weights = [layer.weight.grad for layer in core.convolutions.convolutions]
+        found.append([features.detach().float(), *map(torch.clone, weights)])
+    for exact, rounded in zip(*found, strict=True):
+        assert (exact - rounded).abs().max() < 0.05 * exact.abs().max()
+
+
+def test_ends_repeated_do_not_mark_a_constant_row():
+    """A constant row has no ends to be seen, unless zeros stand past them."""
+    x = torch.full((2, 9, F), 3.0, dtype=torch.float64)
+    for ends, marked in (("repeat", False), ("zeros", True)):
+        core = make_core("lstmfcn", ends=ends).eval()
+        features = core(x, torch.tensor([9, 5]))[0][..., : SMALL["filters"][-1]]
+        for row in (features[0], features[1, :5]):
+            assert torch.allclose(row, row[:1], rtol=0, atol=1e-12) is not marked
 
 
 # Batch normalisation
@@ -250,9 +282,11 @@ def test_a_single_step_is_normalised_by_the_running_statistics(steps):
     assert all(torch.equal(value, before[key]) for key, value in core.state_dict().items())
 
 
-def test_padding_may_be_anything():
+@pytest.mark.parametrize("ends", ["zeros", "repeat"])
+def test_padding_may_be_anything(ends):
     for name in BACKENDS:
-        for core in (make_core(name, True).eval(), make_core(name, True).train()):
+        for training in (False, True):
+            core = make_core(name, True, ends=ends).train(training)
             x, counts, _ = batch()
             due = core(x, counts)[0]
             within = torch.arange(9) < counts[:, None]
@@ -357,6 +391,7 @@ def test_rows_do_not_move_by_a_bit_from_stable_rows_on(name, dtype, steps):
         ({"branch_dropout": 1.0}, r"'branch_dropout' .* in \[0, 1\)\. Got 1\.0"),
         ({"branch_dropout": "0.8"}, "'branch_dropout' .* Got '0.8'"),
         ({"forget_bias": float("nan")}, "'forget_bias' .* finite number. Got nan"),
+        ({"ends": "edge"}, "'ends' .* 'zeros' or 'repeat'. Got 'edge'"),
     ],
 )
 def test_options_out_of_range_are_refused(name, options, text):
