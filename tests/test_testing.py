@@ -400,6 +400,12 @@ def is_coarser_under_autocast(stack, x, lengths, state):
     return outputs * (0.8 if torch.is_autocast_enabled("cpu") else 1.0), state
 
 
+def is_coarser_with_eight_features(stack, x, lengths, state):
+    if x.shape[2] == 8:
+        return is_coarser_under_autocast(stack, x, lengths, state)
+    return stack(x, lengths, state)
+
+
 def has_coarser_gradients_under_autocast(stack, x, lengths, state):
     outputs, state = stack(x, lengths, state)
     return Slope.apply(outputs, 0.5 if torch.is_autocast_enabled("cpu") else 1.0), state
@@ -604,6 +610,7 @@ BROKEN = [
     ("slopes", Sound(doubles_its_gradients), "A step in the input changes the outputs by"),
     ("bfloat16", TrainsInBfloat16(mixes_types), "It raised RuntimeError"),
     ("bfloat16", TrainsInBfloat16(is_coarser_under_autocast), "Outputs in bfloat16 and float32"),
+    ("bfloat16", TrainsInBfloat16(is_coarser_with_eight_features), "float32 of 8 features"),
     ("bfloat16", TrainsInBfloat16(has_coarser_gradients_under_autocast), "is off by (49|50|51)%"),
     ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
     ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from seqlearn.backend import Dropout, Stack
-from seqlearn.modules.readouts import LastStep, Max, Mean
+from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
 from seqlearn.modules.sequence_model import SequenceModel, in_chunks
 
 __all__ = ["DirectModel"]
@@ -55,9 +55,11 @@ class DirectModel:
             ways.append(_Layer(layer, turned=True))
         self.size = self.layers[0][0].size
         self.read = _READOUTS[type(model.encoder.readout)]
-        self._modules = list(model.modules())
+        self._modules = [(m, len(m._modules), type(m)) for m in model.modules()]
         self._places = [
-            (m._modules, name, m._modules[name]) for m in self._modules for name in m._modules
+            (module._modules, name, child)
+            for module in model.modules()
+            for name, child in module._modules.items()
         ]
 
     @classmethod
@@ -66,20 +68,38 @@ class DirectModel:
         if type(model) is not SequenceModel or model.embedding is not None:
             return None
         core = model.encoder.core
+        dropouts = {type(model.dropout), type(getattr(core, "dropout", None))}
         if type(core) is not Stack or type(model.encoder.readout) not in _READOUTS:
             return None
-        is_plain = all(map(_is_plain, [*core.layers, *core.backward_layers]))
-        return cls(model) if is_plain and _has_kernels() else None
+        layers = [*core.layers, *core.backward_layers]
+        if dropouts != {Dropout} or not all(map(_is_plain, layers)) or not _has_kernels():
+            return None
+        known = [*(weight for layer in layers for weight in layer._flat_weights)]
+        known += [model.head.weight, model.head.bias]
+        parameters = list(model.parameters())  # no others, none twice
+        if len(known) != len(parameters) or any(
+            a is not b for a, b in zip(known, parameters, strict=True)
+        ):
+            return None
+        return cls(model)
 
-    def still_holds(self) -> bool:
-        """Whether the model's modules are those of the beginning, and none has a hook."""
+    def holds(self) -> bool:
+        """Whether the model is what it was at the beginning, and nobody listens to its modules."""
         for modules, name, module in self._places:
             if modules.get(name) is not module:
                 return False
-        for module in self._modules:
-            if module._forward_hooks or module._forward_pre_hooks:
+        for module, n_children, kind in self._modules:
+            if (
+                type(module) is not kind
+                or len(module._modules) != n_children
+                or module._forward_hooks
+                or module._forward_pre_hooks
+                or "forward" in module.__dict__
+            ):
                 return False
-        return True
+        if torch.is_autocast_enabled("cpu") or nn.modules.module._has_any_global_hook():
+            return False
+        return all(_is_plain(layer.module) for ways in self.layers for layer in ways)
 
     def evaluate(self, x: Tensor, lengths: Tensor, *, encode: bool = False) -> Tensor:
         """Return the outputs (B, C) of rows (B, T, F), in inference mode; see `SequenceModel`.
@@ -120,7 +140,9 @@ class DirectModel:
         steps_back = []
         for i, ways in enumerate(self.layers):
             if i > 0:
-                noises.append(_noise(model.encoder.core.dropout, x.transpose(0, 1)))  # (B, T, D)
+                like = x.transpose(0, 1)  # (B, T, D), in memory as modules have it
+                like = like if len(ways) == 1 else like.contiguous()
+                noises.append(_noise(model.encoder.core.dropout, like))
                 if noises[i] is not None:
                     x = x * noises[i].transpose(0, 1)  # (T, B, D)
             outputs, backs = zip(*[layer.train(x, rows, cast) for layer in ways], strict=True)
@@ -159,7 +181,7 @@ class DirectModel:
 
 
 def _noise(dropout: Dropout, x: Tensor) -> Tensor | None:
-    return dropout.noise(x) if dropout.p > 0 else None
+    return dropout.noise(x) if dropout.training and dropout.p > 0 else None
 
 
 class _Rows:
@@ -260,7 +282,7 @@ def _mean(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
         return whole.contiguous() if rows.past is None else whole.masked_fill(rows.past, 0.0)
 
     valid = outputs if rows.past is None else outputs.masked_fill(rows.past, 0.0)
-    return valid.transpose(0, 1).contiguous().sum(dim=1) / n_steps, back
+    return sum_of_steps(valid.transpose(0, 1)) / n_steps, back
 
 
 def _max(outputs: Tensor, rows: _Rows, turned: bool) -> Read:

@@ -6,8 +6,9 @@ length. `seqlearn.modules.sequence_model` picks one by name.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["READOUTS"]
+__all__ = ["READOUTS", "sum_of_steps"]
 
 
 class LastStep(nn.Module):
@@ -43,7 +44,7 @@ class Mean(nn.Module):
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean, (B, D)."""
         valid = outputs.masked_fill(_past_end(outputs, lengths), 0.0)
-        total = valid.contiguous().sum(dim=1)  # (B, D), each row rounded as it is alone
+        total = sum_of_steps(valid)  # (B, D)
         return total / lengths.to(outputs.device, outputs.dtype, non_blocking=True)[:, None]
 
 
@@ -77,6 +78,15 @@ class Attention(nn.Module):
         weights = scores.masked_fill(past[..., 0], -torch.inf).softmax(dim=1)  # (B, T)
         outputs = outputs.masked_fill(past, 0.0)
         return torch.einsum("bt,btd->bd", weights, outputs)  # (B, D)
+
+
+def sum_of_steps(outputs: Tensor) -> Tensor:
+    """Sum (B, T, D) over the steps, each row rounded as it is alone: (B, D).
+
+    torch adds every fourth step up first, so that zeros at the end must not shift the fours; and
+    rows that do not lie one after the other in memory it divides up between them.
+    """
+    return functional.pad(outputs, (0, 0, 0, -outputs.shape[1] % 4)).contiguous().sum(dim=1)
 
 
 def _past_end(outputs: Tensor, lengths: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ what the kernels keep for the way back stays in the processor's cache: on long r
 fifth of the time, and most of the memory.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -46,9 +47,13 @@ class DirectGradient:
         if flat is None or direct is None or not hasattr(criterion, "with_gradient"):
             return None
         model = direct.model
-        all_trained = all(p.requires_grad and not p._backward_hooks for p in model.parameters())
+        for parameter in model.parameters():
+            hooks = parameter._backward_hooks or parameter._post_accumulate_grad_hooks
+            if hooks or not parameter.requires_grad:
+                return None
         hooked = any(m._backward_hooks or m._backward_pre_hooks for m in model.modules())
-        if not all_trained or hooked or not direct.still_holds():
+        casts = model.encoder.autocast is not None
+        if hooked or not direct.holds() or (casts and not _has_bf16_kernels()):
             return None
         return cls(direct, criterion, flat)
 
@@ -97,3 +102,8 @@ class DirectGradient:
             losses = losses * w
             slope = slope * w[:, None]
         return losses, outputs, back(slope.mul_(1 / n_rows))
+
+
+@cache
+def _has_bf16_kernels() -> bool:
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -55,7 +55,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
 PREDICT_ROWS = 1024  # at once, at most
-LEAST_ROWS = 16  # at once, whatever their length
+LEAST_ROWS, MOST_VALUES = 16, 4_000_000  # so many rows even so, as long as they hold no more
 
 
 class SequenceNet(NeuralNet):
@@ -183,7 +183,6 @@ class SequenceNet(NeuralNet):
             self._zero_grad_optimizer()
             step = self.train_step_single(batch, **fit_params)
         else:
-            self._set_training(True)
             step = self._direct_gradient(*batch)
             if self._gradient_clip is not None:
                 self._flat.clip_grad_norm(self._gradient_clip)
@@ -220,6 +219,8 @@ class SequenceNet(NeuralNet):
             return
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            self._set_training(True)
+            self._direct_gradient = DirectGradient.of(self._direct, self.criterion_, self._flat)
         total, n_rows, outputs, targets = 0.0, 0, [], []
         self._listeners = {event: self._hearing(event) for event in EVENTS}
         for batch in iterator:
@@ -263,7 +264,6 @@ class SequenceNet(NeuralNet):
             The loss was not finite in the first epoch.
         """
         self.notify("on_train_begin", X=dataset, y=None)
-        self._direct_gradient = DirectGradient.of(self._direct, self.criterion_, self._flat)
         interrupted = False
         try:
             with self._cpu(self.batch_size), kept_memory(), torch.enable_grad():
@@ -291,7 +291,7 @@ class SequenceNet(NeuralNet):
         """
         self._set_training(False)
         run = self.module_.encode if encode else self.module_
-        if self._direct is not None and self._direct.still_holds():
+        if self._direct is not None and self._direct.holds():
             if (sequences.lengths == sequences.lengths[0]).all():
                 return self._outputs_of_one_length(sequences, encode)
             run = partial(self._direct.evaluate, encode=encode)
@@ -309,12 +309,17 @@ class SequenceNet(NeuralNet):
         values, n = as_tensor(sequences.values), len(sequences)
         x, lengths = values.view(n, -1, values.shape[1]), torch.as_tensor(sequences.lengths)
         n_rows = self._rows_at_once(n, x.shape[1])
+        result = None
         with self._cpu(n_rows), torch.inference_mode():
-            outputs = [
-                self._direct.evaluate(x[i : i + n_rows], lengths[i : i + n_rows], encode=encode)
-                for i in range(0, n, n_rows)
-            ]
-        return (outputs[0] if len(outputs) == 1 else torch.cat(outputs)).numpy()
+            for first in range(0, n, n_rows):
+                rows = slice(first, first + n_rows)
+                batch = self._direct.evaluate(x[rows], lengths[rows], encode=encode).numpy()
+                if n_rows == n:
+                    return batch
+                if result is None:
+                    result = np.empty((n, batch.shape[1]), batch.dtype)
+                result[rows] = batch
+        return result
 
     def step_outputs(self, sequences: Sequences, read: Callable[[Any], torch.Tensor]) -> np.ndarray:
         """Return what ``read`` makes of the module's outputs for every step, (S, ...)."""
@@ -359,8 +364,9 @@ class SequenceNet(NeuralNet):
             yield np.arange(len(dataset)) if rows is None else rows, batch
 
     def _rows_at_once(self, n: int, n_steps: int) -> int:
-        width = max(self.module_.encoder.output_size, self.module_.encoder.input_size)
-        return min(max(PREDICT_VALUES // (n_steps * width), LEAST_ROWS), PREDICT_ROWS, n)
+        values = n_steps * max(self.module_.encoder.output_size, self.module_.encoder.input_size)
+        fitting = max(PREDICT_VALUES // values, min(LEAST_ROWS, MOST_VALUES // values), 1)
+        return min(fitting, PREDICT_ROWS, n)
 
     @property
     def dtype(self) -> str:

@@ -80,6 +80,23 @@ def test_rows_of_one_length_are_exact_to_the_bit(readout, hidden_size):
         assert np.array_equal(model.decision_function(X[:n]), together[:n])
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("hidden_size", [16, 24, 33])
+def test_means_over_ragged_steps_are_exact_to_the_bit(hidden_size, bidirectional):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(length, 3)) for length in rng.integers(1, 40, size=60)]
+    model = LSTMClassifier(
+        readout="mean",
+        bidirectional=bidirectional,
+        hidden_size=hidden_size,
+        max_epochs=1,
+        random_state=0,
+    ).fit(X, np.arange(60) % 3)
+    together = model.decision_function(X)
+    alone = np.vstack([model.decision_function([x]) for x in X])
+    assert np.array_equal(together, alone)
+
+
 @pytest.mark.parametrize("Estimator", [LSTMRegressor, SequenceEncoder])
 def test_the_other_estimators(Estimator, ragged):
     X, _ = ragged

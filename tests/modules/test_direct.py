@@ -123,16 +123,81 @@ def test_kernels_called_in_another_way_are_left_alone(monkeypatch):
         torch._C._set_mkldnn_enabled(True)
 
 
-def test_it_knows_when_the_model_was_changed():
+def with_other_parts(**parts):
+    model = make_model(num_layers=2, bidirectional=True)
+    for name, part in parts.items():
+        setattr(model.encoder.core, name, part)
+    return model
+
+
+def test_stacks_with_more_in_them_are_left_to_their_modules():
+    class Locked(Dropout):
+        pass
+
+    tied = with_other_parts()
+    tied.encoder.core.backward_layers = tied.encoder.core.layers
+    for model in (
+        with_other_parts(scale=nn.Parameter(torch.ones(3))),
+        with_other_parts(dropout=Locked(0.5)),
+        with_other_parts(dropout=nn.Identity()),
+        tied,
+    ):
+        assert DirectModel.of(model) is None
+
+
+def add_hook(model):
+    model.encoder.core.layers[0].register_forward_hook(lambda *_: None)
+
+
+def add_layer(model):
+    model.encoder.core.layers.append(nn.LSTM(5, 5, batch_first=True))
+
+
+def replace_layer(model):
+    model.encoder.core.layers[1] = nn.LSTM(5, 5, batch_first=True)
+
+
+def parametrize(model):
+    layer = model.encoder.core.layers[0]
+    nn.utils.parametrize.register_parametrization(layer, "weight_hh_l0", nn.Identity())
+
+
+def add_embedding(model):
+    model.embedding = nn.Identity()
+
+
+def replace_forward(model):
+    model.encoder.forward = lambda x, lengths: x[:, 0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        add_hook,
+        add_layer,
+        replace_layer,
+        parametrize,
+        add_embedding,
+        replace_forward,
+        nn.Module.double,
+    ],
+)
+def test_it_knows_when_the_model_was_changed(change):
     model = make_model(num_layers=2)
     direct = DirectModel.of(model)
-    assert direct.still_holds()
-    hook = model.encoder.core.layers[0].register_forward_hook(lambda *_: None)
-    assert not direct.still_holds()
+    assert direct.holds()
+    change(model)
+    assert not direct.holds()
+
+
+def test_it_knows_what_torch_was_told():
+    direct = DirectModel.of(make_model())
+    with torch.autocast("cpu"):
+        assert not direct.holds()
+    hook = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    assert not direct.holds()
     hook.remove()
-    assert direct.still_holds()
-    model.encoder.core.layers[1] = nn.LSTM(5, 5, batch_first=True)
-    assert not direct.still_holds()
+    assert direct.holds()
 
 
 def test_weights_given_anew_are_seen():

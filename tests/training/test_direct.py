@@ -75,9 +75,10 @@ def test_a_regressor_learns_the_same(loss, ragged, by_autograd):
     np.testing.assert_allclose(model.fit(X, y).predict(X), expected, atol=1e-3)
 
 
-def test_noise_is_drawn_from_the_same_generator(ragged, by_autograd):
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_noise_is_drawn_from_the_same_generator(bidirectional, ragged, by_autograd):
     X, y = ragged
-    model = LSTMClassifier(**SMALL, dropout=0.5, bidirectional=False)
+    model = LSTMClassifier(**SMALL, num_layers=2, dropout=0.5, bidirectional=bidirectional)
     expected = by_autograd(model, X, y).decision_function(X)
     np.testing.assert_allclose(model.fit(X, y).decision_function(X), expected, atol=1e-4)
 
@@ -121,8 +122,9 @@ def test_what_it_cannot_see_is_left_to_autograd(ragged):
     calls = []
 
     class Change(Callback):
-        def on_train_begin(self, net, **kwargs):
-            self.change(net.module_)
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 1:  # the first epoch
+                self.change(net.module_)
 
     class Hook(Change):
         def change(self, module):
@@ -140,14 +142,40 @@ def test_what_it_cannot_see_is_left_to_autograd(ragged):
         def change(self, module):
             module.head.bias.requires_grad_(False)
 
-    for change in (Hook, BackwardHook, GradientHook, Freeze):
+    class AccumulationHook(Change):
+        def change(self, module):
+            module.head.bias.register_post_accumulate_grad_hook(lambda p: calls.append("added"))
+
+    for change in (Hook, BackwardHook, GradientHook, AccumulationHook, Freeze):
         model = LSTMClassifier(**SMALL, callbacks=[change()]).fit(X, y)
         assert model.net_._direct_gradient is None
-    assert set(calls) == {"forward", "backward", "gradient"}
+    assert set(calls) == {"forward", "backward", "gradient", "added"}
     calls.clear()
     model.net_.module_.encoder.register_forward_hook(lambda *_: calls.append("encoder"))
     model.predict(X)
     assert calls
+
+
+def test_bfloat16_learns_what_autocast_learns(ragged, by_autograd):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL | {"hidden_size": 16}, precision="bf16", dropout=0.0)
+    expected = by_autograd(model, X, y).decision_function(X)
+    found = model.fit(X, y).decision_function(X)
+    assert (model.net_._direct_gradient is None) == (not direct._has_bf16_kernels())
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+def test_dropout_switched_off_by_a_callback_is_off(ragged, by_autograd):
+    X, y = ragged
+
+    class Off(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            net.module_.train()
+            net.module_.dropout.eval()
+
+    model = LSTMClassifier(**SMALL, dropout=0.5, callbacks=[Off()])
+    expected = by_autograd(model, X, y).decision_function(X)
+    np.testing.assert_allclose(model.fit(X, y).decision_function(X), expected, atol=1e-4)
 
 
 def test_it_trains_where_autograd_is_switched_off(ragged):
