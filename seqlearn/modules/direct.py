@@ -97,7 +97,7 @@ class DirectModel:
                 or "forward" in module.__dict__
             ):
                 return False
-        if torch.is_autocast_enabled("cpu") or nn.modules.module._has_any_global_hook():
+        if torch.is_autocast_enabled("cpu") or any(_global_hooks()):
             return False
         return all(_is_plain(layer.module) for ways in self.layers for layer in ways)
 
@@ -178,6 +178,16 @@ class DirectModel:
             return [*gradients[0], *gradients[1], *head]
 
         return torch.mm(features, weight.T).add_(bias), back
+
+
+def _global_hooks() -> tuple[dict, ...]:
+    module = nn.modules.module
+    return (
+        module._global_forward_hooks,
+        module._global_forward_pre_hooks,
+        module._global_backward_hooks,
+        module._global_backward_pre_hooks,
+    )
 
 
 def _noise(dropout: Dropout, x: Tensor) -> Tensor | None:
