@@ -13,6 +13,7 @@ import pytest
 from benchmarks import __main__ as program
 from benchmarks import (
     catalog,
+    floor,
     latency,
     loops,
     memory,
@@ -280,6 +281,12 @@ def test_single_predictions_are_held_against_the_bare_module(tiny):
     rows = latency.single_prediction()
     assert [row["by"] for row in rows] == ["bare torch module", "seqlearn"] * len(latency.SIZES)
     assert [row["bar"] for row in rows] == ["", latency.BAR] * len(latency.SIZES)
+
+
+def test_kernels_are_a_part_of_an_epoch(monkeypatch):
+    monkeypatch.setattr(floor, "REPEATS", 1)
+    (row,) = floor.rows((EQUAL,))
+    assert row["work"] == str(EQUAL) and row["kernels, epoch ms"] > 0
 
 
 def test_shares_of_the_matrix_product(tiny):

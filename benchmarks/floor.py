@@ -1,0 +1,74 @@
+"""What oneDNN's LSTM kernels alone take of an epoch, without data, loss, optimiser and Python.
+
+`benchmarks.speed` is the caller. torch by hand, skorch and seqlearn all call these kernels, so on
+one thread and in float32 this is the floor of their epochs; compilers like JAX's have another.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from benchmarks import ours
+from benchmarks.contenders import Work
+from benchmarks.table import Row
+from benchmarks.timing import alternate, cpu_seconds
+from seqlearn.training.memory import kept_memory
+
+EPOCHS, REPEATS = 2, 5
+LSTM = 2  # torch's number for it
+
+
+def rows(works: tuple[Work, ...]) -> list[Row]:
+    """Measure kernels and seqlearn's training, in this process on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [_row(work) for work in works]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _row(work: Work) -> Row:
+    contender = ours.prepare(work, *work.data())
+
+    def epoch() -> float:
+        short = cpu_seconds(lambda: contender.fit(1))
+        return (cpu_seconds(lambda: contender.fit(1 + EPOCHS)) - short) / EPOCHS
+
+    n_batches = -(-len(work.lengths) // work.batch)
+    timings = alternate({"kernels": _kernels(work, n_batches), "seqlearn": epoch}, REPEATS)
+    kernels, whole = timings["kernels"], timings["seqlearn"]
+    return {
+        "work": str(work),
+        "kernels, epoch ms": 1e3 * kernels.median,
+        "seqlearn, epoch ms": 1e3 * whole.median,
+        "spread": max(kernels.spread, whole.spread),
+        "share of the kernels": kernels.median / whole.median,
+        "around them, us an update": 1e6 * (whole.median - kernels.median) / n_batches,
+    }
+
+
+def _kernels(work: Work, n_batches: int) -> Callable[[], float]:
+    """Return what measures the seconds of an epoch's kernel calls, on one batch again and again."""
+    steps, size = work.lengths[0], work.hidden
+    x, start = torch.randn(steps, work.batch, work.features), torch.zeros(work.batch, size)
+    weights = [weight.detach() for weight in nn.LSTM(work.features, size).parameters()]
+    inputs, slope = (x, *weights, start, start), torch.zeros(steps, work.batch, size)
+
+    def epoch() -> None:
+        for _ in range(n_batches):
+            *states, workspace = torch.ops.aten.mkldnn_rnn_layer(
+                *(*inputs, False, [], LSTM, size, 1, True, False, False, True)
+            )
+            torch.ops.aten.mkldnn_rnn_layer_backward(
+                *(*inputs, *states, slope, None, None, False, LSTM, size, 1, True, True),
+                *(False, [], False, workspace),
+            )
+            del states, workspace
+
+    def measure() -> float:
+        with kept_memory():
+            return cpu_seconds(epoch)
+
+    return measure
