@@ -21,12 +21,11 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.table import Row, print_table
 from seqlearn import LSTMClassifier, datasets
 from seqlearn.errors import UnknownBackendError
-from seqlearn.preprocessing import SequenceScaler
+from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler
 
 SEEDS = range(5)
 FEW_SEEDS = range(1)  # for what takes minutes a fit
@@ -50,13 +49,7 @@ UCR = {
     "OSULeaf": (datasets.load_osuleaf, 0.970),
 }
 
-
-def _standardise_rows(X: list[np.ndarray]) -> list[np.ndarray]:
-    """Give each row (T, F) mean 0 and standard deviation 1, as rows of the UCR sets have."""
-    return [(row - row.mean(axis=0)) / row.std(axis=0).clip(1e-12) for row in X]
-
-
-SEQUENCES, ROWS = SequenceScaler(), FunctionTransformer(_standardise_rows)
+SEQUENCES, ROWS = SequenceScaler(), SequenceNormalizer()
 OTHERS = {
     "JapaneseVowels": (datasets.load_japanese_vowels, SEEDS, SEQUENCES),
     "BasicMotions": (datasets.load_basic_motions, SEEDS, SEQUENCES),

@@ -4,10 +4,11 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 `seqlearn.estimators.encoder` and is loaded on first use, so that nothing else here needs torch.
 """
 
+from seqlearn.preprocessing.normalizer import SequenceNormalizer
 from seqlearn.preprocessing.scaler import SequenceScaler
 from seqlearn.preprocessing.tokenizer import Tokenizer
 
-__all__ = ["SequenceEncoder", "SequenceScaler", "Tokenizer"]
+__all__ = ["SequenceEncoder", "SequenceNormalizer", "SequenceScaler", "Tokenizer"]
 
 
 def __getattr__(name: str):

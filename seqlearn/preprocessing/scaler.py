@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
-from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
+from seqlearn.preprocessing.packing import change_steps
 
 __all__ = ["SequenceScaler"]
 
@@ -127,6 +127,10 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     input_kind_ : {"series", "sequences"}
         Whether X was 2-D, or 3-D or ragged.
 
+    See Also
+    --------
+    SequenceNormalizer : Bring each sequence to the scale by itself.
+
     Examples
     --------
     >>> import numpy as np
@@ -208,7 +212,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             The kind of container of X; a list for data frames of sequences and the like.
         """
         check_is_fitted(self)
-        return self._map(X, lambda values: (values - self.center_) / self.scale_)
+        return change_steps(self, X, lambda rows: (rows.values - self.center_) / self.scale_)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return scaled sequences in their own unit.
@@ -224,7 +228,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             The kind of container of X.
         """
         check_is_fitted(self)
-        return self._map(X, lambda values: values * self.scale_ + self.center_)
+        return change_steps(self, X, lambda rows: rows.values * self.scale_ + self.center_)
 
     @available_if(_has_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -267,25 +271,3 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         self.center_ = statistics.center
         self.scale_ = scale
         return self
-
-    def _map(self, X: Any, change) -> Any:
-        """Apply ``change`` to all steps and pack the result as X was."""
-        unpacked = unpack(X)
-        sequences, kind = read_X(self, unpacked, reset=False)
-        dtype = sequences.dtype
-        values = change(sequences.values).astype(dtype, copy=False)  # (S, F)
-        changed = sequences.replace_values(values)
-        if isinstance(X, Sequences):
-            return changed
-        if isinstance(unpacked, list) and kind == "sequences":
-            arrays = list(changed)
-            if np.ndim(unpacked[0]) == 1:
-                arrays = [array[:, 0] for array in arrays]
-            if not isinstance(X, np.ndarray):
-                return arrays
-            packed = np.empty(len(arrays), dtype=object)
-            packed[:] = arrays
-            return packed
-        if kind == "series":
-            return values.reshape(len(sequences), -1)  # (N, T)
-        return values.reshape(np.shape(unpacked))  # (N, T, F)

@@ -1,0 +1,173 @@
+"""`SequenceNormalizer`: each sequence on a common scale by itself, ragged or not.
+
+Nothing is learned but what X looks like, nothing here pads, and nothing here needs torch.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from seqlearn.data.conversion import unpack
+from seqlearn.data.fitted import read_X, remember_X
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import InvalidParameterError
+from seqlearn.preprocessing.packing import change_steps
+
+__all__ = ["SequenceNormalizer"]
+
+
+def _has_columns(normalizer: "SequenceNormalizer") -> bool:
+    """Whether the output may be a table: only a 2-D X has columns."""
+    return getattr(normalizer, "input_kind_", "series") == "series"
+
+
+class SequenceNormalizer(TransformerMixin, BaseEstimator):
+    """Bring each feature of each sequence to a common scale, by that sequence alone.
+
+    For sequences whose shape counts and whose level and size do not: recordings with different
+    gains, outlines of different sizes. The series of the UCR archive come like this.
+    `SequenceScaler` keeps what distinguishes sequences in level and size; this removes it. As in
+    scikit-learn's ``Normalizer``, nothing is learned from the data, so there is no way back.
+
+    What comes back is the kind of container that went in.
+
+    Parameters
+    ----------
+    method : {"standard", "minmax"}, default="standard"
+        "standard": mean 0 and standard deviation 1 over a sequence's steps; "minmax": from 0 to
+        1. A feature that is constant in a sequence becomes 0 there, and so does that of a
+        sequence of one step.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of a 2-D X; values a step otherwise.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if X was a data frame.
+    input_kind_ : {"series", "sequences"}
+        Whether X was 2-D, or 3-D or ragged.
+
+    See Also
+    --------
+    SequenceScaler : One scale for all sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seqlearn.preprocessing import SequenceNormalizer
+    >>> X = [np.array([[1.0], [2.0], [3.0]]), np.array([[500.0], [900.0]])]
+    >>> SequenceNormalizer("minmax").fit_transform(X)
+    [array([[0. ],
+           [0.5],
+           [1. ]]), array([[0.],
+           [1.]])]
+    """
+
+    def __init__(self, method: str = "standard"):
+        self.method = method
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> "SequenceNormalizer":
+        """Check X and remember what kind it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            There is no such ``method``.
+        """
+        if not isinstance(self.method, str) or self.method not in METHODS:
+            raise InvalidParameterError(
+                f"The 'method' parameter of SequenceNormalizer must be one of {tuple(METHODS)}. "
+                f"Got {self.method!r} instead."
+            )
+        unpacked = unpack(X)
+        sequences, kind = read_X(self, unpacked, reset=True)
+        remember_X(self, unpacked, sequences, kind)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the sequences, each on the common scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            The kind of container of X; a list for data frames of sequences and the like.
+        """
+        check_is_fitted(self)
+        return change_steps(self, X, METHODS[self.method])
+
+    @available_if(_has_columns)
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the column names of a 2-D X; sequences of other kinds have no columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            As in scikit-learn.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+
+
+def _standard(rows: Sequences) -> np.ndarray:
+    """Mean 0 and standard deviation 1 over the steps of each row, (S, F)."""
+    values, lengths = rows.values.astype(np.float64), rows.lengths
+    n_steps = lengths[:, None]
+    low, high = _of_rows(np.minimum, values, rows), _of_rows(np.maximum, values, rows)
+    middle = low / 2 + high / 2  # first, so that no sum of large numbers rounds small ones away
+    values -= np.repeat(middle, lengths, axis=0)
+    values -= np.repeat(_of_rows(np.add, values, rows) / n_steps, lengths, axis=0)
+    # Squares of what is at most 1 neither overflow nor vanish.
+    size = np.maximum(high - middle, middle - low)
+    values /= np.repeat(np.where(size > 0, size, 1.0), lengths, axis=0)
+    spread = np.sqrt(_of_rows(np.add, values**2, rows) / n_steps)
+    return values / np.repeat(_spread(spread, high, low), lengths, axis=0)
+
+
+def _minmax(rows: Sequences) -> np.ndarray:
+    """From 0 to 1 over the steps of each row, (S, F)."""
+    values, lengths = rows.values.astype(np.float64), rows.lengths
+    low, high = _of_rows(np.minimum, values, rows), _of_rows(np.maximum, values, rows)
+    values -= np.repeat(low, lengths, axis=0)
+    return values / np.repeat(_spread(high - low, high, low), lengths, axis=0)
+
+
+def _of_rows(operation: np.ufunc, values: np.ndarray, rows: Sequences) -> np.ndarray:
+    """Reduce the steps of each row, (N, F)."""
+    return operation.reduceat(values, rows.offsets[:-1], axis=0)
+
+
+def _spread(spread: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return the spread, infinite where a feature is constant: what is left of it becomes 0."""
+    return np.where(high > low, spread, np.inf)
+
+
+METHODS = {"standard": _standard, "minmax": _minmax}
