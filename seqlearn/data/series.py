@@ -202,8 +202,9 @@ def split_panel(frame: Any, what: str) -> Iterator[tuple[Any, Any]]:
         yield None, frame
         return
     levels = list(range(frame.index.nlevels - 1))
-    for key, part in frame.groupby(level=levels, sort=False):
-        key = key if isinstance(key, tuple) else (key,)
+    several = len(levels) > 1  # pandas 2.0 warns of a list of one level
+    for key, part in frame.groupby(level=levels if several else 0, sort=False):
+        key = key if several else (key,)
         part = part.droplevel(levels)
         _refuse_disorder(part.index, _name(key, what))
         yield key, part
