@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks import ours
 from benchmarks.contenders import Work
 from benchmarks.table import Row
-from benchmarks.timing import alternate, cpu_seconds
+from benchmarks.timing import alternate, cpu_seconds, epoch_seconds, one_thread
 from seqlearn.training.memory import kept_memory
 
 EPOCHS, REPEATS = 2, 5
@@ -21,23 +21,20 @@ LSTM = 2  # torch's number for it
 
 def rows(works: tuple[Work, ...]) -> list[Row]:
     """Measure kernels and seqlearn's training, in this process on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return [_row(work) for work in works]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _row(work: Work) -> Row:
-    contender = ours.prepare(work, *work.data())
-
-    def epoch() -> float:
-        short = cpu_seconds(lambda: contender.fit(1))
-        return (cpu_seconds(lambda: contender.fit(1 + EPOCHS)) - short) / EPOCHS
-
+    fit = ours.prepare(work, *work.data()).fit
     n_batches = -(-len(work.lengths) // work.batch)
-    timings = alternate({"kernels": _kernels(work, n_batches), "seqlearn": epoch}, REPEATS)
+    timings = alternate(
+        {
+            "kernels": _kernels(work, n_batches),
+            "seqlearn": lambda: epoch_seconds(fit, EPOCHS),
+        },
+        REPEATS,
+    )
     kernels, whole = timings["kernels"], timings["seqlearn"]
     return {
         "work": str(work),

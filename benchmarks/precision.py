@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from benchmarks import ours
 from benchmarks.contenders import Work
 from benchmarks.table import Row, print_table
-from benchmarks.timing import alternate, cpu_seconds
+from benchmarks.timing import alternate, epoch_seconds
 from seqlearn import LSTMClassifier, datasets
 from seqlearn.preprocessing import SequenceScaler
 
@@ -96,22 +96,8 @@ def _epochs(work: Work) -> Row:
     X, y = work.data()
 
     def epoch(precision: str) -> Callable[[], float]:
-        model = LSTMClassifier(
-            hidden_size=work.hidden,
-            batch_size=work.batch,
-            bidirectional=work.bidirectional,
-            precision=precision,
-            **ours.SAME_NETWORK,
-        )
-
-        def fit(epochs: int) -> None:
-            model.set_params(max_epochs=epochs).fit(X, y)
-
-        def measure() -> float:
-            short, long = (cpu_seconds(lambda n=n: fit(n)) for n in (1, 1 + EPOCHS))
-            return (long - short) / EPOCHS
-
-        return measure
+        fit = ours.prepare(work, X, y, as_it_comes=True, precision=precision).fit
+        return lambda: epoch_seconds(fit, EPOCHS)
 
     timings = alternate({precision: epoch(precision) for precision in PRECISIONS}, REPEATS)
     exact, coarse = (timings[precision] for precision in PRECISIONS)

@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from benchmarks import loops, ours
 from benchmarks.contenders import Contender, Work
 from benchmarks.table import Row
-from benchmarks.timing import alternate, cpu_seconds
+from benchmarks.timing import alternate, cpu_seconds, epoch_seconds, one_thread
 
 STEPS, FEATURES, HIDDEN, BATCH = 100, 8, 128, 64
 BATCHES, EPOCHS, REPEATS = 10, 2, 5
@@ -22,12 +22,8 @@ BAR = 0.6  # share of the fastest product
 
 def rows() -> list[Row]:
     """Measure the products, the bare LSTM and training, in this process on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _rows()
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _rows() -> list[Row]:
@@ -61,8 +57,7 @@ def _rows() -> list[Row]:
 
 def _step(contender: Contender) -> float:
     """Seconds of one training step."""
-    short = cpu_seconds(lambda: contender.fit(1))
-    return (cpu_seconds(lambda: contender.fit(1 + EPOCHS)) - short) / (EPOCHS * BATCHES)
+    return epoch_seconds(contender.fit, EPOCHS) / BATCHES
 
 
 def _matrix_product():

@@ -8,7 +8,7 @@ network is of this kind; where it is not, modules and autograd give the same num
 Tensors inside have their steps first, (T, B, F), as the kernels want them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -55,12 +55,7 @@ class DirectModel:
             ways.append(_Layer(layer, turned=True))
         self.size = self.layers[0][0].size
         self.read = _READOUTS[type(model.encoder.readout)]
-        self._modules = [(m, len(m._modules), type(m)) for m in model.modules()]
-        self._places = [
-            (module._modules, name, child)
-            for module in model.modules()
-            for name, child in module._modules.items()
-        ]
+        self._parts = [(module, type(module), dict(module._modules)) for module in model.modules()]
 
     @classmethod
     def of(cls, model: nn.Module) -> "DirectModel | None":
@@ -85,13 +80,10 @@ class DirectModel:
 
     def holds(self) -> bool:
         """Whether the model is what it was at the beginning, and nobody listens to its modules."""
-        for modules, name, module in self._places:
-            if modules.get(name) is not module:
-                return False
-        for module, n_children, kind in self._modules:
+        for module, kind, children in self._parts:
             if (
                 type(module) is not kind
-                or len(module._modules) != n_children
+                or module._modules != children
                 or module._forward_hooks
                 or module._forward_pre_hooks
                 or "forward" in module.__dict__
@@ -114,10 +106,10 @@ class DirectModel:
         rows = _Rows(lengths, len(x))
         outputs = [x]
         for ways in self.layers:
-            x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]  # (T, B, D)
+            x = _side_by_side(outputs)  # (T, B, D)
             outputs = [layer.run(x, layer.module._flat_weights, rows)[0] for layer in ways]
         read = [self.read(way, rows, turned=bool(i))[0] for i, way in enumerate(outputs)]
-        features = (torch.cat(read, dim=1) if len(read) > 1 else read[0])[:n_rows]
+        features = _side_by_side(read)[:n_rows]  # (B, D)
         if encode:
             return features
         head = self.model.head
@@ -148,9 +140,9 @@ class DirectModel:
             outputs, backs = zip(*[layer.train(x, rows, cast) for layer in ways], strict=True)
             steps_back.append(backs)
             if i + 1 < len(self.layers):
-                x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]  # (T, B, D)
+                x = _side_by_side(outputs)  # (T, B, D)
         read = [self.read(way, rows, turned=bool(i)) for i, way in enumerate(outputs)]
-        features = torch.cat([one for one, _ in read], dim=1) if len(read) > 1 else read[0][0]
+        features = _side_by_side([one for one, _ in read])  # (B, D)
         noise = _noise(model.dropout, features)
         if noise is not None:
             features = features * noise
@@ -190,6 +182,11 @@ def _global_hooks() -> tuple[dict, ...]:
     )
 
 
+def _side_by_side(ways: Sequence[Tensor]) -> Tensor:
+    """Join what both directions give in the last dimension; one direction's is not copied."""
+    return torch.cat(ways, dim=-1) if len(ways) > 1 else ways[0]
+
+
 def _noise(dropout: Dropout, x: Tensor) -> Tensor | None:
     return dropout.noise(x) if dropout.training and dropout.p > 0 else None
 
@@ -199,12 +196,14 @@ class _Rows:
 
     def __init__(self, lengths: Tensor, n_steps: int):
         self.lengths = lengths
-        self.past: Tensor | None = None  # True past a row's length, (T, B, 1); None if all are full
+        # None if all are full: what is past a row's length, and how to reverse each row.
+        self.past: Tensor | None = None  # True past a row's length, (T, B, 1)
+        self.turn: Tensor | None = None  # (T B,)
         if int(lengths.min()) < n_steps:
             step, row = torch.arange(n_steps)[:, None], torch.arange(len(lengths))
             self.past = (step >= lengths)[..., None]  # (T, B, 1)
             within = torch.where(step < lengths, lengths - 1 - step, step)  # (T, B)
-            self.turn = (within * len(lengths) + row).flatten()  # (T B,), each row reversed
+            self.turn = (within * len(lengths) + row).flatten()  # (T B,)
             self.last = (lengths - 1) * len(lengths) + row  # (B,), where each row ends
 
 
@@ -220,14 +219,13 @@ class _Layer:
 
     def run(self, x: Tensor, weights: list[Tensor], rows: _Rows) -> tuple:
         """Return the outputs (T, B, H) for inputs (T, B, F), and what the way back needs."""
-        by_kernel = self.turned and rows.past is None
-        if self.turned and not by_kernel:
-            x = _take(x, rows.turn)
+        turn = rows.turn if self.turned else None
+        by_kernel = self.turned and turn is None
+        x = _take(x, turn)
         start = x.new_zeros(x.shape[1], self.size)  # (B, H)
         inputs = (x, *weights, start, start)
         kept = self.kernel(*inputs, by_kernel, [], LSTM, self.size, 1, True, False, False, True)
-        outputs = kept[0] if by_kernel or not self.turned else _take(kept[0], rows.turn)
-        return outputs, inputs, kept
+        return _take(kept[0], turn), inputs, kept
 
     def train(self, x: Tensor, rows: _Rows, cast: torch.dtype | None) -> tuple[Tensor, Callable]:
         """Return the outputs, and what takes their gradient back.
@@ -241,9 +239,9 @@ class _Layer:
         outputs, inputs, kept = self.run(x, weights, rows)
 
         def back(slope: Tensor) -> tuple[Tensor, list[Tensor]]:
-            by_kernel = self.turned and rows.past is None
-            if self.turned and not by_kernel:
-                slope = _take(slope, rows.turn)
+            turn = rows.turn if self.turned else None
+            by_kernel = self.turned and turn is None
+            slope = _take(slope, turn)
             if cast is not None:
                 slope = slope.to(cast)
             *states, workspace = kept
@@ -251,14 +249,15 @@ class _Layer:
                 *(*inputs, *states, slope, None, None, by_kernel, LSTM, self.size, 1),
                 *(True, True, False, [], False, workspace),
             )
-            if self.turned and not by_kernel:
-                below = _take(below, rows.turn)
-            return below.float(), [weight.float().flatten() for weight in found[:4]]
+            return _take(below, turn).float(), [weight.float().flatten() for weight in found[:4]]
 
         return outputs.float(), back
 
 
-def _take(x: Tensor, positions: Tensor) -> Tensor:
+def _take(x: Tensor, positions: Tensor | None) -> Tensor:
+    """Take steps (T, B, F) at positions in (T B); None leaves them as they are."""
+    if positions is None:
+        return x
     return x.flatten(0, 1).index_select(0, positions).view(x.shape)  # (T, B, F)
 
 

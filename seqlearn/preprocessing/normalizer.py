@@ -6,25 +6,17 @@ Nothing is learned but what X looks like, nothing here pads, and nothing here ne
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
-from seqlearn.errors import InvalidParameterError
-from seqlearn.preprocessing.packing import change_steps
+from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
 __all__ = ["SequenceNormalizer"]
 
 
-def _has_columns(normalizer: "SequenceNormalizer") -> bool:
-    """Whether the output may be a table: only a 2-D X has columns."""
-    return getattr(normalizer, "input_kind_", "series") == "series"
-
-
-class SequenceNormalizer(TransformerMixin, BaseEstimator):
+class SequenceNormalizer(StepTransformer):
     """Bring each feature of each sequence to a common scale, by that sequence alone.
 
     For sequences whose shape counts and whose level and size do not: recordings with different
@@ -69,12 +61,6 @@ class SequenceNormalizer(TransformerMixin, BaseEstimator):
     def __init__(self, method: str = "standard"):
         self.method = method
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
     def fit(self, X: Any, y: Any = None) -> "SequenceNormalizer":
         """Check X and remember what kind it is.
 
@@ -94,11 +80,7 @@ class SequenceNormalizer(TransformerMixin, BaseEstimator):
         InvalidParameterError
             There is no such ``method``.
         """
-        if not isinstance(self.method, str) or self.method not in METHODS:
-            raise InvalidParameterError(
-                f"The 'method' parameter of SequenceNormalizer must be one of {tuple(METHODS)}. "
-                f"Got {self.method!r} instead."
-            )
+        self._check_method(METHODS)
         unpacked = unpack(X)
         sequences, kind = read_X(self, unpacked, reset=True)
         remember_X(self, unpacked, sequences, kind)
@@ -119,22 +101,6 @@ class SequenceNormalizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return change_steps(self, X, METHODS[self.method])
-
-    @available_if(_has_columns)
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the column names of a 2-D X; sequences of other kinds have no columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str, optional
-            As in scikit-learn.
-
-        Returns
-        -------
-        ndarray of str
-        """
-        check_is_fitted(self)
-        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
 
 def _standard(rows: Sequences) -> np.ndarray:

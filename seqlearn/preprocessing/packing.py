@@ -1,19 +1,61 @@
-"""Changing the steps of sequences, whatever they are packed in: the work of every transformer here.
+"""What `SequenceScaler` and `SequenceNormalizer` share: tags, names, and packing as X was packed.
 
-What comes back is the kind of container that went in. `SequenceScaler` and `SequenceNormalizer`
-call this; reading and checking X is the business of `seqlearn.data`.
+What comes back is the kind of container that went in. How values change is theirs; reading and
+checking X is the business of `seqlearn.data`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X
 from seqlearn.data.sequences import Sequences
+from seqlearn.errors import InvalidParameterError
 
-__all__ = ["change_steps"]
+__all__ = ["StepTransformer", "change_steps"]
+
+
+def _has_columns(transformer: "StepTransformer") -> bool:
+    """Whether the output may be a table: only a 2-D X has columns."""
+    return getattr(transformer, "input_kind_", "series") == "series"
+
+
+class StepTransformer(TransformerMixin, BaseEstimator):
+    """A transformer that changes the values of steps by its ``method``, and nothing else."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @available_if(_has_columns)
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the column names of a 2-D X; sequences of other kinds have no columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            As in scikit-learn.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+
+    def _check_method(self, methods: dict[str, Any]) -> None:
+        if not isinstance(self.method, str) or self.method not in methods:
+            raise InvalidParameterError(
+                f"The 'method' parameter of {type(self).__name__} must be one of {tuple(methods)}. "
+                f"Got {self.method!r} instead."
+            )
 
 
 def change_steps(estimator: Any, X: Any, change: Callable[[Sequences], np.ndarray]) -> Any:

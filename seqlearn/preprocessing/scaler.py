@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.errors import InvalidParameterError
-from seqlearn.preprocessing.packing import change_steps
+from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
 __all__ = ["SequenceScaler"]
 
@@ -83,11 +82,6 @@ class _Quartiles:
 STATISTICS = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
 
 
-def _has_columns(scaler: "SequenceScaler") -> bool:
-    """Whether the output may be a table: only a 2-D X has columns."""
-    return getattr(scaler, "input_kind_", "series") == "series"
-
-
 def _learns_in_pieces(scaler: "SequenceScaler") -> bool:
     if scaler.method == "robust":
         raise AttributeError(
@@ -97,7 +91,7 @@ def _learns_in_pieces(scaler: "SequenceScaler") -> bool:
     return True
 
 
-class SequenceScaler(TransformerMixin, BaseEstimator):
+class SequenceScaler(StepTransformer):
     """Bring each feature to a common scale, learned from all steps of all sequences.
 
     The statistics are taken over every valid step, so long sequences count more than short ones
@@ -144,12 +138,6 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     def __init__(self, method: str = "standard"):
         self.method = method
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
     def fit(self, X: Any, y: Any = None) -> "SequenceScaler":
         """Learn the scale.
 
@@ -164,7 +152,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         -------
         self
         """
-        self._check_method()
+        self._check_method(STATISTICS)
         return self._learn(X, reset=True)
 
     @available_if(_learns_in_pieces)
@@ -189,7 +177,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         InvalidParameterError
             ``method`` is not that of the calls before.
         """
-        self._check_method()
+        self._check_method(STATISTICS)
         reset = not hasattr(self, "scale_")
         if not reset and type(self._statistics) is not STATISTICS[self.method]:
             raise InvalidParameterError(
@@ -229,29 +217,6 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return change_steps(self, X, lambda rows: rows.values * self.scale_ + self.center_)
-
-    @available_if(_has_columns)
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the column names of a 2-D X; sequences of other kinds have no columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str, optional
-            As in scikit-learn.
-
-        Returns
-        -------
-        ndarray of str
-        """
-        check_is_fitted(self)
-        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
-
-    def _check_method(self) -> None:
-        if not isinstance(self.method, str) or self.method not in STATISTICS:
-            raise InvalidParameterError(
-                f"The 'method' parameter of SequenceScaler must be one of {tuple(STATISTICS)}. Got "
-                f"{self.method!r} instead."
-            )
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""

@@ -2,7 +2,7 @@
 
 `seqlearn.training.net` uses this for every update where it can. Rows go through in parts, so that
 what the kernels keep for the way back stays in the processor's cache: on long rows that saves a
-fifth of the time, and most of the memory.
+tenth to a sixth of the time, and most of the memory.
 """
 
 from functools import cache

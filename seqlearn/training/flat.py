@@ -32,7 +32,6 @@ class FlatParameters:
         vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self.vector = nn.Parameter(vector)
         self.vector.grad = torch.zeros_like(vector)
-        self._values, self._grad = [vector], [self.vector.grad]
         self.shapes = [tuple(parameter.shape) for parameter in parameters]
         start = 0
         for parameter in parameters:
@@ -72,8 +71,8 @@ class FlatParameters:
         beta1, beta2 = group["betas"]
         state["step"] += 1
         kernel(
-            self._values,
-            self._grad,
+            [self.vector.detach()],
+            [self.vector.grad],
             [state["exp_avg"]],
             [state["exp_avg_sq"]],
             [],
