@@ -98,8 +98,14 @@ class SequenceNormalizer(StepTransformer):
         -------
         ndarray, list, object array or Sequences
             The kind of container of X; a list for data frames of sequences and the like.
+
+        Raises
+        ------
+        InvalidParameterError
+            There is no such ``method``.
         """
         check_is_fitted(self)
+        self._check_method(METHODS)
         return change_steps(self, X, METHODS[self.method])
 
 

@@ -94,6 +94,8 @@ def test_what_makes_no_sense_is_refused():
         SequenceNormalizer().transform(X)
     with pytest.raises(InvalidParameterError, match=r"one of \('standard', 'minmax'\). Got 'z'"):
         SequenceNormalizer("z").fit(X)
+    with pytest.raises(InvalidParameterError, match="Got 'z'"):
+        SequenceNormalizer().fit(X).set_params(method="z").transform(X)
     fitted = SequenceNormalizer().fit(X)
     with pytest.raises(DataFormatError, match="X has 3 features"):
         fitted.transform([np.ones((3, 3))])
