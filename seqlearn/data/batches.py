@@ -5,7 +5,7 @@
 `seqlearn.training` feeds both to skorch; no DataLoader and no per-row Python is involved.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -53,6 +53,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         if self.full:
             self.values = self.values.view(len(sequences), -1, *self.values.shape[1:])  # (N, T, F)
         self._lengths = torch.as_tensor(self.lengths)
+        self._length = self._lengths[:1]  # of every row, where `full`
         self.y, self.step_y, self.w = None, None, None
         if isinstance(targets, Sequences):
             self.step_y = torch.tensor(targets.values[:, 0]).to(device)  # (S,)
@@ -78,11 +79,16 @@ class SequenceDataset(torch.utils.data.Dataset):
             return {"x": self.values, "lengths": self._lengths}
         return self[np.arange(len(self)) if rows is None else rows][0]
 
-    def __getitem__(self, rows: np.ndarray) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
+    def __getitem__(
+        self, rows: np.ndarray | Tensor
+    ) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
         """Return inputs and targets, ``{"y": (B, ...) or (B, T), "w": (B,) or None}``."""
         rows = torch.as_tensor(rows)
-        lengths = self._lengths.index_select(0, rows)  # (B,)
-        on_device = rows.to(self.device, non_blocking=True)
+        if self.full:
+            lengths = self._length.expand(len(rows))  # (B,)
+        else:
+            lengths = self._lengths.index_select(0, rows)
+        on_device = rows.to(self.device, non_blocking=True) if self.device.type != "cpu" else rows
         steps = None
         if not self.full or self.step_y is not None:
             steps = padded_steps(self._starts[rows], lengths)  # (B, T)
@@ -128,15 +134,16 @@ class BucketedBatches:
     def __iter__(self) -> Iterator:
         return (self.dataset[rows] for rows in self.rows())
 
-    def rows(self) -> list[np.ndarray]:
+    def rows(self) -> Sequence[np.ndarray | Tensor]:
         """Row numbers of each batch, for one epoch."""
         lengths = self.dataset.lengths
         if self.generator is None:
             return length_batches(lengths, self.batch_size)
-        order = torch.randperm(len(lengths), generator=self.generator).numpy()
-        batches = np.array_split(order, len(self))  # views of order
+        order = torch.randperm(len(lengths), generator=self.generator)
         if self.dataset.full:
-            return batches
+            return order.tensor_split(len(self))
+        order = order.numpy()
+        batches = np.array_split(order, len(self))  # views of order
         edges = np.cumsum([0, *map(len, batches)])
         n_pools = -(-len(batches) // POOL)
         pools = edges[np.arange(n_pools + 1) * len(batches) // n_pools].tolist()

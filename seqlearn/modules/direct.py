@@ -159,17 +159,17 @@ class DirectModel:
             gradients: list[list[Tensor]] = [[], []]  # of each direction
             while steps_back:
                 below = None
-                for way, (step, slope) in enumerate(zip(steps_back.pop(), slopes, strict=True)):
-                    slope, found = step(slope)
+                for way, (step, given) in enumerate(zip(steps_back.pop(), slopes, strict=True)):
+                    slope, found = step(given)
                     below = slope if below is None else below + slope
                     gradients[way] = found + gradients[way]
                 if noises[len(steps_back)] is not None:
                     below = below * noises[len(steps_back)].transpose(0, 1)
                 if steps_back:
-                    slopes = [one.contiguous() for one in below.split(size, dim=2)]  # (T, B, H)
+                    slopes = [(one.contiguous(), None) for one in below.split(size, dim=2)]
             return [*gradients[0], *gradients[1], *head]
 
-        return torch.mm(features, weight.T).add_(bias), back
+        return torch.addmm(bias, features, weight.T), back
 
 
 def _global_hooks() -> tuple[dict, ...]:
@@ -199,7 +199,8 @@ class _Rows:
         # None if all are full: what is past a row's length, and how to reverse each row.
         self.past: Tensor | None = None  # True past a row's length, (T, B, 1)
         self.turn: Tensor | None = None  # (T B,)
-        if int(lengths.min()) < n_steps:
+        # Lengths that are one number, expanded, need not all be looked at.
+        if int(lengths[0] if lengths.stride(0) == 0 else lengths.min()) < n_steps:
             step, row = torch.arange(n_steps)[:, None], torch.arange(len(lengths))
             self.past = (step >= lengths)[..., None]  # (T, B, 1)
             within = torch.where(step < lengths, lengths - 1 - step, step)  # (T, B)
@@ -230,28 +231,33 @@ class _Layer:
     def train(self, x: Tensor, rows: _Rows, cast: torch.dtype | None) -> tuple[Tensor, Callable]:
         """Return the outputs, and what takes their gradient back.
 
-        That is to the inputs' gradient, (T, B, F), and the weights', flat. With ``cast`` the
-        kernels compute in that type; what goes in and comes out is in float32.
+        That is from `Slopes` to the inputs' gradient, (T, B, F), and the weights', flat. With
+        ``cast`` the kernels compute in that type; what goes in and comes out is in float32.
         """
         weights = [weight.detach() for weight in self.module._flat_weights]
         if cast is not None:
             x, *weights = (tensor.to(cast) for tensor in (x, *weights))
         outputs, inputs, kept = self.run(x, weights, rows)
 
-        def back(slope: Tensor) -> tuple[Tensor, list[Tensor]]:
+        def back(slopes: Slopes) -> tuple[Tensor, list[Tensor]]:
             turn = rows.turn if self.turned else None
             by_kernel = self.turned and turn is None
-            slope = _take(slope, turn)
+            steps, end = slopes
+            if steps is not None:
+                steps = _take(steps, turn)
             if cast is not None:
-                slope = slope.to(cast)
+                steps, end = (None if slope is None else slope.to(cast) for slope in (steps, end))
             *states, workspace = kept
             below, *found = self.kernel_back(
-                *(*inputs, *states, slope, None, None, by_kernel, LSTM, self.size, 1),
+                *(*inputs, *states, steps, end, None, by_kernel, LSTM, self.size, 1),
                 *(True, True, False, [], False, workspace),
             )
-            return _take(below, turn).float(), [weight.float().flatten() for weight in found[:4]]
+            below, found = _take(below, turn), found[:4]
+            if cast is not None:
+                below, *found = (slope.float() for slope in (below, *found))
+            return below, [slope.flatten() for slope in found]
 
-        return outputs.float(), back
+        return outputs if cast is None else outputs.float(), back
 
 
 def _take(x: Tensor, positions: Tensor | None) -> Tensor:
@@ -261,34 +267,38 @@ def _take(x: Tensor, positions: Tensor | None) -> Tensor:
     return x.flatten(0, 1).index_select(0, positions).view(x.shape)  # (T, B, F)
 
 
-# Readouts: the vector of each row (B, H), and what turns its gradient into that of the steps.
+# Readouts: the vector of each row (B, H), and what turns its gradient into that of the outputs.
 
-Read = tuple[Tensor, Callable[[Tensor], Tensor]]
+Slopes = tuple[Tensor | None, Tensor | None]  # of all steps (T, B, H), and of the last run (B, H)
+Read = tuple[Tensor, Callable[[Tensor], Slopes]]
 
 
 def _last(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
-    ends = None if turned or rows.past is None else rows.last
     step = 0 if turned else -1
+    if rows.past is None:  # all end at the step that runs last
+        return outputs[step], lambda slope: (None, slope)
 
-    def back(slope: Tensor) -> Tensor:
+    def back(slope: Tensor) -> Slopes:
         whole = torch.zeros_like(outputs)
-        if ends is None:
+        if turned:
             whole[step] = slope
         else:
-            whole.flatten(0, 1).index_copy_(0, ends, slope)
-        return whole
+            whole.flatten(0, 1).index_copy_(0, rows.last, slope)
+        return whole, None
 
-    if ends is None:
+    if turned:
         return outputs[step], back
-    return outputs.flatten(0, 1).index_select(0, ends), back
+    return outputs.flatten(0, 1).index_select(0, rows.last), back
 
 
 def _mean(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
     n_steps = rows.lengths.to(outputs.dtype)[:, None]
 
-    def back(slope: Tensor) -> Tensor:
+    def back(slope: Tensor) -> Slopes:
         whole = (slope / n_steps).expand_as(outputs)
-        return whole.contiguous() if rows.past is None else whole.masked_fill(rows.past, 0.0)
+        if rows.past is None:
+            return whole.contiguous(), None
+        return whole.masked_fill(rows.past, 0.0), None
 
     valid = outputs if rows.past is None else outputs.masked_fill(rows.past, 0.0)
     return sum_of_steps(valid.transpose(0, 1)) / n_steps, back
@@ -298,9 +308,9 @@ def _max(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
     valid = outputs if rows.past is None else outputs.masked_fill(rows.past, -torch.inf)
     best = valid.amax(dim=0)
 
-    def back(slope: Tensor) -> Tensor:
+    def back(slope: Tensor) -> Slopes:
         is_best = (valid == best).to(outputs.dtype)
-        return is_best.mul_(slope / is_best.sum(dim=0))  # equal steps share it
+        return is_best.mul_(slope / is_best.sum(dim=0)), None  # equal steps share it
 
     return best, back
 

@@ -71,7 +71,7 @@ class DirectGradient:
         if n_parts == 1:
             losses, outputs, gradients = self._part(x, lengths, y, w, n_rows)
             torch.cat(gradients, out=total)
-            return {"loss": losses.sum() / n_rows, "y_pred": outputs}
+            return {"loss": losses.mean(), "y_pred": outputs}
         total.zero_()
         found = []
         for rows in torch.arange(n_rows).tensor_split(n_parts):
@@ -83,7 +83,7 @@ class DirectGradient:
             del gradients
             found.append(part)
         losses, outputs = (torch.cat(values) for values in zip(*found, strict=True))
-        return {"loss": losses.sum() / n_rows, "y_pred": outputs}
+        return {"loss": losses.mean(), "y_pred": outputs}
 
     def _parts(self, n_rows: int, n_steps: int) -> int:
         """Into how many parts to divide so many rows."""
@@ -97,11 +97,9 @@ class DirectGradient:
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
         outputs, back = self.direct.run(x, lengths)
-        losses, slope = self.criterion.with_gradient(outputs, y)  # (B,), (B, C)
-        if w is not None:
-            losses = losses * w
-            slope = slope * w[:, None]
-        return losses, outputs, back(slope.mul_(1 / n_rows))
+        weights = outputs.new_full((len(x),), 1 / n_rows) if w is None else w / n_rows
+        losses, slope = self.criterion.with_gradient(outputs, y, weights)  # (B,), (B, C)
+        return losses if w is None else losses * w, outputs, back(slope)
 
 
 @cache

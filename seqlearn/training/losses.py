@@ -15,6 +15,8 @@ from torch.nn import functional
 
 __all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss", "TaggingLoss"]
 
+NO_REDUCTION = 0  # torch's number for it
+
 
 class CrossEntropy(nn.Module):
     """Cross entropy of class codes (B,) under the softmax of (B, C) logits."""
@@ -24,13 +26,15 @@ class CrossEntropy(nn.Module):
         return functional.cross_entropy(outputs, targets, reduction="none")
 
     @staticmethod
-    def with_gradient(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and its gradient, (B, C)."""
-        logarithms = outputs.log_softmax(dim=1)
-        losses = functional.nll_loss(logarithms, targets, reduction="none")
-        slope = logarithms.exp_()
-        places = targets[:, None]
-        return losses, slope.scatter_add_(1, places, slope.new_full(places.shape, -1.0))
+    def with_gradient(outputs: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        aten = torch.ops.aten
+        logarithms = aten._log_softmax.default(outputs, 1, False)
+        kind = (targets, None, NO_REDUCTION, -100)  # no class weights; -100 is no label of ours
+        losses, total = aten.nll_loss_forward.default(logarithms, *kind)
+        slope = aten.nll_loss_backward.default(weights, logarithms, *kind, total)
+        back = aten._log_softmax_backward_data.default
+        return losses, back(slope, logarithms, 1, logarithms.dtype)
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -46,9 +50,11 @@ class BinaryCrossEntropy(nn.Module):
         loss = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
         return loss.sum(dim=1)
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and its gradient, (B, C)."""
-        return self(outputs, targets), outputs.sigmoid() - targets
+    def with_gradient(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        return self(outputs, targets), (outputs.sigmoid() - targets) * weights[:, None]
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -75,9 +81,12 @@ class SquaredError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return ((outputs - targets) ** 2).mean(dim=1)
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and its gradient, (B, C)."""
-        return self(outputs, targets), (outputs - targets) * (2 / outputs.shape[1])
+    def with_gradient(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        slope = (outputs - targets) * (2 / outputs.shape[1])
+        return self(outputs, targets), slope * weights[:, None]
 
 
 class AbsoluteError(_RegressionLoss):
@@ -87,9 +96,12 @@ class AbsoluteError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return (outputs - targets).abs().mean(dim=1)
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and its gradient, (B, C)."""
-        return self(outputs, targets), (outputs - targets).sign() / outputs.shape[1]
+    def with_gradient(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        slope = (outputs - targets).sign() / outputs.shape[1]
+        return self(outputs, targets), slope * weights[:, None]
 
 
 class Huber(_RegressionLoss):
@@ -99,9 +111,12 @@ class Huber(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return functional.huber_loss(outputs, targets, reduction="none").mean(dim=1)
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and its gradient, (B, C)."""
-        return self(outputs, targets), (outputs - targets).clamp(-1.0, 1.0) / outputs.shape[1]
+    def with_gradient(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        slope = (outputs - targets).clamp(-1.0, 1.0) / outputs.shape[1]
+        return self(outputs, targets), slope * weights[:, None]
 
 
 class OutputIsLoss(nn.Module):

@@ -214,26 +214,26 @@ class SequenceNet(NeuralNet):
             super()._set_training(training)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run all batches; losses add up on the device and are read once, at the end."""
+        """Run all batches; losses stay on the device and are read once, at the end."""
         if iterator is None:
             return
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self._set_training(True)
             self._direct_gradient = DirectGradient.of(self._direct, self.criterion_, self._flat)
-        total, n_rows, outputs, targets = 0.0, 0, [], []
+        losses, sizes, outputs, targets = [], [], [], []
         self._listeners = {event: self._hearing(event) for event in EVENTS}
         for batch in iterator:
             self._tell("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            rows = len(batch[0]["lengths"])
-            total = total + step["loss"].detach() * rows
-            n_rows += rows
+            losses.append(step["loss"].detach())
+            sizes.append(len(batch[0]["lengths"]))
             if not training:
                 outputs.append(step["y_pred"])
                 targets.append(batch[1])
             self._tell("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(f"{prefix}_loss", float(total) / n_rows)
+        loss = np.average(torch.stack(losses).cpu().numpy(), weights=sizes)
+        self.history.record(f"{prefix}_loss", float(loss))
         if not training:
             self.history.record(f"{prefix}_score", self._score(outputs, targets))
 

@@ -41,10 +41,11 @@ def test_gradients_of_losses_are_autograds(loss, n_rows, n_outputs, seed):
     targets = torch.randint(0, 2, (n_rows, n_outputs), generator=generator).double()
     if loss is CrossEntropy:
         targets = torch.randint(0, n_outputs, (n_rows,), generator=generator)
-    losses, slope = loss().with_gradient(outputs, targets)
+    weights = torch.rand(n_rows, generator=generator, dtype=torch.float64)
+    losses, slope = loss().with_gradient(outputs, targets, weights)
     outputs.requires_grad_()
     expected = loss()(outputs, targets)
-    expected.sum().backward()
+    (expected * weights).sum().backward()
     torch.testing.assert_close(losses, expected.detach())
     torch.testing.assert_close(slope, outputs.grad)
 
