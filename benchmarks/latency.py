@@ -3,8 +3,8 @@
 The prediction of one sequence is compared with the bare torch module in inference mode, both in
 process CPU time on one thread, medians; "spread" is the distance between the quartiles as a share
 of the median, "ratio" seqlearn's time over the module's. The rest is measured in fresh processes,
-from start to end: importing alone, and reading a pickled classifier and predicting one sequence,
-beside torch reading a bare module of the same sizes and doing the same.
+from start to end: importing alone, a first fit, and reading a pickled classifier and predicting one
+sequence, beside torch reading a bare module of the same sizes and doing the same.
 """
 
 import pickle
@@ -32,6 +32,12 @@ BAR = 1.5
 STARTS = 5
 
 ROOT = Path(__file__).parents[1]
+FIRST_FIT = """
+import numpy as np
+from seqlearn import LSTMClassifier
+X = np.random.default_rng(0).normal(size=(20, 10, 2))
+LSTMClassifier(max_epochs=1).fit(X, np.arange(20) % 2)
+"""
 FIRST_ANSWER = """
 import pickle
 with open({path!r}, "rb") as file:
@@ -109,6 +115,7 @@ def fresh_process() -> list[Row]:
             "import seqlearn": "import seqlearn",
             "import torch": "import torch",
             "import LSTMClassifier": "from seqlearn import LSTMClassifier",
+            "a fit of one epoch on 20 sequences": FIRST_FIT,
             "first answer of a module saved by torch": FIRST_ANSWER_OF_TORCH.format(
                 path=theirs, **sizes
             ),

@@ -42,6 +42,19 @@ def test_listing_backends_and_reading_data_import_no_backend():
     assert run(code) == "[]"
 
 
+def test_training_and_prediction_do_not_import_torchs_compiler():
+    # It takes a second, in each process of a grid search too.
+    code = (
+        "import pickle, sys; import numpy as np; from seqlearn import LSTMClassifier; "
+        "X, y = np.random.default_rng(0).normal(size=(20, 5, 2)), np.arange(20) % 2\n"
+        "for name in ('adam', 'adamw', 'sgd', 'rmsprop'):\n"
+        "    model = LSTMClassifier(optimizer=name, max_epochs=2, random_state=0).fit(X, y)\n"
+        "    pickle.loads(pickle.dumps(model)).partial_fit(X, y).predict(X)\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert run(code) == "False"
+
+
 def test_public_names_are_listed_and_load():
     assert sorted(seqlearn.__all__) == seqlearn.__all__
     assert set(seqlearn.__all__) <= set(dir(seqlearn))

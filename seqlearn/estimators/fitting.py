@@ -25,7 +25,7 @@ from seqlearn.estimators.parameters import (
     sequence,
 )
 from seqlearn.training.callbacks import ADVICE
-from seqlearn.training.net import OPTIMIZERS
+from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.schedules import SCHEDULES
 
 __all__ = [

@@ -11,7 +11,8 @@ import math
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW
+
+from seqlearn.training.optimizers import fused_kernel
 
 __all__ = ["FlatParameters"]
 
@@ -63,7 +64,7 @@ class FlatParameters:
         From the second step on these call the one kernel that ``step`` ends in: what stands around
         it takes ten times as long as the kernel does on a small network.
         """
-        kernel = _KERNELS.get(type(optimizer))
+        kernel = fused_kernel(optimizer)
         state, group = optimizer.state.get(self.vector), optimizer.param_groups[0]
         if kernel is None or not state or group["amsgrad"]:
             optimizer.step()
@@ -85,9 +86,6 @@ class FlatParameters:
             amsgrad=False,
             maximize=group["maximize"],
         )
-
-
-_KERNELS = {Adam: torch._fused_adam_, AdamW: torch._fused_adamw_}  # with fused=True
 
 
 def is_finite(tensors: list[Tensor]) -> bool:

@@ -20,7 +20,6 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
-from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, as_tensor, length_batches
@@ -40,18 +39,13 @@ from seqlearn.training.flat import (
     to_torch,
 )
 from seqlearn.training.memory import kept_memory
+from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.precision import resolve_precision
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
 
-__all__ = ["OPTIMIZERS", "SequenceNet", "make_net"]
+__all__ = ["SequenceNet", "make_net"]
 
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
-    "adam": (Adam, {"fused": True}),
-    "adamw": (AdamW, {"fused": True}),
-    "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
-    "rmsprop": (RMSprop, {}),
-}
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
 PREDICT_ROWS = 1024  # at once, at most
