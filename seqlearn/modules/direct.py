@@ -113,7 +113,8 @@ class DirectModel:
         if encode:
             return features
         head = self.model.head
-        return in_chunks(partial(linear, weight=head.weight, bias=head.bias), features)
+        scores = partial(linear, weight=head.weight, bias=head.bias)
+        return in_chunks(scores, features, head.out_features)
 
     def run(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
         """Run rows (B, T, F) in training, with autograd on though it has nothing to do.

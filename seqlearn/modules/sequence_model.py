@@ -17,7 +17,9 @@ from seqlearn.modules.encoder import Encoder
 
 __all__ = ["SequenceModel", "in_chunks"]
 
-HEAD_ROWS = 64  # rows of one matrix product of the head in evaluation
+# Rows of one matrix product of the head in evaluation: the more the smaller it is.
+LEAST_ROWS, MOST_ROWS = 64, 256
+HEAD_PRODUCTS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
 
 
 class SequenceModel(nn.Module):
@@ -72,17 +74,23 @@ class SequenceModel(nn.Module):
         features = self.encode(x, lengths)
         if self.training:
             return self.head(self.dropout(features))
-        return in_chunks(self.head, features)
+        return in_chunks(self.head, features, self.head.out_features)
 
     def encode(self, x: Any, lengths: Tensor) -> Tensor:
         """Return what the head reads, (B, D)."""
         return self.encoder(x if self.embedding is None else self.embedding(x), lengths)
 
 
-def in_chunks(head: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
-    """Apply ``head`` to chunks of exactly HEAD_ROWS rows, the last one filled up with zeros."""
-    n_rows = len(features)
-    features = functional.pad(features, (0, 0, 0, -n_rows % HEAD_ROWS))
-    if n_rows <= HEAD_ROWS:
-        return head(features)[:n_rows]
-    return torch.cat([head(chunk) for chunk in features.split(HEAD_ROWS)])[:n_rows]  # (B, C)
+def in_chunks(head: Callable[[Tensor], Tensor], features: Tensor, n_outputs: int) -> Tensor:
+    """Apply ``head`` to chunks that have as many rows always, the last one filled up with zeros.
+
+    How a product rounds depends on its rows, so a row alone would differ from one in a batch.
+    """
+    n_rows, width = features.shape
+    at_once = min(max(HEAD_PRODUCTS // (width * n_outputs), LEAST_ROWS), MOST_ROWS)
+    if n_rows <= at_once:
+        filled = features.new_zeros(at_once, width)
+        filled[:n_rows] = features
+        return head(filled)[:n_rows]
+    features = functional.pad(features, (0, 0, 0, -n_rows % at_once))
+    return torch.cat([head(chunk) for chunk in features.split(at_once)])[:n_rows]  # (B, C)

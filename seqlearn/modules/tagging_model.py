@@ -119,7 +119,8 @@ class TaggingModel(nn.Module):
         if self.training:
             scores = self.head(self.dropout(features))
         else:
-            flat = in_chunks(self.head, features.flatten(0, 1))  # (B T, C)
+            flat = features.flatten(0, 1)  # (B T, D)
+            flat = in_chunks(self.head, flat, self.head.out_features)  # (B T, C)
             scores = flat.unflatten(0, features.shape[:2])  # (B, T, C)
         return StepScores(scores, lengths, self.decoder)
 

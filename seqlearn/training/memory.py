@@ -7,6 +7,7 @@ one that the user has tuned, are left alone.
 """
 
 import ctypes
+import math
 import os
 import sys
 import threading
@@ -28,7 +29,11 @@ _users = 0
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keep freed memory while inside, in whatever thread; return it to the system afterwards."""
+    """Keep freed memory while inside, in whatever thread; return it to the system afterwards.
+
+    Up to `USUAL` bytes of it may stay: a small fit is followed by a prediction, or by another fit,
+    which would have to fetch every page anew.
+    """
     global _users
     libc = _glibc()
     if libc is None:
@@ -47,7 +52,26 @@ def kept_memory() -> Iterator[None]:
             if _users == 0:
                 libc.mallopt(M_MMAP_THRESHOLD, USUAL)
                 libc.mallopt(M_TRIM_THRESHOLD, 2 * USUAL)
-                libc.malloc_trim(0)
+                if _free_bytes(libc) > USUAL:
+                    libc.malloc_trim(0)
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def _free_bytes(libc: Any) -> float:
+    """Bytes that the allocator holds free; infinite where it cannot say, before glibc 2.33."""
+    if not hasattr(libc, "mallinfo2"):
+        return math.inf
+    libc.mallinfo2.restype = _Mallinfo2
+    return libc.mallinfo2().fordblks
 
 
 @cache

@@ -48,7 +48,7 @@ __all__ = ["SequenceNet", "make_net"]
 
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
-PREDICT_ROWS = 1024  # at once, at most
+PREDICT_ROWS = 2048  # at once, at most
 LEAST_ROWS, MOST_VALUES = 16, 4_000_000  # so many rows even so, as long as they hold no more
 
 

@@ -10,7 +10,7 @@ from seqlearn.training import memory
 from seqlearn.training.memory import kept_memory
 
 glibc = pytest.mark.skipif(memory._glibc() is None, reason="needs glibc with its usual settings")
-SCRIPT = """
+HELPERS = """
 from pathlib import Path
 import torch
 from seqlearn.training.memory import kept_memory
@@ -18,17 +18,18 @@ from seqlearn.training.memory import kept_memory
 def page_faults():
     return int(Path("/proc/self/stat").read_text().rpartition(") ")[2].split()[7])
 
-def faults_of_updates():
+def faults_of_updates(size=10_000_000, times=20):  # the heap grows at first
     counts = []
-    for _ in range(20):  # the heap grows at first
+    for _ in range(times):
         before = page_faults()
-        torch.empty(10_000_000).fill_(1.0)
+        torch.empty(size).fill_(1.0)
         counts.append(page_faults() - before)
     return min(counts)
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 10**6
-
+"""
+LARGE = """
 print(resident(), faults_of_updates())
 with kept_memory():
     inside = faults_of_updates()
@@ -37,19 +38,36 @@ with kept_memory():
     print(inside, faults_of_updates(), resident())
 print(resident())
 """
+SMALL = """
+with kept_memory():
+    faults_of_updates(1_000_000)
+print(faults_of_updates(1_000_000, times=1))
+"""
+
+
+def run(script):
+    done = subprocess.run([sys.executable, "-c", HELPERS + script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return map(int, done.stdout.split())
 
 
 @glibc
 def test_pages_are_kept_inside_and_given_back_afterwards():
     """In a fresh process, whose heap nothing has touched: 40 MB, again and again."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    before, usual, inside, after_inner, kept, left = map(int, done.stdout.split())
+    before, usual, inside, after_inner, kept, left = run(LARGE)
     assert usual > 5_000
     assert inside < usual / 20
     assert after_inner < usual / 20  # the inner one has not ended it
     assert kept > before + 30
     assert left < before + 20
+
+
+@glibc
+@pytest.mark.skipif(not hasattr(memory._glibc(), "mallinfo2"), reason="needs glibc 2.33")
+def test_what_a_small_fit_held_is_not_given_back():
+    """4 MB, which are 1,000 pages."""
+    (faults,) = run(SMALL)
+    assert faults < 100
 
 
 @glibc
