@@ -121,7 +121,7 @@ class Dropout(nn.Module):
 
     Parameters
     ----------
-    p : float
+    p : float, default=0.5
         Share of the values set to zero in training, in [0, 1).
 
     Examples
@@ -272,10 +272,7 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     tensor([[3, 2, 1],
             [5, 4, 0]])
     """
-    steps = x.shape[1]
-    if _all_full(lengths, steps):
-        return x.flip(1)
-    return _take_rows(x, _reversal(lengths, steps).to(x.device, non_blocking=True))
+    return _Turn(lengths, x, _all_full(lengths, x.shape[1]))(x)
 
 
 def _all_full(lengths: Tensor, steps: int) -> bool:
@@ -290,10 +287,6 @@ def _reversal(lengths: Tensor, steps: int) -> Tensor:
     return (within + steps * torch.arange(len(lengths))[:, None]).flatten()  # (B T,)
 
 
-def _take_rows(x: Tensor, positions: Tensor) -> Tensor:
-    return x.flatten(0, 1).index_select(0, positions).view(x.shape)  # (B, T, F)
-
-
 class Stack(nn.Module):
     """A core made of causal layers: depth, both directions, and dropout between layers.
 
@@ -305,12 +298,12 @@ class Stack(nn.Module):
         ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN`` with ``batch_first=True`` are such layers.
     input_size, hidden_size : int
         Features a step, and width H of each layer's output.
-    num_layers : int
+    num_layers : int, default=1
         Layers in each direction.
-    bidirectional : bool
+    bidirectional : bool, default=False
         Add to each layer a second one that reads the rows from their last valid step to the
         first; the outputs of both stand side by side, (B, T, 2 H).
-    dropout : float
+    dropout : float, default=0.0
         Share of the values dropped between layers in training.
 
     Notes
@@ -370,7 +363,9 @@ class _Turn:
             self.positions = _reversal(lengths, x.shape[1]).to(x.device, non_blocking=True)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x.flip(1) if self.positions is None else _take_rows(x, self.positions)
+        if self.positions is None:
+            return x.flip(1)
+        return x.flatten(0, 1).index_select(0, self.positions).view(x.shape)  # (B, T, F)
 
 
 def _run_padded(layer, x, lengths, state):

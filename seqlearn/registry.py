@@ -9,6 +9,7 @@ command line calls `available_backends`.
 
 import difflib
 import inspect
+import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from sklearn.base import clone
@@ -91,7 +92,7 @@ def load_backend(name: str) -> type[Backend]:
     owner = _distribution(entry)
     try:
         loaded = entry.load()
-    except Exception as cause:
+    except (Exception, SystemExit) as cause:  # a plugin may not end the process of the others
         package = owner.split()[0]
         raise BrokenBackendError(
             f"The backend {name!r} of {owner} could not be imported from {entry.value!r}: "
@@ -117,7 +118,8 @@ def resolve_backend(backend: str | Backend) -> Backend:
     Raises
     ------
     InvalidBackendError
-        ``backend`` is neither a str nor a `Backend` object.
+        ``backend`` is neither a str nor a `Backend` object, or the class of that name cannot be
+        made without arguments.
     BackendError
         Whatever `load_backend` raises for a name.
     """
@@ -125,10 +127,11 @@ def resolve_backend(backend: str | Backend) -> Backend:
         loaded = load_backend(backend)
         try:
             return loaded()
-        except TypeError as cause:
+        except Exception as cause:
             raise InvalidBackendError(
                 f"The backend {backend!r} ({loaded.__module__}.{loaded.__qualname__}) cannot be "
-                f"made without arguments: {cause}. Every option of a backend needs a default."
+                f"made without arguments: {type(cause).__name__}: {cause}. Every option of a "
+                "backend needs a default, and its constructor only stores them."
             ) from cause
     if isinstance(backend, Backend):
         _check_class(type(backend), f"backend={backend!r}")
@@ -161,9 +164,9 @@ def describe_backend(backend: Backend) -> str:
     >>> describe_backend(TorchRNN())  # doctest: +ELLIPSIS
     "The backend 'rnn' of scikit-seqlearn ..."
     """
-    own = f"{type(backend).__module__}:{type(backend).__qualname__}"
-    for entry in entry_points(group=GROUP):
-        if entry.value.replace(" ", "") == own:
+    for entry in entry_points(group=GROUP):  # the module of an object's class is imported
+        module, _, name = entry.value.replace(" ", "").partition(":")
+        if getattr(sys.modules.get(module), name, None) is type(backend):
             return f"The backend {entry.name!r} of {_distribution(entry)}"
     return f"The backend {backend!r}"
 

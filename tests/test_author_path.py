@@ -16,6 +16,7 @@ import pytest
 import seqlearn
 from seqlearn.__main__ import main
 from seqlearn.commands.new_plugin import plugin_files
+from seqlearn.testing import backend_checks
 
 README = Path(seqlearn.__file__).parent.parent / "README.md"
 SEARCH = """
@@ -25,16 +26,17 @@ from seqlearn import LSTMClassifier, available_backends
 from seqlearn.datasets import make_noisy_sines
 from seqlearn.registry import load_backend
 
-name, option = sys.argv[1:]
-assert available_backends()[name] == f"seqlearn-{name} 0.1.0"
-X, y = make_noisy_sines(40, 20, ragged=True, random_state=0)
-model = LSTMClassifier(max_epochs=3, random_state=0)
-search = GridSearchCV(model, {"backend": ["torch", name]}, cv=2, error_score="raise").fit(X, y)
-assert [given["backend"] for given in search.cv_results_["params"]] == ["torch", name]
-model.set_params(backend=load_backend(name)())
-search = GridSearchCV(model, {f"backend__{option}": [0.5, 0.9]}, cv=2, error_score="raise")
-assert search.fit(X, y).best_estimator_.get_params()[f"backend__{option}"] in (0.5, 0.9)
-print("searched")
+for given in sys.argv[1:]:
+    name, option = given.split(":")
+    assert available_backends()[name] == f"seqlearn-{name} 0.1.0"
+    X, y = make_noisy_sines(40, 20, ragged=True, random_state=0)
+    model = LSTMClassifier(max_epochs=3, random_state=0)
+    search = GridSearchCV(model, {"backend": ["torch", name]}, cv=2, error_score="raise").fit(X, y)
+    assert [given["backend"] for given in search.cv_results_["params"]] == ["torch", name]
+    model.set_params(backend=load_backend(name)())
+    search = GridSearchCV(model, {f"backend__{option}": [0.5, 0.9]}, cv=2, error_score="raise")
+    assert search.fit(X, y).best_estimator_.get_params()[f"backend__{option}"] in (0.5, 0.9)
+    print("searched", name)
 """
 
 
@@ -72,29 +74,24 @@ def test_readme_plugin_has_three_files_of_forty_lines():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "option", "files"),
-    [
-        ("relu", "scale", readme_plugin()),
-        ("my-gate", "gate_bias", plugin_files("my-gate")),
-    ],
-    ids=["readme", "generated"],
-)
-def test_plugin_is_installed_found_checked_and_searched(tmp_path, name, option, files):
-    folder, site = tmp_path / "plugin", tmp_path / "site"
-    write(files, folder)
+def test_plugins_are_installed_found_checked_and_searched(tmp_path):
+    """The README's and a generated one: each step, a process of its own, takes both at once."""
+    plugins = {"relu": readme_plugin(), "my-gate": plugin_files("my-gate")}
+    site = tmp_path / "site"
+    for name, files in plugins.items():
+        write(files, tmp_path / name)
     build = [] if importlib.util.find_spec("setuptools") is None else ["--no-build-isolation"]
     pip = ["-m", "pip", "install", "--quiet", "--no-deps", *build, "--target", str(site)]
-    python([*pip, str(folder)], tmp_path, site)
+    python([*pip, *(str(tmp_path / name) for name in plugins)], tmp_path, site)
 
-    tests = next(path for path in files if "test_" in path)
-    shown = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", tests], folder, site)
-    assert re.search(r"^\d\d passed", shown, re.M)
-    if name == "relu":
-        table = python(["-m", "seqlearn", "backends", "--check", name], tmp_path, site)
-        assert table.startswith(f"The backend {name!r} of seqlearn-{name} 0.1.0: ")
-        assert re.search(r"^causality +ok +\d", table, re.M) and table.endswith("hold, 0 do not.\n")
-    assert python(["-c", SEARCH, name, option], tmp_path, site) == "searched\n"
+    tests = [f"{name}/{path}" for name in plugins for path in plugins[name] if "test_" in path]
+    shown = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], tmp_path, site)
+    assert re.search(rf"^{2 * len(backend_checks('gru'))} passed", shown, re.M)
+    table = python(["-m", "seqlearn", "backends", "--check", "relu"], tmp_path, site)
+    assert table.startswith("The backend 'relu' of seqlearn-relu 0.1.0: ")
+    assert re.search(r"^causality +ok +\d", table, re.M) and table.endswith("hold, 0 do not.\n")
+    searched = python(["-c", SEARCH, "relu:scale", "my-gate:gate_bias"], tmp_path, site)
+    assert searched == "searched relu\nsearched my-gate\n"
 
 
 def test_new_plugin_writes_a_folder_and_says_what_is_next(tmp_path, capsys):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from seqlearn.__main__ import main
+from seqlearn.errors import BackendError
 from seqlearn.testing import backend_checks
 
 
@@ -27,6 +28,33 @@ def test_a_broken_plugin_is_said_to_be_broken_and_why(install, capsys):
     assert status == 1
     assert "seqlearn-sick 3.1" in line and "BROKEN" in line
     assert "a_module_that_is_not_there" in line
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (
+            "def __init__(self, scale): self.scale = scale",
+            "cannot be made without arguments: TypeE",
+        ),
+        ("def __init__(self): raise ValueError('heads')", "without arguments: ValueError: heads"),
+        ("raise SystemExit('no licence')", "could not be imported .*SystemExit: no licence"),
+    ],
+)
+def test_a_class_that_cannot_be_made_is_broken_and_disturbs_no_other(
+    install, capsys, source, found
+):
+    head = "from seqlearn.backends.torch_gru import TorchGRU\nclass Sick(TorchGRU):\n    "
+    install(
+        "seqlearn-sick", {"a-sick": "seqlearn_sick:Sick"}, {"seqlearn_sick": head + source}, "3.1"
+    )
+    assert main(["backends"]) == 1
+    shown = capsys.readouterr().out
+    assert re.search(rf"^a-sick .*BROKEN: .*{found}", shown, re.M) and "\ntorch " in shown
+    assert main(["backends", "--check", "a-sick"]) == 1
+    assert re.search(f"^error: .*{found}", capsys.readouterr().err)
+    with pytest.raises(BackendError, match=found):
+        backend_checks("a-sick")
 
 
 def test_the_contract_of_one_backend_is_a_table(capsys):

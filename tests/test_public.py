@@ -37,9 +37,12 @@ def test_listing_backends_and_reading_data_import_no_backend():
     code = (
         "import sys; from seqlearn import available_backends; available_backends(); "
         "from seqlearn.datasets import load_japanese_vowels; load_japanese_vowels(); "
-        "print([m for m in sys.modules if m.startswith(('seqlearn.backends', 'sktime', 'skorch'))])"
+        "names = ('seqlearn.backends', 'sktime', 'skorch')\n"
+        "print([m for m in sys.modules if m.startswith(names)])\n"
+        "from seqlearn import load_backend; load_backend('gru')\n"
+        "print(*(m for m in sys.modules if m.startswith('seqlearn.backends.')))"
     )
-    assert run(code) == "[]"
+    assert run(code).splitlines() == ["[]", "seqlearn.backends.torch_gru"]
 
 
 def test_training_and_prediction_do_not_import_torchs_compiler():

@@ -4,8 +4,8 @@ Nothing of importlib is replaced: what is found here is found as an installed pl
 unlike any plugin's, so that the tests hold whatever else is installed.
 """
 
-import subprocess
 import sys
+from importlib.machinery import PathFinder
 from importlib.metadata import distribution
 
 import pytest
@@ -21,8 +21,9 @@ from seqlearn.errors import (
     SeqlearnError,
     UnknownBackendError,
 )
-from seqlearn.registry import available_backends, load_backend, resolve_backend
+from seqlearn.registry import available_backends, describe_backend, load_backend, resolve_backend
 
+OWN = distribution("scikit-seqlearn").read_text("entry_points.txt")
 GOOD = """
 from seqlearn.backend import Backend
 from torch import nn
@@ -56,19 +57,6 @@ def test_stranger_is_found_loaded_and_resolved(install):
     given = loaded(teeth=5)
     resolved = resolve_backend(given)
     assert resolved is not given and resolved.get_params() == {"teeth": 5}
-
-
-def test_listing_imports_no_backend():
-    """In a fresh interpreter: seqlearn.backends is not imported, loading one imports that one."""
-    script = (
-        "import sys; from seqlearn.registry import available_backends, load_backend\n"
-        "available_backends()\n"
-        "assert not any(m.startswith('seqlearn.backends') for m in sys.modules)\n"
-        "load_backend('gru')\n"
-        "print(*sorted(m for m in sys.modules if m.startswith('seqlearn.backends.')))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.strip() == "seqlearn.backends.torch_gru", done.stderr
 
 
 def test_installed_while_running_is_found(install):
@@ -177,37 +165,30 @@ def test_unknown_name_suggests_a_near_one():
     assert "Did you mean" not in str(failure.value)
 
 
-def ask_where_only_this_is_installed(folder, *names):
-    """Load backends in an interpreter whose only metadata stands in `folder`; a line for each."""
-    script = (
-        "import sys\n"
-        "from importlib.machinery import PathFinder\n"
-        "from seqlearn.registry import UnknownBackendError, load_backend\n"
-        f"sys.path[:], sys.meta_path[:] = [{str(folder)!r}], [PathFinder]\n"
-        f"for name in {names!r}:\n"
-        "    try: print(load_backend(name).__name__)\n"
-        "    except UnknownBackendError as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """Let the metadata in an empty folder, which is returned, be all that is installed."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    return tmp_path
 
 
-def test_without_any_metadata_the_error_says_so(tmp_path):
-    (answer,) = ask_where_only_this_is_installed(tmp_path, "torch")
-    assert "No backend is installed, not even seqlearn's own" in answer
-    assert "python -m pip install -e ." in answer
+def test_without_any_metadata_the_error_says_so(alone):
+    with pytest.raises(UnknownBackendError, match="not even seqlearn's own") as failure:
+        load_backend("torch")
+    assert "python -m pip install -e ." in str(failure.value)
 
 
-def test_without_the_plugin_its_name_is_unknown(tmp_path):
+def test_without_the_plugin_its_name_is_unknown(alone):
     """seqlearn alone: its own backends load, "layernorm" is unknown though it may be here."""
-    info = tmp_path / "scikit_seqlearn-0.dist-info"
+    info = alone / "scikit_seqlearn-0.dist-info"
     info.mkdir()
-    own = distribution("scikit-seqlearn")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-seqlearn\nVersion: 0\n")
-    (info / "entry_points.txt").write_text(own.read_text("entry_points.txt"))
-    loaded, answer = ask_where_only_this_is_installed(tmp_path, "rnn", "layernorm")
-    assert loaded == "TorchRNN"
+    (info / "entry_points.txt").write_text(OWN)
+    assert load_backend("rnn").__name__ == "TorchRNN"
+    with pytest.raises(UnknownBackendError) as failure:
+        load_backend("layernorm")
+    answer = str(failure.value)
     assert "There is no backend 'layernorm'." in answer
     assert "Installed backends: gru, reference, rnn, torch" in answer
     assert "python -m pip install seqlearn-layernorm" in answer
@@ -283,6 +264,14 @@ def test_wrong_shape_in_a_fit_names_distribution_and_rule(install, answer, found
     assert "'zigzag' of seqlearn-zigzag 1.0 breaks the rule 'output_shape'" in message
     assert r"of shape (2, 5, 4)" in message
     assert not hasattr(model, "n_features_in_")
+
+
+def test_a_class_from_elsewhere_in_its_package_is_named_with_its_distribution(install):
+    modules = {"zigzag_core": GOOD, "zigzag": "from zigzag_core import Zigzag"}
+    install("seqlearn-zigzag", {"zigzag": "zigzag:Zigzag"}, modules)
+    install("seqlearn-odd", {"odd": "zigzag/Odd", "bare": "zigzag"})  # looked at, and passed over
+    shown = describe_backend(resolve_backend("zigzag"))
+    assert shown == "The backend 'zigzag' of seqlearn-zigzag 1.0"
 
 
 def test_core_that_is_no_module_names_distribution_and_rule(install):

@@ -7,7 +7,7 @@ from seqlearn.errors import BackendError
 
 def backends() -> int:
     """Print one line a backend; exit status 1 if one is broken."""
-    from seqlearn.registry import available_backends, load_backend
+    from seqlearn.registry import available_backends, resolve_backend
 
     names = available_backends()
     width = max(map(len, [*names, "backend"]))
@@ -16,8 +16,8 @@ def backends() -> int:
     n_broken = 0
     for name, distribution in names.items():
         try:
-            loaded = load_backend(name)
-            what = (loaded.__doc__ or loaded.__name__).strip().splitlines()[0]
+            kind = type(resolve_backend(name))
+            what = (kind.__doc__ or kind.__name__).strip().splitlines()[0]
         except BackendError as error:
             what = f"BROKEN: {error}"
             n_broken += 1

@@ -163,7 +163,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         continuing: bool,
         one_epoch: bool,
         of_class: np.ndarray | None = None,
-    ) -> "TrainingData":
+    ) -> TrainingData:
         """Return checked rows in their canonical form, with a part held out if asked for.
 
         Integer targets of shape (N,) stratify that part. ``continuing`` starts from the weights
@@ -194,7 +194,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
 
     def _train(
         self,
-        data: "TrainingData",
+        data: TrainingData,
         module: type,
         criterion: type,
         criterion_params: dict[str, Any] | None = None,
@@ -245,7 +245,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         self.net_ = net
         self._tokens = None if tokens is None else replace(tokens, given=None)
 
-    def _read_steps(self, data: "TrainingData") -> TokenInput | None:
+    def _read_steps(self, data: TrainingData) -> TokenInput | None:
         """Encode words and features by what the training rows teach, or taught in the last fit."""
         if data.sequences.dictionary is None:
             if getattr(self, "embeddings", None) is not None:

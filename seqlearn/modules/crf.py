@@ -125,17 +125,8 @@ class LinearChainCRF(nn.Module):
         Tensor of shape (B, T)
             0 at padded steps.
         """
-        return self._terms(scores, labels, lengths)[0]
-
-    def log_likelihood(self, scores: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
-        """Return ``log p(y | x)`` of each sequence, (B,): the sum of its terms."""
-        terms = self.token_log_likelihood(scores, labels, lengths)
-        return terms.cumsum(dim=1)[:, -1]  # in order of the steps, whatever the padding
-
-    def log_partition(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """Return the log of the summed weight of all sequences of each row, (B,)."""
-        labels = torch.zeros(scores.shape[:2], dtype=torch.int64, device=scores.device)
-        return self._terms(scores, labels, lengths)[1]
+        plan = self._plan(scores, lengths)
+        return _Likelihood.apply(scores, *self._masked(scores.dtype), labels, plan)
 
     @torch.no_grad()
     def marginals(self, scores: Tensor, lengths: Tensor) -> Tensor:
@@ -170,10 +161,6 @@ class LinearChainCRF(nn.Module):
                 following = transitions.index_select(0, state).add_(logit)  # (width, C)
                 state = torch.argmax(following, dim=1, out=out)
         return plan.unpack(best)
-
-    def _terms(self, scores: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        plan = self._plan(scores, lengths)
-        return _Likelihood.apply(scores, *self._masked(scores.dtype), labels, plan)
 
     def _masked(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Transitions, starts and ends with `FORBIDDEN` where nothing is allowed."""
@@ -260,7 +247,7 @@ class _Plan:
 
 
 class _Likelihood(torch.autograd.Function):
-    """Terms of the log-likelihood (B, T) and log partition function (B,), with their gradient.
+    """Terms of the log-likelihood (B, T), with their gradient.
 
     With ``P_t[i, j] = p(y_t = j | y_(t-1) = i)``, the derivative of ``log p(y_t | y_(t-1))`` by the
     message of step t is a one-hot row less a row of ``P_t``, and that of the message of step t - 1
@@ -271,33 +258,29 @@ class _Likelihood(torch.autograd.Function):
     @staticmethod
     def forward(ctx, scores, transitions, starts, ends, labels, plan):
         logits = plan.pack(scores, ends)
-        totals, shifts = _add_messages(logits, transitions, plan)
+        totals = _add_messages(logits, transitions, plan)
         chosen = plan.lay_out(labels)[..., None]  # (T, R, 1)
         terms = logits.gather(2, chosen)  # (T, R, 1)
         first = starts + logits[0]  # (R, C)
-        first_total = _log_sum_exp(first)  # (R, 1)
-        terms[0] += starts.index_select(0, chosen[0, :, 0])[:, None] - first_total
+        terms[0] += starts.index_select(0, chosen[0, :, 0])[:, None] - _log_sum_exp(first)
         pairs = (chosen[:-1] * len(starts)).add_(chosen[1:])  # (T - 1, R, 1)
         terms[1:] += transitions.flatten().index_select(0, pairs.flatten()).view_as(pairs)
         terms[1:] -= totals[1:].gather(2, chosen[:-1])
         ctx.save_for_backward(logits, chosen, transitions, first)
         ctx.plan = plan
-        log_partition = first_total + (shifts * plan.valid).cumsum(dim=0)[-1]  # (R, 1)
-        return plan.unpack(terms[..., 0]), log_partition[:, 0].index_select(0, plan.inverse)
+        return plan.unpack(terms[..., 0])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_terms, grad_log_partition):
+    def backward(ctx, grad_terms):
         logits, chosen, transitions, first = ctx.saved_tensors
         plan = ctx.plan
         grad = plan.lay_out(grad_terms)[..., None]  # (T, R, 1)
         grad_next = torch.zeros_like(grad)  # of the term that this step's label conditions
         grad_next[:-1] = grad[1:]
-        partition = torch.zeros_like(grad[0])  # (R, 1)
-        partition[: len(plan.order), 0] = grad_log_partition.index_select(0, plan.order)
 
         weights = torch.zeros_like(logits).scatter_(2, chosen, grad - grad_next)  # (T, R, C)
-        weights[0] += torch.softmax(first, dim=1).mul_(partition - grad[0])
+        weights[0] += torch.softmax(first, dim=1).mul_(-grad[0])
         grad_transitions = _push_forward(weights, logits, transitions, plan)
         before = torch.zeros_like(logits).scatter_(2, chosen, grad_next)  # (T, R, C)
         after = torch.zeros_like(logits).scatter_(2, chosen, 1.0)
@@ -307,32 +290,32 @@ class _Likelihood(torch.autograd.Function):
         return plan.unpack(weights), grad_transitions, weights[0].sum(dim=0), grad_ends, None, None
 
 
-def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> tuple[Tensor, Tensor]:
+def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
     """Add to the scores of each step, (T, R, C), the backward messages, in place.
 
     Each row of steps from 1 on is shifted to maximum 0. Returns the messages to step t - 1, before
-    that, at index t, (T, R, C), and the shifts, (T, R, 1); only valid steps have a meaning.
+    that, at index t, (T, R, C); only valid steps have a meaning.
     """
-    totals, shifts = torch.zeros_like(logits), torch.zeros_like(logits[..., :1])
+    totals = torch.zeros_like(logits)
     into = transitions.T.contiguous()[:, None]  # (C to, 1, C from)
     for start, stop, width in reversed(plan.blocks):
         joint, scratch = logits.new_empty(2, len(transitions), width, len(transitions)).unbind()
         log_sum = logits.new_empty(width, len(transitions))
         before = _steps(start - 1, stop - 1, width, logits)[0]
         columns = logits.transpose(1, 2)[..., None][:, :, :width].unbind()  # (C to, width, 1)
-        steps = _steps(start, stop, width, logits, totals, shifts, plan.valid)
+        steps = _steps(start, stop, width, logits, totals, plan.valid)
         for *views, previous, column in reversed(
             list(zip(*steps, before, columns[start:stop], strict=True))
         ):
-            logit, total, shift, valid = views
-            logit -= torch.amax(logit, dim=1, keepdim=True, out=shift)
+            logit, total, valid = views
+            logit -= logit.amax(dim=1, keepdim=True)
             torch.add(into, column, out=joint)
             # _log_sum_exp(joint), without new memory
             torch.log_softmax(joint, dim=0, out=scratch)
             torch.amax(scratch, dim=0, out=log_sum)
             torch.amax(joint, dim=0, out=total).sub_(log_sum)
             previous.addcmul_(total, valid)
-    return totals, shifts
+    return totals
 
 
 def _add_best_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqlearn.backend import Backend
-from seqlearn.registry import describe_backend, load_backend, resolve_backend
+from seqlearn.registry import describe_backend, resolve_backend
 from seqlearn.testing.material import Broken, one_thread, shown
 from seqlearn.testing.rules import RULES
 
@@ -80,7 +80,7 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     Raises
     ------
     BackendError
-        A name that cannot be loaded, or no backend at all; see `seqlearn.registry`.
+        A name that cannot be resolved, or no backend at all; see `resolve_backend`.
 
     Examples
     --------
@@ -101,13 +101,11 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     "A row's outputs do not depend on the other rows of the batch, nor on their order."
     >>> checks["batch_invariance"]()
     """
-    if isinstance(backend, str):
-        backend = load_backend(backend)()
-        subject = describe_backend(backend)
-    elif isinstance(backend, Backend):
+    if isinstance(backend, Backend):
         subject = f"The backend {shown(backend)}"
     else:
-        resolve_backend(backend)  # raises, and says what is accepted
+        backend = resolve_backend(backend)
+        subject = describe_backend(backend)
     return [
         Check(rule.name, rule.sentence, subject, backend, rule.holds)
         for rule in RULES

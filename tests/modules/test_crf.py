@@ -91,8 +91,6 @@ def test_all_answers_agree_with_all_paths(problem, choice):
         expected = [all_paths(crf, scores[b, :n]) for b, n in enumerate(lengths.tolist())]
         for b, (paths, _) in enumerate(expected):
             labels[b, : lengths[b]] = torch.from_numpy(paths[choice % len(paths)])
-        log_partition = crf.log_partition(scores, lengths)
-        log_likelihood = crf.log_likelihood(scores, labels, lengths)
         terms = crf.token_log_likelihood(scores, labels, lengths)
         marginals = crf.marginals(scores, lengths)
         best = crf.decode(scores, lengths)
@@ -103,9 +101,8 @@ def test_all_answers_agree_with_all_paths(problem, choice):
     for b, (paths, totals) in enumerate(expected):
         n, log_z = int(lengths[b]), totals.logsumexp(0)
         mine = paths == labels[b, :n].numpy()  # (paths, n)
-        torch.testing.assert_close(log_partition[b], log_z, **tight)
         torch.testing.assert_close(
-            log_likelihood[b], totals[mine.all(1)].logsumexp(0) - log_z, **tight
+            terms[b].sum(), totals[mine.all(1)].logsumexp(0) - log_z, **tight
         )
         before = log_z  # log weight of the paths that share the first t labels
         for t in range(n):
@@ -128,7 +125,9 @@ def test_the_likelihoods_of_all_labelings_sum_to_one(constrained):
     crf = filled(LinearChainCRF(3, allowed=allowed).double(), 0)
     labels = torch.tensor(list(itertools.product(range(3), repeat=5)))
     scores = torch.randn(1, 5, 3, dtype=torch.float64).expand(len(labels), -1, -1)
-    total = crf.log_likelihood(scores, labels, torch.full((len(labels),), 5)).exp().sum()
+    total = (
+        crf.token_log_likelihood(scores, labels, torch.full((len(labels),), 5)).sum(1).exp().sum()
+    )
     assert abs(total.item() - 1) < 1e-12
 
 
@@ -151,8 +150,7 @@ def test_gradients_are_those_of_finite_differences(problem):
         values = dict(zip(names, parameters, strict=True))
         return torch.func.functional_call(_Calls(crf), _prefixed(values), arguments)
 
-    for method in ("token_log_likelihood", "log_partition"):
-        torch.autograd.gradcheck(lambda *args, m=method: call(m, *args), inputs, atol=1e-4)
+    torch.autograd.gradcheck(lambda *args: call("token_log_likelihood", *args), inputs, atol=1e-4)
 
 
 class _Calls(torch.nn.Module):
@@ -170,14 +168,6 @@ def _prefixed(values):
     return {f"crf.{name}": value for name, value in values.items()}
 
 
-def test_the_gradient_of_the_log_partition_is_the_marginals():
-    crf, _ = scheme_crf("BIOES")
-    scores, _, lengths = batch_of([40, 3, 17, 1], crf.n_labels, 1, extra=2, dtype=torch.float32)
-    scores.requires_grad_()
-    (grad,) = torch.autograd.grad(crf.log_partition(scores, lengths).sum(), scores)
-    torch.testing.assert_close(grad, crf.marginals(scores, lengths))
-
-
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_gradients_are_finite_with_constraints_also_for_labels_that_break_them(scale):
     crf, allowed = scheme_crf("BIOES")
@@ -192,14 +182,13 @@ def test_gradients_are_finite_with_constraints_also_for_labels_that_break_them(s
         assert all(
             not grad[~torch.tensor(m)].any() for grad, m in zip(grads[1:], allowed, strict=True)
         )
-    assert (crf.log_likelihood(scores, labels, lengths)[:2] < -1e29).all()
+    assert (crf.token_log_likelihood(scores, labels, lengths).sum(1)[:2] < -1e29).all()
 
 
 def test_class_weights_act_on_the_terms():
     crf = filled(LinearChainCRF(4), 0)
     scores, labels, lengths = batch_of([7, 4], 4, 3, dtype=torch.float32)
     terms = crf.token_log_likelihood(scores, labels, lengths)
-    torch.testing.assert_close(terms.sum(1), crf.log_likelihood(scores, labels, lengths))
     weights = torch.tensor([1.0, 0.0, 2.0, 0.5])
     loss = -(weights[labels] * terms).sum()
     crf.zero_grad()
@@ -242,8 +231,7 @@ def test_a_length_without_any_allowed_sequence_is_refused():
     calls = [
         lambda lengths: crf.decode(scores, lengths),
         lambda lengths: crf.marginals(scores, lengths),
-        lambda lengths: crf.log_partition(scores, lengths),
-        lambda lengths: crf.log_likelihood(scores, scores[..., 0].long(), lengths),
+        lambda lengths: crf.token_log_likelihood(scores, scores[..., 0].long(), lengths),
     ]
     for call in calls:
         with pytest.raises(DataFormatError, match="Row 1 has 4 steps"):
@@ -278,15 +266,11 @@ def test_a_thousand_steps_in_float32_agree_with_float64(scheme, scale):
     scores, _, lengths = batch_of([1000, 613], crf.n_labels, 0, scale=scale, dtype=torch.float32)
     labels = crf.decode(0.5 * scores, lengths)  # legal, and not the most likely
     double = copy.deepcopy(crf).double()
-    for method, arguments in [
-        ("log_likelihood", (scores, labels, lengths)),
-        ("log_partition", (scores, lengths)),
-    ]:
-        expected = getattr(double, method)(arguments[0].double(), *arguments[1:])
-        actual = getattr(crf, method)(*arguments)
-        torch.testing.assert_close(
-            actual.double(), expected, rtol=1e-5, atol=1e-5 if scale == 1.0 else 1e-2
-        )
+    expected = double.token_log_likelihood(scores.double(), labels, lengths).sum(1)
+    actual = crf.token_log_likelihood(scores, labels, lengths).sum(1)
+    torch.testing.assert_close(
+        actual.double(), expected, rtol=1e-5, atol=1e-5 if scale == 1.0 else 1e-2
+    )
     difference = crf.marginals(scores, lengths) - double.marginals(scores.double(), lengths)
     assert difference.abs().max() < 1e-4
 
@@ -294,7 +278,7 @@ def test_a_thousand_steps_in_float32_agree_with_float64(scheme, scale):
 # Independence
 
 
-METHODS = ["token_log_likelihood", "log_likelihood", "log_partition", "marginals", "decode"]
+METHODS = ["token_log_likelihood", "marginals", "decode"]
 
 
 def answer(crf, method, scores, labels, lengths):
