@@ -123,7 +123,7 @@ class BucketedBatches:
         Where the order comes from. Without it the order is by length, for evaluation.
     """
 
-    def __init__(self, dataset: SequenceDataset, batch_size: int, generator=None, **_):
+    def __init__(self, dataset: SequenceDataset, batch_size: int, generator=None):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator

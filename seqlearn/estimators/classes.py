@@ -83,9 +83,12 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
             f"The 'class_weight' parameter of {type(estimator).__name__} must be a dict, "
             f"'balanced' or None. Got {class_weight!r} instead."
         )
-    if not (of_class[np.unique(codes)] >= 0).all() or not (of_class[codes[weights > 0]].any()):
+    occurring = of_class[np.unique(codes)]
+    if not ((occurring >= 0) & np.isfinite(occurring)).all() or not (
+        of_class[codes[weights > 0]].any()
+    ):
         raise InvalidParameterError(
-            f"class_weight={class_weight!r} must be non-negative, and positive for at least one "
-            "class that occurs."
+            f"class_weight={class_weight!r} must be finite and non-negative, and positive for at "
+            "least one class that occurs."
         )
     return of_class

@@ -334,6 +334,12 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
             y = check_array(y, accept_sparse=False, input_name="y")
+            if not np.isin(y, (0, 1)).all():
+                raise DataFormatError(
+                    f"y has several columns with the values {np.unique(y).tolist()}; for several "
+                    "labels a sequence 0 and 1 are accepted. Pass (y == value).astype(int), where "
+                    "value says that a label is there."
+                )
             return y, np.arange(y.shape[1]), True
         if kind == "multiclass-multioutput":
             raise DataFormatError(

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.conversion import unpack
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
+from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator, mean_and_spread
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
@@ -272,9 +272,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
         of_step = np.repeat(weights, sequences.lengths)  # (S,)
         values = sequences.values.astype(np.float64)  # (S, F)
-        mean = np.average(values, axis=0, weights=of_step)
-        spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=of_step))
-        self._feature_scale = np.where(spread > 0, spread, 1.0)  # (F,)
+        _, self._feature_scale = mean_and_spread(values, of_step)  # (F,)
 
     @property
     def _reads_discrete(self) -> bool:

@@ -79,7 +79,8 @@ def unchanged_on_error(estimator: Any) -> Iterator[None]:
         for name, value in estimator.__dict__.items()
     }
     try:
-        yield
+        with torch.inference_mode(False):  # a fit needs gradients wherever it is called
+            yield
     except BaseException:
         estimator.__dict__ = before
         raise

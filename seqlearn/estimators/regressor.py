@@ -8,7 +8,12 @@ from sklearn.utils import check_array
 
 from seqlearn.data.conversion import unpack
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
+from seqlearn.estimators.base import (
+    READOUT_CHECKS,
+    TOKEN_CHECKS,
+    SequenceEstimator,
+    mean_and_spread,
+)
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.parameters import one_of
 from seqlearn.modules.sequence_model import SequenceModel
@@ -321,9 +326,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         return self
 
     def _learn_target_scale(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        self._target_mean = np.average(targets, axis=0, weights=weights)  # (C,)
-        scale = np.sqrt(np.average((targets - self._target_mean) ** 2, axis=0, weights=weights))
-        self._target_scale = np.where(scale > 0, scale, 1.0)  # (C,)
+        self._target_mean, self._target_scale = mean_and_spread(targets, weights)  # (C,)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the prediction for each sequence, in the unit of y.

@@ -90,6 +90,7 @@ class SequenceNet(NeuralNet):
         precision: str,
         **settings,
     ):
+        module_params = _plain(module_params)
         self._arguments = {
             "module": module,
             "module_params": module_params,
@@ -142,12 +143,12 @@ class SequenceNet(NeuralNet):
 
     def initialize_optimizer(self):
         """Build the optimiser, over one flat vector where it treats all weights alike."""
-        parameters = [p for p in self.module_.parameters() if p.requires_grad]
+        named = [(name, p) for name, p in self.module_.named_parameters() if p.requires_grad]
         self._flat = self._direct_gradient = None
-        if self._is_elementwise and all(p.device.type == "cpu" for p in parameters):
-            self._flat = FlatParameters(parameters)
-        trained = parameters if self._flat is None else [self._flat.vector]
-        named = [(str(i), parameter) for i, parameter in enumerate(trained)]
+        alike = self._is_elementwise and "param_groups" not in self.get_params_for("optimizer")
+        if alike and all(p.device.type == "cpu" for _, p in named):
+            self._flat = FlatParameters([p for _, p in named])
+            named = [("all", self._flat.vector)]
         args, kwargs = self.get_params_for_optimizer("optimizer", named)
         self.optimizer_ = self.optimizer(*args, **kwargs)
         return self
@@ -381,8 +382,13 @@ class SequenceNet(NeuralNet):
         InvalidParameterError
             The other net has another shape or optimiser; the parameter is named.
         """
-        for name, now in {**self._arguments["module_params"], "optimizer": self.optimizer}.items():
-            was = {**other._arguments["module_params"], "optimizer": other.optimizer}[name]
+        nets = (other, self)
+        before, after = (
+            {**n._arguments["module_params"], "optimizer": n.optimizer, "dtype": n.dtype}
+            for n in nets
+        )
+        for name, now in after.items():
+            was = before[name]
             if repr(was) != repr(now):
                 if name == "crf":  # the tagger's parameters go by other names
                     name, was, now = "decoder", *(("softmax", "crf")[value] for value in (was, now))
@@ -430,6 +436,13 @@ class SequenceNet(NeuralNet):
         self.initialize()
         self._load(state["arrays"])
         self.history.extend(state["history"])
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers, which a grid of `np.arange` holds, as Python's; torch wants those."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def make_net(

@@ -10,33 +10,46 @@ import inspect
 from typing import Any
 
 import torch
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch import optim
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 __all__ = ["OPTIMIZERS", "fused_kernel"]
 
 WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
 
 
-def _without_compiler(optimizer: type[Optimizer]) -> type[Optimizer]:
+def _without_compiler(optimizer: type[optim.Optimizer]) -> type[optim.Optimizer]:
     """Return a subclass whose methods are the ones inside of torch's wrappers."""
     methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in WRAPPED}
     methods["step"] = torch.no_grad()(methods["step"])
     return type(optimizer.__name__, (optimizer,), methods)
 
 
-_Adam, _AdamW = _without_compiler(Adam), _without_compiler(AdamW)
+# By the names that the classes have, so that optimisers pickle.
+Adam, AdamW = _without_compiler(optim.Adam), _without_compiler(optim.AdamW)
+SGD, RMSprop = _without_compiler(optim.SGD), _without_compiler(optim.RMSprop)
 
-OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
-    "adam": (_Adam, {"fused": True}),
-    "adamw": (_AdamW, {"fused": True}),
-    "sgd": (_without_compiler(SGD), {"fused": True, "momentum": 0.9, "nesterov": True}),
-    "rmsprop": (_without_compiler(RMSprop), {}),
+OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
+    "adam": (Adam, {"fused": True}),
+    "adamw": (AdamW, {"fused": True}),
+    "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+    "rmsprop": (RMSprop, {}),
 }
 
 
-def fused_kernel(optimizer: Optimizer) -> Any:
-    """Return the kernel that a step of this optimiser ends in; None for those that have another."""
-    return _KERNELS.get(type(optimizer))
+def fused_kernel(optimizer: optim.Optimizer) -> Any:
+    """Return the kernel that is all that a step of this optimiser does; None if there is more.
 
-
-_KERNELS = {_Adam: torch._fused_adam_, _AdamW: torch._fused_adamw_}  # with fused=True
+    There is more where somebody listens to steps: hooks, or a scheduler of torch, which counts.
+    """
+    if (
+        type(optimizer) not in (Adam, AdamW)
+        or "step" in optimizer.__dict__
+        or optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+    ):
+        return None
+    decoupled = optimizer.param_groups[0].get("decoupled_weight_decay", type(optimizer) is AdamW)
+    return torch._fused_adamw_ if decoupled else torch._fused_adam_

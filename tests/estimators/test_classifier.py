@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqlearn import LSTMClassifier
+from seqlearn.errors import DataFormatError
 
 SMALL = {"hidden_size": 8, "max_epochs": 20, "lr": 0.03, "random_state": 0}
 
@@ -126,3 +127,12 @@ def test_on_a_gpu(ragged):
     before = torch.cuda.get_rng_state()
     model.fit(X, y)
     assert torch.equal(before, torch.cuda.get_rng_state())
+
+
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0, 5)])
+def test_multilabel_targets_are_0_and_1(values):
+    X, y = np.random.default_rng(0).normal(size=(24, 5, 2)), np.arange(24) % 3
+    labels = np.stack([y > 0, y > 1], axis=1)
+    with pytest.raises(DataFormatError, match=r"0 and 1"):
+        LSTMClassifier(**SMALL).fit(X, np.where(labels, *values))
+    LSTMClassifier(**SMALL).fit(X, labels).partial_fit(X, labels.astype(float))

@@ -117,3 +117,16 @@ def test_string_arrays_of_variable_width():
     answers = BiLSTMTagger(**SMALL).fit(words, labels).predict(words)
     expected = BiLSTMTagger(**SMALL).fit(SENTENCES, LABELS).predict(SENTENCES)
     assert [row.tolist() for row in answers] == [row.tolist() for row in expected]
+
+
+@pytest.mark.parametrize("now", ["float32", "float64"])
+def test_going_on_in_another_dtype_is_refused(now):
+    X, y = np.random.default_rng(0).normal(size=(24, 5, 2)), np.arange(24) % 3
+    was = {"float32": "float64", "float64": "float32"}[now]
+    model = LSTMClassifier(**SMALL, dtype=was, warm_start=True).fit(X, y)
+    answer = model.predict_proba(X)
+    for go_on in (model.fit, model.partial_fit):
+        model.set_params(dtype=now)
+        with pytest.raises(InvalidParameterError, match=f"dtype was '{was}'"):
+            go_on(X, y)
+    assert np.array_equal(model.predict_proba(X), answer)

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
 from seqlearn.backends.torch_lstm import TorchLSTM
+from seqlearn.datasets import make_noisy_sines
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing import SequenceEncoder as same_encoder
 
@@ -91,3 +92,13 @@ def test_partial_fit_and_sequences_of_one_step(ragged):
     assert encoder.n_iter_ == 3
     ones = SequenceEncoder(**SMALL).fit([x[:1] for x in X])
     assert np.isfinite(ones.transform(X)).all()
+
+
+@pytest.mark.parametrize("n_rows", [30, 300])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_constant_feature_does_not_keep_an_encoder_from_learning(n_rows, weighted):
+    X, _ = make_noisy_sines(n_rows, 20, random_state=0)
+    X = np.stack([X, np.full_like(X, 0.1)], axis=2)
+    weight = np.random.default_rng(0).uniform(0.1, 1.0, n_rows) if weighted else None
+    encoder = SequenceEncoder(hidden_size=8, max_epochs=2, dtype="float64", random_state=0)
+    assert encoder.fit(X, sample_weight=weight).loss_curve_[-1] < 2

@@ -74,3 +74,12 @@ def test_partial_fit_fixes_the_scale_in_the_first_call(sums):
     assert np.array_equal(model._target_mean, mean)
     with pytest.raises(ValueError, match="shape"):
         model.partial_fit(X, np.column_stack([y, y]))
+
+
+def test_a_first_part_of_equal_targets_fixes_no_scale_of_rounding_errors():
+    X = np.random.default_rng(0).normal(size=(24, 5, 2))
+    model = LSTMRegressor(**SMALL).partial_fit(X[:3], np.full(3, 0.1))
+    targets = X.mean(axis=(1, 2)) * 5
+    for _ in range(40):
+        model.partial_fit(X, targets)
+    assert model.score(X, targets) > 0.5

@@ -104,3 +104,9 @@ def test_bad_sample_weights(Estimator, ragged):
 
 def means(X):
     return np.array([x.mean() for x in X])
+
+
+def test_class_weights_are_finite():
+    X, y = np.random.default_rng(0).normal(size=(24, 5, 2)), np.arange(24) % 3
+    with pytest.raises(InvalidParameterError, match="finite"):
+        LSTMClassifier(**SMALL, class_weight={0: np.inf}).fit(X, y)
