@@ -5,7 +5,7 @@ rows of 8 features. A training step is forward, backward and Adam; an inference 
 alone. Times are process CPU time, medians; the exponent is the slope of the training step's time
 over T on logarithmic scales, 1 for a cost that grows linearly. The adding problem is that of
 `benchmarks.adding` at T = 400, two layers, stopped after `SECONDS`. What needs more than 12 GiB is
-not measured, and a cell says so.
+not measured, nor what is longer than a step of five seconds; a cell says so.
 """
 
 import json
@@ -32,6 +32,8 @@ STEPS = (50, 158, 500, 1581, 5000)
 SECONDS = 60
 MEMORY = 12 * 2**30  # bytes of address space of a process
 TOO_LARGE = "no memory"
+SLOW = 5000  # ms of a step; longer sequences are then left out
+TOO_SLOW = "too slow"
 
 
 def run() -> dict[str, list[Row]]:
@@ -57,7 +59,7 @@ def complete(rows: list[Row]) -> list[Row]:
     longest = f"train {STEPS[-1]}"
     reference = next(row[longest] for row in rows if row["backend"] == "reference")
     for row in rows:
-        row["times faster"] = "" if row[longest] == TOO_LARGE else reference / row[longest]
+        row["times faster"] = reference / row[longest] if _is_time(row[longest]) else ""
     return rows
 
 
@@ -71,6 +73,10 @@ def measure(name: str) -> Row:
     train, infer, added = {}, {}, {}
     for steps in STEPS:
         for kind, times in ((_training_step, train), (_inference_step, infer)):
+            last = next(reversed(times.values()), 0.0)
+            if last == TOO_SLOW or (_is_time(last) and last > SLOW):
+                times[steps] = TOO_SLOW
+                continue
             try:
                 work = kind(backend, steps)
                 added.setdefault(steps, added_mib(work))
@@ -79,7 +85,7 @@ def measure(name: str) -> Row:
                 if "allocate memory" not in str(error):
                     raise
                 times[steps] = TOO_LARGE
-    known = {steps: ms for steps, ms in train.items() if ms != TOO_LARGE}
+    known = {steps: ms for steps, ms in train.items() if _is_time(ms)}
     slope = linear_regression(np.log(list(known)), np.log(list(known.values()))).slope
     return {
         **{f"train {steps}": ms for steps, ms in train.items()},
@@ -104,7 +110,7 @@ def draw(results: dict[str, list[Row]], folder: Path) -> Path:
     for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("train", "infer"), strict=True):
         for i, row in enumerate(rows):
             times = {steps: row[f"{kind} {steps}"] for steps in STEPS}
-            known = {steps: ms for steps, ms in times.items() if ms != TOO_LARGE}
+            known = {steps: ms for steps, ms in times.items() if _is_time(ms)}
             style = ("-", "--", ":")[i // 10]
             axes.loglog(*zip(*known.items(), strict=True), style, marker="o", markersize=3)
             axes.lines[-1].set_label(row["backend"])
@@ -118,6 +124,10 @@ def draw(results: dict[str, list[Row]], folder: Path) -> Path:
     path = folder / "backends.png"
     figure.savefig(path, dpi=150)
     return path
+
+
+def _is_time(cell: float | str) -> bool:
+    return not isinstance(cell, str)
 
 
 def _core(backend):
