@@ -417,3 +417,19 @@ def test_pictures_are_written(fitted, airline, tmp_path):
     image = plt.imread(tmp_path / "forecast.png")
     assert image.shape[:2] == (350, 600)
     assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20
+
+
+def test_legend_leaves_the_factor_of_the_axis_free():
+    y = 1e10 * (1 + np.arange(40.0) % 5)
+    y = pd.Series(y)
+    interval = pd.DataFrame(
+        [[1e10, 3e10]] * 3,
+        index=[40, 41, 42],
+        columns=pd.MultiIndex.from_product([[0], [0.9], ["lower", "upper"]]),
+    )
+    display = ForecastDisplay.from_predictions(
+        pd.Series([2e10] * 3, [40, 41, 42]), interval, y=y, y_true=[2e10] * 3
+    )
+    display.figure_.canvas.draw()
+    factor = display.ax_.yaxis.get_offset_text().get_window_extent()
+    assert not display.ax_.get_legend().get_window_extent().overlaps(factor)

@@ -119,6 +119,7 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
         raise DataFormatError(f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.")
     _refuse_mask(X, "X")
     shape = getattr(X, "shape", ())
+    _refuse_strings(X, owner)
     if 0 not in shape:
         X = check_array(
             X,
@@ -148,6 +149,24 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
     if X.dtype.kind not in NUMBERS:
         raise DataFormatError(f"X holds {X.dtype}, not numbers; {owner} accepts {ACCEPTED}.")
     return X
+
+
+def _refuse_strings(X: Any, owner: str) -> None:
+    """Raise a DataFormatError if X is a 2-D array of strings; objects may be written numbers."""
+    if not (isinstance(X, np.ndarray) and X.ndim == 2 and X.size and isinstance(X.flat[0], str)):
+        return
+    cause = None
+    if X.dtype.kind == "O":
+        try:
+            X.astype(np.float64)
+            return
+        except (TypeError, ValueError) as error:
+            cause = error
+    raise DataFormatError(
+        f"Numbers are not compatible with arrays of bytes/strings: X is one, of shape {X.shape}; "
+        f"{owner} accepts {ACCEPTED}. If the strings are tokens, pass lists of them, X.tolist(); "
+        "if they are numbers, X.astype(float)."
+    ) from cause
 
 
 def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | None:

@@ -74,12 +74,23 @@ class TimeSeries:
         """Return what lies before ``other``, then ``other``; missing steps between them.
 
         ``other`` must be on the same steps: read with the ``freq`` of this series.
+
+        Raises
+        ------
+        DataFormatError
+            Its time stamps are of another kind, or between those of this series.
         """
+        _refuse_other_kind(self, other)
         start = _steps_from(self.index, other.index)
         if start <= 0:
             return other
         gap = max(start - len(self.index), 0)
         index = extended(self.index[:start], gap + len(other.index))
+        if index[start] != other.index[0]:
+            raise DataFormatError(
+                f"The time stamps of {self.name} from {other.index[0]} on are not on its steps "
+                f"before, the nearest of which is {index[start]}. Continue them."
+            )
         values = _joined(self.values[:start], gap, other.values)
         features = self.features
         if features is not None:
@@ -202,6 +213,11 @@ def split_panel(frame: Any, what: str) -> Iterator[tuple[Any, Any]]:
         yield None, frame
         return
     levels = list(range(frame.index.nlevels - 1))
+    if any(frame.index.get_level_values(level).hasnans for level in levels):
+        raise DataFormatError(
+            f"The index of {what} has a missing value above its time stamps. Name every series, "
+            "or leave those rows out."
+        )
     several = len(levels) > 1  # pandas 2.0 warns of a list of one level
     for key, part in frame.groupby(level=levels if several else 0, sort=False):
         key = key if several else (key,)
@@ -269,11 +285,21 @@ def _frequency(index: Any) -> Any:
             continue
         whole = pd.date_range(index[0], index[-1], freq=freq)
         if len(whole) and index.isin(whole).all():
-            return freq
+            return pd.offsets.BDay() if _is_business(index, freq) else freq
     gaps = np.diff(index.asi8)
     if (gaps % gaps.min() == 0).all():
         return pd.tseries.frequencies.to_offset(index[gaps.argmin() + 1] - index[gaps.argmin()])
     return None
+
+
+def _is_business(index: Any, freq: Any) -> bool:
+    """Whether days with gaps are business days without some holidays."""
+    import pandas as pd
+
+    if freq != pd.offsets.Day() or (index.dayofweek >= 5).any():
+        return False
+    whole = pd.date_range(index[0], index[-1], freq="B")
+    return len(whole) >= 10 and len(index) > 0.9 * len(whole)
 
 
 def _regular(index: Any, freq: Any, name: str) -> tuple[Any, np.ndarray]:
@@ -317,6 +343,23 @@ def _labels(index: Any, like: Any) -> Any:
     if isinstance(like, pd.DatetimeIndex) and isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     return index
+
+
+def _refuse_other_kind(series: TimeSeries, other: TimeSeries) -> None:
+    import pandas as pd
+
+    before, now = series.index, other.index
+    kinds = (pd.PeriodIndex, pd.DatetimeIndex)
+    if any(isinstance(before, kind) != isinstance(now, kind) for kind in kinds):
+        raise DataFormatError(
+            f"The time stamps of {series.name} are a {type(now).__name__} now, and were a "
+            f"{type(before).__name__} before. Give all one kind."
+        )
+    if isinstance(now, pd.PeriodIndex) and now.freq != before.freq:
+        raise DataFormatError(
+            f"The time stamps of {series.name} are {now.freqstr!r} periods now, and were "
+            f"{before.freqstr!r} before. Give all one frequency."
+        )
 
 
 def _steps_from(index: Any, other: Any) -> int:

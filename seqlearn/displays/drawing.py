@@ -127,8 +127,8 @@ def draw_legend(ax: Any, lines: Iterable, bands: dict, *, above: bool) -> Any:
         swatches = tuple(Patch(color=bands[level].get_facecolor()[0]) for level in levels)
         entries[f"{text} % interval{'s' * (len(levels) > 1)}"] = swatches
     row = {
-        "loc": "lower left",
-        "bbox_to_anchor": (0, 1),
+        "loc": "lower right",  # at the left the axis has its factor, as in "1e10"
+        "bbox_to_anchor": (1, 1),
         "borderaxespad": 0.2,
         "ncols": len(entries),
         "columnspacing": 1.5,

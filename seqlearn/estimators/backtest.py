@@ -13,6 +13,7 @@ from seqlearn.estimators.forecast_features import (
     feature_arrays,
     refuse_new_columns,
     refuse_other_columns,
+    refuse_other_steps,
 )
 from seqlearn.estimators.forecast_state import refuse_other_series
 from seqlearn.estimators.forecast_training import WindowForecaster
@@ -56,16 +57,19 @@ def backtest(
             "in its index."
         )
     if alpha is not None:
-        alpha = [alpha] if isinstance(alpha, float) else list(alpha)
+        alpha = [alpha] if np.isscalar(alpha) else list(alpha)
         if model.levels is None:
             raise InvalidParameterError(f"alpha={alpha}, but quantiles=None; refit with quantiles.")
-        if not all(0 < level < 1 for level in alpha):
-            raise InvalidParameterError(f"alpha={alpha}; levels must lie in (0, 1).")
+        if not alpha or not all(0 < level < 1 for level in alpha):
+            raise InvalidParameterError(
+                f"alpha={alpha}; give at least one level, and all of them in (0, 1)."
+            )
     refuse_other_series(layout, y, int(steps[-1]))
     features = [*layout.known, *layout.past_only]
     refuse_other_columns(X, features, "backtest")
     refuse_new_columns(X, layout)
     series = read_series(y, X, X_columns=features)
+    refuse_other_steps(X, series)
     ends = [np.arange(first - 1, len(one.index) - steps[-1], stride) for one in series]
     if not any(len(some) for some in ends):
         longest = max(len(one.index) for one in series)

@@ -27,6 +27,7 @@ __all__ = [
     "feature_arrays",
     "refuse_new_columns",
     "refuse_other_columns",
+    "refuse_other_steps",
     "rows_ahead",
 ]
 
@@ -73,6 +74,19 @@ def refuse_new_columns(X: Any, layout: Layout) -> None:
     if new:
         had = listed(known) if known else "no X"
         raise DataFormatError(f"X has the column {listed(new)}, but fit had {had}. Leave it out.")
+
+
+def refuse_other_steps(X: Any, series: Sequence[TimeSeries]) -> None:
+    """Raise a DataFormatError if X has no row at any time stamp of a series; it is named."""
+    blocks = {} if X is None else dict(split_panel(X, "X"))
+    for one in series if blocks else ():
+        own = blocks[one.key].index
+        if not where_known(blocks[one.key], one.index).any():
+            there = f"its own are from {own[0]} to {own[-1]}" if len(own) else "it has none"
+            raise DataFormatError(
+                f"X has no row at any time stamp of {one.name}: {there}, those of {one.name} are "
+                f"from {one.index[0]} to {one.index[-1]}. Give X the index of y."
+            )
 
 
 def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.ndarray) -> list:

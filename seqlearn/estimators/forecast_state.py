@@ -24,6 +24,7 @@ from seqlearn.estimators.forecast_features import (
     feature_arrays,
     refuse_new_columns,
     refuse_other_columns,
+    refuse_other_steps,
     rows_ahead,
 )
 from seqlearn.estimators.forecast_settings import Layout, layout_for
@@ -67,6 +68,7 @@ class ForecastState:
         """
         known, past = columns_of(X, params.past_only)
         series = read_series(y, X, X_columns=[*known, *past])
+        refuse_other_steps(X, series)
         for one in series:
             refuse_unobserved(one, list(y.columns))
         layout = layout_for(
@@ -97,6 +99,7 @@ class ForecastState:
         refuse_other_series(self.layout, y, self.layout.horizon)
         freq = next((one.freq for one in self.last.values()), None)
         new = self._read(y, X, "update", freq)
+        refuse_other_levels(self.last, new[0].key)
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
         ]
@@ -140,11 +143,24 @@ class ForecastState:
         columns = [*self.layout.known, *self.layout.past_only]
         refuse_other_columns(X, columns, method)
         refuse_new_columns(X, self.layout)
-        return read_series(y, X, X_columns=columns, freq=freq)
+        series = read_series(y, X, X_columns=columns, freq=freq)
+        refuse_other_steps(X, series)
+        return series
 
     def _keeping(self, series: Sequence[TimeSeries]) -> "ForecastState":
         n = self.layout.window_length + self.layout.horizon
         return replace(self, last={**self.last, **{one.key: one.last(n) for one in series}})
+
+
+def refuse_other_levels(last: dict[Any, TimeSeries], key: Any) -> None:
+    """Raise a DataFormatError if y of update is a panel where that of fit was not, or alike."""
+    known = next(iter(last), key)
+    before, now = (0 if one is None else len(one) for one in (known, key))
+    if before != now:
+        raise DataFormatError(
+            f"The index of y has {now} levels above its time stamps, but had {before} in fit. "
+            "Update with y of the same form; one series of a panel is y.loc[[key]]."
+        )
 
 
 def refuse_other_series(layout: Layout, y: Any, horizon: int) -> None:
@@ -153,6 +169,16 @@ def refuse_other_series(layout: Layout, y: Any, horizon: int) -> None:
         raise DataFormatError(
             f"y has {y.shape[1]} columns, but the network was trained on {len(layout.columns)}: "
             f"{layout.columns}."
+        )
+    moved = [
+        name
+        for name, known in zip(y.columns, layout.columns, strict=True)
+        if name != known and name in layout.columns
+    ]
+    if moved:
+        raise DataFormatError(
+            f"y has the columns {list(y.columns)}, but the network was trained on "
+            f"{layout.columns}. Give the same columns in the same order: y[{layout.columns}]."
         )
     if horizon > layout.horizon:
         raise DataFormatError(

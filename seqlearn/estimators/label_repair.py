@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import accuracy_score
 
+from seqlearn.data.labels import read_labels
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 from seqlearn.metrics import spans
+from seqlearn.metrics.checking import check_weights
 from seqlearn.modules.label_schemes import allowed_transitions
 
-__all__ = ["in_scheme", "refuse_lengths"]
+__all__ = ["in_scheme", "refuse_lengths", "share_right"]
 
 
 def in_scheme(
@@ -44,6 +47,7 @@ def in_scheme(
             f"scheme={scheme!r} is for labels like 'B-PER' and 'O'; y has {labels.dtype}."
         )
     if repair == "convert":
+        _refuse_no_scheme(labels, offsets, first)
         return _converted(labels, offsets, scheme)
     step = _broken_step(labels, offsets, scheme)
     if step is None:
@@ -68,6 +72,21 @@ def refuse_lengths(tagger: Any, sequences: Sequences, first: Any) -> None:
         )
 
 
+def share_right(tagger: Any, predicted: Any, y: Any, sample_weight: Any) -> float:
+    """Return the share of the steps whose label is right, y written in the scheme as in fit."""
+    lengths = np.fromiter(map(len, predicted), np.int64, len(predicted))
+    if not lengths.any():
+        raise DataFormatError("X has no steps; a score needs at least one.")
+    true = read_labels(y, lengths)
+    if tagger.scheme is not None and tagger.repair == "convert":
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        true = in_scheme(true, offsets, tagger.scheme, tagger.repair)
+    weights = check_weights(sample_weight, len(lengths))
+    if weights is not None:
+        weights = np.repeat(weights, lengths)
+    return float(accuracy_score(true, np.concatenate(list(predicted)), sample_weight=weights))
+
+
 def _broken_step(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> int | None:
     """Return the first step whose label may not stand where it does, or None."""
     classes, codes = np.unique(labels, return_inverse=True)
@@ -78,6 +97,22 @@ def _broken_step(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> int | 
     legal[offsets[1:] - 1] &= ends[codes[offsets[1:] - 1]]
     broken = np.flatnonzero(~legal)
     return int(broken[0]) if len(broken) else None
+
+
+def _refuse_no_scheme(labels: np.ndarray, offsets: np.ndarray, first: Any) -> None:
+    """Raise at the first label that no scheme has."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    known = [label == "O" or label.partition("-")[0] in {*"BIES"} for label in classes.tolist()]
+    wrong = np.flatnonzero(~np.array(known)[codes])
+    if len(wrong):
+        step = int(wrong[0])
+        row = int(np.searchsorted(offsets, step, side="right")) - 1
+        raise DataFormatError(
+            f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence "
+            f"{first + row} has no span: repair='convert' reads 'O' and 'B-x', 'I-x', 'E-x' and "
+            "'S-x' for each type x. Rename the labels (of BILOU, L to E and U to S), or set "
+            "scheme=None."
+        )
 
 
 def _converted(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> np.ndarray:

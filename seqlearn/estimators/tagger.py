@@ -27,7 +27,7 @@ from seqlearn.estimators.classes import (
     weights_of_classes,
 )
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
-from seqlearn.estimators.label_repair import in_scheme, refuse_lengths
+from seqlearn.estimators.label_repair import in_scheme, refuse_lengths, share_right
 from seqlearn.estimators.parameters import boolean, one_of
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.modules.tagging_model import TaggingModel
@@ -433,6 +433,8 @@ class BiLSTMTagger(SequenceEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the steps whose label is right.
 
+        With ``repair="convert"``, y is read and written in the scheme first, as in ``fit``.
+
         Parameters
         ----------
         X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
@@ -449,12 +451,7 @@ class BiLSTMTagger(SequenceEstimator):
         predicted = self.predict(X)
         if self._one_step:
             return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        lengths = np.fromiter(map(len, predicted), np.int64, len(predicted))
-        true = read_labels(y, lengths)
-        if sample_weight is not None:
-            sample_weight = np.repeat(sample_weight, lengths)
-        found = np.concatenate(list(predicted))
-        return float(accuracy_score(true, found, sample_weight=sample_weight))
+        return share_right(self, predicted, y, sample_weight)
 
     @property
     def transitions_(self) -> Any:

@@ -195,7 +195,7 @@ def test_pools_are_smaller_than_the_data():
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_tiny_data_is_one_batch(n_rows):
     for lengths in ([3] * n_rows, list(range(1, n_rows + 1))):
-        batches = BucketedBatches(make_dataset(lengths), 32, generator=generator(), workers=0)
+        batches = BucketedBatches(make_dataset(lengths), 32, generator=generator())
         assert len(batches) == 1
         assert [sorted(rows.tolist()) for rows in batches.rows()] == [list(range(n_rows))]
 

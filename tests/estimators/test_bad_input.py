@@ -6,8 +6,8 @@ import pytest
 import scipy.sparse
 import torch
 
-from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
-from seqlearn.errors import SeqlearnError
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn.errors import DataFormatError, SeqlearnError
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 Y = ["a", "b", "a"]
@@ -236,3 +236,11 @@ def test_one_feature_in_one_dimension_works_at_any_length():
     assert len(model.predict([x[:3] for x in X])) == 3
     two_dimensional = LSTMClassifier(**SMALL).fit([x[:, None] for x in X], Y)
     assert np.array_equal(model.predict_proba(X), two_dimensional.predict_proba(X))
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+@pytest.mark.parametrize("estimator", [BiLSTMTagger(max_epochs=1), LSTMClassifier(max_epochs=1)])
+def test_an_array_of_strings(estimator, dtype):
+    X = np.array([["a", "b"], ["b", "a"]], dtype=dtype)
+    with pytest.raises(DataFormatError, match=r"X\.tolist\(\)"):
+        estimator.fit(X, [["x", "y"], ["y", "x"]])
