@@ -274,11 +274,13 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As in `fit`.
         classes : array-like of shape (C,), optional
             All labels that will ever occur. Needed in the first call; later it must be the same
             or absent.
+        sample_weight
+            As in `fit`.
 
         Returns
         -------

@@ -317,10 +317,12 @@ class BiLSTMTagger(SequenceEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As in `fit`.
         classes : array-like of shape (C,), optional
             All labels that will ever occur; by default those of the first call.
+        sample_weight
+            As in `fit`.
 
         Returns
         -------
