@@ -1,5 +1,6 @@
 """What a user hands on to torch and skorch, and NumPy's numbers where Python's were meant."""
 
+import inspect
 import pickle
 
 import numpy as np
@@ -48,6 +49,10 @@ def test_numpy_integers_of_tokens():
     BiLSTMTagger(hidden_size=np.int64(4), max_epochs=1).fit(words, labels)
 
 
+@pytest.mark.skipif(
+    "decoupled_weight_decay" not in inspect.signature(torch.optim.Adam).parameters,
+    reason="this torch has AdamW alone",
+)
 def test_decoupled_weight_decay():
     options = {"weight_decay": 0.5, "lr": 0.05, "max_epochs": 5}
     decoupled = {"optimizer__decoupled_weight_decay": True}
