@@ -12,7 +12,8 @@ from torch import nn
 from benchmarks import ours
 from benchmarks.contenders import Work
 from benchmarks.table import Row
-from benchmarks.timing import alternate, cpu_seconds, epoch_seconds, one_thread
+from benchmarks.timing import alternate, cpu_seconds, epoch_seconds
+from seqlearn.testing.material import one_thread
 from seqlearn.training.memory import kept_memory
 
 EPOCHS, REPEATS = 2, 5

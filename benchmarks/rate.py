@@ -12,7 +12,8 @@ from torch.nn.functional import linear
 from benchmarks import loops, ours
 from benchmarks.contenders import Contender, Work
 from benchmarks.table import Row
-from benchmarks.timing import alternate, cpu_seconds, epoch_seconds, one_thread
+from benchmarks.timing import alternate, cpu_seconds, epoch_seconds
+from seqlearn.testing.material import one_thread
 
 STEPS, FEATURES, HIDDEN, BATCH = 100, 8, 128, 64
 BATCHES, EPOCHS, REPEATS = 10, 2, 5

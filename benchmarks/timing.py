@@ -6,12 +6,9 @@ do so in this process; `benchmarks.race`, in a process for each. Callers: the be
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-
-import torch
 
 
 @dataclass
@@ -44,17 +41,6 @@ def epoch_seconds(fit: Callable[[int], object], epochs: int) -> float:
     """CPU time of one epoch: what a longer fit takes beyond a short one, by the epochs between."""
     short = cpu_seconds(lambda: fit(1))
     return (cpu_seconds(lambda: fit(1 + epochs)) - short) / epochs
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread inside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def alternate(contenders: dict[str, Callable[[], float]], repeats: int) -> dict[str, Timing]:

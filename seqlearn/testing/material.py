@@ -1,7 +1,8 @@
 """What the rules are made of: cores of every depth, ragged rows, comparisons, random states.
 
-No rule lives here, and nothing that a plugin's author calls; `rules` calls it. All randomness comes
-from generators with fixed seeds, so that a check that fails once fails always.
+No rule lives here, and nothing that a plugin's author calls; `rules` calls it, and the benchmarks
+call `one_thread`. All randomness comes from generators with fixed seeds, so that a check that fails
+once fails always.
 """
 
 import random

@@ -42,7 +42,17 @@ class CrossEntropy(nn.Module):
         return _weighted_mean((outputs.argmax(dim=1) == targets).to(weights.dtype), weights)
 
 
-class BinaryCrossEntropy(nn.Module):
+class _WithSlope(nn.Module):
+    """A loss that has the gradient of its sum written out, in ``slope``."""
+
+    def with_gradient(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+        return self(outputs, targets), self.slope(outputs, targets) * weights[:, None]
+
+
+class BinaryCrossEntropy(_WithSlope):
     """Sum of the binary cross entropies of (B, C) labels in {0, 1} under logits: multilabel."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -50,11 +60,10 @@ class BinaryCrossEntropy(nn.Module):
         loss = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
         return loss.sum(dim=1)
 
-    def with_gradient(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
-        return self(outputs, targets), (outputs.sigmoid() - targets) * weights[:, None]
+    @staticmethod
+    def slope(outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the gradient of the sum of the losses, (B, C)."""
+        return outputs.sigmoid() - targets
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -63,7 +72,7 @@ class BinaryCrossEntropy(nn.Module):
         return _weighted_mean(right.to(weights.dtype), weights)
 
 
-class _RegressionLoss(nn.Module):
+class _RegressionLoss(_WithSlope):
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """R2, the mean over the outputs."""
@@ -81,12 +90,10 @@ class SquaredError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return ((outputs - targets) ** 2).mean(dim=1)
 
-    def with_gradient(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
-        slope = (outputs - targets) * (2 / outputs.shape[1])
-        return self(outputs, targets), slope * weights[:, None]
+    @staticmethod
+    def slope(outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the gradient of the sum of the losses, (B, C)."""
+        return (outputs - targets) * (2 / outputs.shape[1])
 
 
 class AbsoluteError(_RegressionLoss):
@@ -96,12 +103,10 @@ class AbsoluteError(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return (outputs - targets).abs().mean(dim=1)
 
-    def with_gradient(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
-        slope = (outputs - targets).sign() / outputs.shape[1]
-        return self(outputs, targets), slope * weights[:, None]
+    @staticmethod
+    def slope(outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the gradient of the sum of the losses, (B, C)."""
+        return (outputs - targets).sign() / outputs.shape[1]
 
 
 class Huber(_RegressionLoss):
@@ -111,12 +116,10 @@ class Huber(_RegressionLoss):
         """Return the loss of each row, (B,)."""
         return functional.huber_loss(outputs, targets, reduction="none").mean(dim=1)
 
-    def with_gradient(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
-        slope = (outputs - targets).clamp(-1.0, 1.0) / outputs.shape[1]
-        return self(outputs, targets), slope * weights[:, None]
+    @staticmethod
+    def slope(outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the gradient of the sum of the losses, (B, C)."""
+        return (outputs - targets).clamp(-1.0, 1.0) / outputs.shape[1]
 
 
 class OutputIsLoss(nn.Module):

@@ -382,10 +382,9 @@ class SequenceNet(NeuralNet):
         InvalidParameterError
             The other net has another shape or optimiser; the parameter is named.
         """
-        nets = (other, self)
         before, after = (
-            {**n._arguments["module_params"], "optimizer": n.optimizer, "dtype": n.dtype}
-            for n in nets
+            {**net._arguments["module_params"], "optimizer": net.optimizer, "dtype": net.dtype}
+            for net in (other, self)
         )
         for name, now in after.items():
             was = before[name]
