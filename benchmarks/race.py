@@ -1,10 +1,10 @@
 """The race: a process for each contender, all alive, taking turns; what each one's turns took.
 
 Only one process works at a time. The order is turned round at every turn, so that a machine that
-grows slower or faster favours nobody. Every contender has one thread, and graphics cards are
-hidden. An epoch is the difference between a longer and a shorter fit, divided by the epochs
-between: what a toolkit does once a fit (checking, building, restoring) is not counted. The protocol
-is that of `benchmarks.contenders`; `benchmarks.speed` is the caller.
+grows slower or faster favours nobody. Every contender has one thread, or as many as it takes by
+itself, and graphics cards are hidden. An epoch is the difference between a longer and a shorter
+fit, divided by the epochs between: what a toolkit does once a fit (checking, building, restoring)
+is not counted. The protocol is that of `benchmarks.contenders`; `benchmarks.speed` is the caller.
 """
 
 import json
@@ -31,9 +31,8 @@ ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "JAX_PLATFORMS": "cpu",
-    "CUDA_VISIBLE_DEVICES": "",
 }
+NO_CARD = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,22 @@ class Measured:
 class Runner:
     """The process of one contender, prepared and waiting; a context manager that ends it.
 
+    Parameters
+    ----------
+    entry, work
+        What to prepare.
+    one_thread : bool, default=True
+        Hold it to one thread; otherwise to nothing, not even what our own environment says.
+
     Attributes
     ----------
     absent : str or None
         The package that was not found, if the contender could not be prepared.
     """
 
-    def __init__(self, entry: Entry, work: Work):
+    def __init__(self, entry: Entry, work: Work, one_thread: bool = True):
         self.name = entry.name
+        free = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
         self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             [
@@ -80,7 +87,7 @@ class Runner:
             stderr=self._errors,
             text=True,
             bufsize=1,
-            env=os.environ | ONE_THREAD,
+            env=free | NO_CARD | (ONE_THREAD if one_thread else {}),
             cwd=Path(__file__).parents[1],
         )
         try:
@@ -116,7 +123,11 @@ class Runner:
 
 
 def race(
-    entries: Sequence[Entry], work: Work, epochs: int = EPOCHS, repeats: int = REPEATS
+    entries: Sequence[Entry],
+    work: Work,
+    epochs: int = EPOCHS,
+    repeats: int = REPEATS,
+    one_thread: bool = True,
 ) -> dict[str, Measured | str]:
     """Let all contenders do the same work in turn.
 
@@ -126,7 +137,7 @@ def race(
         By name, what was measured, or the package that is not installed.
     """
     with ExitStack() as stack:
-        runners = [stack.enter_context(Runner(entry, work)) for entry in entries]
+        runners = [stack.enter_context(Runner(entry, work, one_thread)) for entry in entries]
         present = [runner for runner in runners if runner.absent is None]
         turns: dict[str, list[list[float]]] = {runner.name: [] for runner in present}
         for turn in range(repeats):

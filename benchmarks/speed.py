@@ -4,11 +4,13 @@ All train the same network on the same data: an LSTM of one layer, the last step
 layer, cross entropy, Adam at a constant rate, shuffled batches, no clipping; "seqlearn as it comes"
 clips gradients and lowers the rate besides, which are its defaults, and "auto" trains in bfloat16
 where the processor has units for it (`benchmarks.precision`). Each runs in a process of its own on
-one thread, all are alive, and they take turns (`benchmarks.race`).
+one thread, all are alive, and they take turns (`benchmarks.race`). In the table on all cores they
+take as many threads as they do by themselves.
 
 "epoch ms" and "predict ms" (of all rows) are process CPU time, medians; "spread" is the distance
 between the quartiles as a share of the median. "epoch ratio" and "predict ratio" are seqlearn's
-time over the row's, below 1 where seqlearn is faster; the bars are what they should be at most.
+time over the row's, below 1 where seqlearn is faster; the bars are what they should be at most. On
+all cores, spread and ratios are those of the wall time.
 sktime has a plain RNN only, which has a quarter of the LSTM's products to compute. Toolkits predict
 in batches of 500 rows where they leave the size to the user. Only ratios of one run are meant to be
 read.
@@ -36,6 +38,8 @@ from seqlearn.errors import DatasetNotFoundError
 N = 2000
 WORKS = (Work([100] * N, 8, 64, 64), Work([30] * N, 4, 16, 32))
 RAGGED_FEATURES, RAGGED_HIDDEN, RAGGED_BATCH = 32, 64, 32
+DEFAULT = Work([100] * 1000, 8, 64, 32, bidirectional=True)  # seqlearn's sizes
+CORES_TURNS = {"epochs": 3, "repeats": 5, "one_thread": False}
 RAGGED_TURNS = {"epochs": 2, "repeats": 5}  # fewer, for Keras takes long to read padding
 BAR, RAGGED_BAR = 0.95, 0.35  # of the time of every peer
 
@@ -51,11 +55,12 @@ KERAS = tuple(
     Entry(f"Keras on {name}", "benchmarks.peers.keras_lstm", {"backend": name.lower()})
     for name in ("JAX", "TensorFlow", "torch")
 )
+SKTIME = Entry("sktime (has no LSTM: its plain RNN)", "benchmarks.peers.sktime_rnn")
 TOOLKITS = (
     Entry("torch by hand, DataLoader, fused Adam", "benchmarks.loops", {"data_loader": True}),
     Entry("skorch, fused Adam", "benchmarks.peers.skorch_net"),
     *KERAS,
-    Entry("sktime (has no LSTM: its plain RNN)", "benchmarks.peers.sktime_rnn"),
+    SKTIME,
 )
 
 
@@ -66,6 +71,7 @@ def run(peers: bool = False) -> dict[str, list[Row]]:
     results = {}
     for title, measure in {
         "equal lengths": lambda: [row for w in WORKS for row in rows(w, race(equal, w), BAR, BAR)],
+        "equal lengths, on all cores": lambda: _rows_on_all_cores(equal),
         "ragged, bidirectional": lambda: _ragged_rows(packed),
         "floor of an epoch": lambda: floor.rows(WORKS),
         "share of the matrix-product rate": rate.rows,
@@ -78,6 +84,14 @@ def run(peers: bool = False) -> dict[str, list[Row]]:
 def _ragged_rows(entries: tuple[Entry, ...]) -> list[Row]:
     work = ragged()
     return rows(work, race(entries, work, **RAGGED_TURNS), RAGGED_BAR)
+
+
+def _rows_on_all_cores(entries: tuple[Entry, ...]) -> list[Row]:
+    table = []
+    for work in (*WORKS, DEFAULT):
+        able = [entry for entry in entries if entry != SKTIME or not work.bidirectional]
+        table += rows(work, race(able, work, **CORES_TURNS), BAR, BAR, clock="wall")
+    return table
 
 
 def ragged() -> Work:
@@ -94,9 +108,16 @@ def ragged() -> Work:
 
 
 def rows(
-    work: Work, results: dict[str, Measured | str], bar: float, predict_bar: float | str = ""
+    work: Work,
+    results: dict[str, Measured | str],
+    bar: float,
+    predict_bar: float | str = "",
+    clock: str = "cpu",
 ) -> list[Row]:
-    """Make a row of each contender; those that are not installed have empty cells."""
+    """Make a row of each contender; those that are not installed have empty cells.
+
+    Spreads and ratios are of the clock "cpu" or "wall".
+    """
     ours = results[SEQLEARN.name]
     table: list[Row] = []
     for name, result in results.items():
@@ -104,9 +125,9 @@ def rows(
         is_peer = not name.startswith(SEQLEARN.name)
         if isinstance(result, Measured):
             row |= {
-                **_times("epoch", result.epoch, result.epoch_wall, ours.epoch),
+                **_times("epoch", result, ours, clock),
                 "epoch bar": bar if is_peer else "",
-                **_times("predict", result.predict, result.predict_wall, ours.predict),
+                **_times("predict", result, ours, clock),
                 "predict bar": predict_bar if is_peer else "",
             }
         else:
@@ -116,12 +137,14 @@ def rows(
     return table
 
 
-def _times(what: str, cpu, wall, ours) -> Row:
+def _times(what: str, result: Measured, ours: Measured, clock: str) -> Row:
+    cpu, wall = getattr(result, what), getattr(result, f"{what}_wall")
+    shown = what if clock == "cpu" else f"{what}_wall"
     return {
         f"{what} ms": 1e3 * cpu.median,
-        f"{what} spread": cpu.spread,
+        f"{what} spread": getattr(result, shown).spread,
         f"{what} wall ms": 1e3 * wall.median,
-        f"{what} ratio": ours.median / cpu.median,
+        f"{what} ratio": getattr(ours, shown).median / getattr(result, shown).median,
     }
 
 
@@ -129,23 +152,27 @@ def draw(results: dict[str, list[Row]], folder: Path) -> Path:
     """Draw epoch times of the equal and the ragged work into ``folder / "speed.png"``."""
     from matplotlib.figure import Figure
 
-    measured = [
-        row
-        for title in ("equal lengths", "ragged, bidirectional")
-        for row in results[title]
-        if row["epoch ms"] != ""
+    tables = {
+        "equal lengths": "CPU ms",
+        "equal lengths, on all cores": "wall ms",
+        "ragged, bidirectional": "CPU ms",
+    }
+    panels = [
+        (f"{work}, {unit}", unit.replace("CPU ", ""), [row for row in rows if row["work"] == work])
+        for title, unit in tables.items()
+        for rows in [[row for row in results[title] if row["epoch ms"] != ""]]
+        for work in dict.fromkeys(row["work"] for row in rows)
     ]
-    works = list(dict.fromkeys(row["work"] for row in measured))
-    figure = Figure(figsize=(11, 3 * len(works)), layout="constrained")
-    for axes, work in zip(figure.subplots(len(works), 2, squeeze=False), works, strict=True):
-        bars = [row for row in measured if row["work"] == work][::-1]
-        names = [str(row["by"]) for row in bars]
+    figure = Figure(figsize=(11, 3 * len(panels)), layout="constrained")
+    grid = figure.subplots(len(panels), 2, squeeze=False)
+    for axes, (title, unit, bars) in zip(grid, panels, strict=True):
+        names = [str(row["by"]) for row in bars[::-1]]
         colours = ["tab:blue" if name.startswith("seqlearn") else "tab:gray" for name in names]
         for side, what in zip(axes, ("epoch", "predict"), strict=True):
-            drawn = side.barh(names, [row[f"{what} ms"] for row in bars], color=colours)
+            drawn = side.barh(names, [row[f"{what} {unit}"] for row in bars[::-1]], color=colours)
             side.bar_label(drawn, fmt="{:.4g}", padding=3, fontsize="small")
-            side.set(xlabel=f"{what}, CPU ms")
-            side.set_title(work, fontsize="small")
+            side.set(xlabel=what)
+            side.set_title(title, fontsize="small")
             side.margins(x=0.15)
         axes[1].set_yticklabels([])
     path = folder / "speed.png"

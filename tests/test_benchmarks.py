@@ -150,6 +150,16 @@ def test_a_race_measures_who_is_there_and_names_what_is_not_installed(modules):
     assert len(measured.epoch.seconds) == len(measured.predict_wall.seconds) == 3
 
 
+@pytest.mark.parametrize(("one_thread", "told"), [(True, "1"), (False, "nothing")])
+def test_contenders_have_one_thread_or_what_they_take(one_thread, told, modules, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    (modules / "asking_contender.py").write_text(
+        "import os\nraise ModuleNotFoundError(name=os.environ.get('OMP_NUM_THREADS', 'nothing'))\n"
+    )
+    with Runner(Entry("asking", "asking_contender"), EQUAL, one_thread) as runner:
+        assert runner.absent == told
+
+
 def test_a_contender_that_breaks_is_named_with_its_error(modules):
     with pytest.raises(RuntimeError, match=r"(?s)broken failed.*the toolkit broke"):
         Runner(Entry("broken", "counting_contender", {"fails_at": 1}), EQUAL)
@@ -170,7 +180,7 @@ def test_a_module_of_ours_that_is_missing_is_no_absent_toolkit():
 
 
 def _measured(epoch, predict):
-    return Measured(*(Timing([seconds]) for seconds in (epoch, 2 * epoch, predict, 2 * predict)))
+    return Measured(*(Timing([seconds]) for seconds in (epoch, epoch**2, predict, predict**2)))
 
 
 def test_rows_hold_each_ratio_and_the_bar_beside_each_peer():
@@ -191,8 +201,16 @@ def test_rows_hold_each_ratio_and_the_bar_beside_each_peer():
     assert [row["predict ratio"] for row in table] == [1, 4, 2, 0.5, ""]
     assert [row["epoch bar"] for row in table] == ["", "", 0.95, 0.95, ""]
     assert [row["predict bar"] for row in table] == ["", "", 0.9, 0.9, ""]
-    assert table[2]["epoch ms"] == 800 and table[2]["predict wall ms"] == 40
+    assert table[2]["epoch ms"] == 800 and table[2]["predict wall ms"] == pytest.approx(0.4)
     assert table[4]["by"] == "away: keras is not installed"
+
+
+def test_on_all_cores_ratios_are_of_the_wall_time():
+    results = {"seqlearn": _measured(0.2, 0.04), "peer": _measured(0.4, 0.08)}
+    ours, peer = speed.rows(EQUAL, results, 0.95, 0.95, clock="wall")
+    assert (ours["epoch ratio"], peer["epoch ratio"]) == (1, pytest.approx(0.25))
+    assert peer["predict ratio"] == pytest.approx(0.25)
+    assert peer["epoch ms"] == 400 and peer["epoch wall ms"] == pytest.approx(160)
 
 
 def test_sentences_lengths_make_ragged_work(monkeypatch, tmp_path):
@@ -309,6 +327,7 @@ def test_speed_draws_what_was_measured(tmp_path):
     results = {"seqlearn": _measured(0.2, 0.04), "x": _measured(0.3, 0.02), "away": "keras"}
     tables = {
         "equal lengths": speed.rows(EQUAL, results, 0.95, 0.95),
+        "equal lengths, on all cores": speed.rows(EQUAL, results, 0.95, 0.95, clock="wall"),
         "ragged, bidirectional": speed.rows(RAGGED, results, 0.35),
     }
     assert speed.draw(tables, tmp_path).stat().st_size > 1000

@@ -116,8 +116,36 @@ class DirectModel:
         scores = partial(linear, weight=head.weight, bias=head.bias)
         return in_chunks(scores, features, head.out_features)
 
-    def run(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+    def noises(self, n_rows: int, n_steps: int) -> list[Tensor | None]:
+        """Draw what dropout multiplies by in training, None where it drops nothing.
+
+        The inputs of each layer but the first, (B, T, D), and then what the head reads, (B, D).
+        """
+        core, head = self.model.encoder.core, self.model.head
+        empty = partial(torch.empty, dtype=torch.float32, device="cpu")
+        found: list[Tensor | None] = [None]
+        for ways in self.layers[1:]:
+            width = self.size * len(ways)
+            if len(ways) == 1:  # as modules have it in memory, and so draw for it
+                like = empty(n_steps, n_rows, width).transpose(0, 1)
+            else:
+                like = empty(n_rows, n_steps, width)
+            found.append(_noise(core.dropout, like))
+        return [*found, _noise(self.model.dropout, empty(n_rows, head.in_features))]
+
+    def run(
+        self, x: Tensor, lengths: Tensor, noises: list[Tensor | None], each: Callable = map
+    ) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
         """Run rows (B, T, F) in training, with autograd on though it has nothing to do.
+
+        Parameters
+        ----------
+        x, lengths : Tensor
+            Of shapes (B, T, F) and (B,).
+        noises : list
+            What `noises` gave.
+        each : callable
+            ``map``, or what does the same for both directions at once.
 
         Returns
         -------
@@ -127,24 +155,20 @@ class DirectModel:
             flat, in the order of ``model.parameters()``. It can be called once.
         """
         model, size, cast = self.model, self.size, self.model.encoder.autocast
+        *between, noise = noises
         x = x.transpose(0, 1).contiguous()  # (T, B, F)
         rows = _Rows(lengths, len(x))
-        noises: list[Tensor | None] = [None]
+        outputs: Sequence[Tensor] = [x]
         steps_back = []
-        for i, ways in enumerate(self.layers):
-            if i > 0:
-                like = x.transpose(0, 1)  # (B, T, D), in memory as modules have it
-                like = like if len(ways) == 1 else like.contiguous()
-                noises.append(_noise(model.encoder.core.dropout, like))
-                if noises[i] is not None:
-                    x = x * noises[i].transpose(0, 1)  # (T, B, D)
-            outputs, backs = zip(*[layer.train(x, rows, cast) for layer in ways], strict=True)
+        for ways, given in zip(self.layers, between, strict=True):
+            x = _side_by_side(outputs)  # (T, B, D)
+            if given is not None:
+                x = x * given.transpose(0, 1)
+            train = partial(_Layer.train, x=x, rows=rows, cast=cast)
+            outputs, backs = zip(*each(train, ways), strict=True)
             steps_back.append(backs)
-            if i + 1 < len(self.layers):
-                x = _side_by_side(outputs)  # (T, B, D)
         read = [self.read(way, rows, turned=bool(i)) for i, way in enumerate(outputs)]
         features = _side_by_side([one for one, _ in read])  # (B, D)
-        noise = _noise(model.dropout, features)
         if noise is not None:
             features = features * noise
         weight, bias = model.head.weight.detach(), model.head.bias.detach()
@@ -160,17 +184,22 @@ class DirectModel:
             gradients: list[list[Tensor]] = [[], []]  # of each direction
             while steps_back:
                 below = None
-                for way, (step, given) in enumerate(zip(steps_back.pop(), slopes, strict=True)):
-                    slope, found = step(given)
+                pairs = list(zip(steps_back.pop(), slopes, strict=True))
+                for way, (slope, found) in enumerate(each(_step_back, pairs)):
                     below = slope if below is None else below + slope
                     gradients[way] = found + gradients[way]
-                if noises[len(steps_back)] is not None:
-                    below = below * noises[len(steps_back)].transpose(0, 1)
+                if between[len(steps_back)] is not None:
+                    below = below * between[len(steps_back)].transpose(0, 1)
                 if steps_back:
                     slopes = [(one.contiguous(), None) for one in below.split(size, dim=2)]
             return [*gradients[0], *gradients[1], *head]
 
         return torch.addmm(bias, features, weight.T), back
+
+
+def _step_back(pair: tuple[Callable, "Slopes"]) -> tuple[Tensor, list[Tensor]]:
+    step, slopes = pair
+    return step(slopes)
 
 
 def _global_hooks() -> tuple[dict, ...]:
@@ -188,8 +217,8 @@ def _side_by_side(ways: Sequence[Tensor]) -> Tensor:
     return torch.cat(ways, dim=-1) if len(ways) > 1 else ways[0]
 
 
-def _noise(dropout: Dropout, x: Tensor) -> Tensor | None:
-    return dropout.noise(x) if dropout.training and dropout.p > 0 else None
+def _noise(dropout: Dropout, like: Tensor) -> Tensor | None:
+    return dropout.noise(like) if dropout.training and dropout.p > 0 else None
 
 
 class _Rows:

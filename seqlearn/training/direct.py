@@ -2,9 +2,12 @@
 
 `seqlearn.training.net` uses this for every update where it can. Rows go through in parts, so that
 what the kernels keep for the way back stays in the processor's cache: on long rows that saves a
-tenth to a sixth of the time, and most of the memory.
+tenth to a sixth of the time, and most of the memory. Parts, or else both directions, are computed
+at once where there are threads for it; the work alone decides on parts, so that the number of
+threads changes no bit.
 """
 
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -12,13 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from seqlearn.modules.direct import DirectModel
+from seqlearn.training.cpu import Threads
 from seqlearn.training.flat import FlatParameters
 
 __all__ = ["DirectGradient"]
 
-KEPT_BYTES = 25_000_000  # of one part, by the kernels
-UNIT_BYTES = 61  # that they keep for each step and unit
-LEAST_ROWS = 8  # of a part
+# Bytes that the kernels keep of one part, and its least number of rows: fewer are slower to
+# compute, and have to be accepted only where rows are long.
+PARTS = ((13_000_000, 16), (25_000_000, 8))
+UNIT_BYTES = 61  # that the kernels keep for each step and unit
+THREAD_PRODUCTS = 20_000_000  # multiply-adds of a layer in one direction that are worth a thread
 
 
 class DirectGradient:
@@ -32,16 +38,25 @@ class DirectGradient:
         A loss of `seqlearn.training.losses` that has ``with_gradient``.
     flat : FlatParameters
         Of all parameters of the network.
+    threads : Threads
+        That it may use.
     """
 
-    def __init__(self, direct: DirectModel, criterion: nn.Module, flat: FlatParameters):
+    def __init__(
+        self, direct: DirectModel, criterion: nn.Module, flat: FlatParameters, threads: Threads
+    ):
         self.direct = direct
         self.criterion = criterion
         self.flat = flat
+        self.threads = threads
 
     @classmethod
     def of(
-        cls, direct: DirectModel | None, criterion: nn.Module, flat: FlatParameters | None
+        cls,
+        direct: DirectModel | None,
+        criterion: nn.Module,
+        flat: FlatParameters | None,
+        threads: Threads,
     ) -> "DirectGradient | None":
         """Return one for this network, or None if autograd has to differentiate it."""
         if flat is None or direct is None or not hasattr(criterion, "with_gradient"):
@@ -55,7 +70,7 @@ class DirectGradient:
         casts = model.encoder.autocast is not None
         if hooked or not direct.holds() or (casts and not _has_bf16_kernels()):
             return None
-        return cls(direct, criterion, flat)
+        return cls(direct, criterion, flat, threads)
 
     def __call__(self, inputs: dict[str, Tensor], targets: dict[str, Any]) -> dict[str, Tensor]:
         """Return the mean loss and the outputs of a batch; its gradient is then in ``flat``.
@@ -69,19 +84,29 @@ class DirectGradient:
         n_rows, total = len(x), self.flat.vector.grad
         n_parts = self._parts(n_rows, x.shape[1])
         if n_parts == 1:
-            losses, outputs, gradients = self._part(x, lengths, y, w, n_rows)
+            noises = self.direct.noises(*x.shape[:2])
+            each = self.threads.map if self._is_worth_threads(x) else map
+            losses, outputs, gradients = self._part(x, lengths, y, w, noises, n_rows, each)
             torch.cat(gradients, out=total)
             return {"loss": losses.mean(), "y_pred": outputs}
+
+        def parts() -> Iterator[tuple]:
+            for rows in torch.arange(n_rows).tensor_split(n_parts):
+                a, b = int(rows[0]), int(rows[-1]) + 1
+                weights = None if w is None else w[a:b]
+                n_steps = int(lengths[a:b].max())
+                noises = self.direct.noises(b - a, n_steps)  # here, for their order
+                yield x[a:b, :n_steps], lengths[a:b], y[a:b], weights, noises, n_rows
+
+        def one(part: tuple) -> tuple[Tensor, Tensor, Tensor]:
+            losses, outputs, gradients = self._part(*part)
+            return losses, outputs, torch.cat(gradients)
+
         total.zero_()
         found = []
-        for rows in torch.arange(n_rows).tensor_split(n_parts):
-            a, b = int(rows[0]), int(rows[-1]) + 1
-            weights = None if w is None else w[a:b]
-            n_steps = int(lengths[a:b].max())
-            *part, gradients = self._part(x[a:b, :n_steps], lengths[a:b], y[a:b], weights, n_rows)
-            total += torch.cat(gradients)
-            del gradients
-            found.append(part)
+        for losses, outputs, gradient in self.threads.map(one, parts()):
+            total += gradient
+            found.append((losses, outputs))
         losses, outputs = (torch.cat(values) for values in zip(*found, strict=True))
         return {"loss": losses.mean(), "y_pred": outputs}
 
@@ -90,13 +115,27 @@ class DirectGradient:
         kept = n_rows * n_steps * self.direct.size * UNIT_BYTES
         if self.direct.model.encoder.autocast is not None:  # to half the bytes
             kept //= 2
-        return max(1, min(-(-kept // KEPT_BYTES), n_rows // LEAST_ROWS))
+        return max(1, *(min(-(-kept // limit), n_rows // least) for limit, least in PARTS))
+
+    def _is_worth_threads(self, x: Tensor) -> bool:
+        """Whether computing both directions at once pays."""
+        n_rows, n_steps, width = x.shape
+        size = self.direct.size
+        products = n_rows * n_steps * 4 * size * (width + size)
+        return len(self.direct.layers[0]) > 1 and products >= THREAD_PRODUCTS
 
     def _part(
-        self, x: Tensor, lengths: Tensor, y: Tensor, w: Tensor | None, n_rows: int
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        y: Tensor,
+        w: Tensor | None,
+        noises: list[Tensor | None],
+        n_rows: int,
+        each: Callable = map,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
-        outputs, back = self.direct.run(x, lengths)
+        outputs, back = self.direct.run(x, lengths, noises, each)
         weights = outputs.new_full((len(x),), 1 / n_rows) if w is None else w / n_rows
         losses, slope = self.criterion.with_gradient(outputs, y, weights)  # (B,), (B, C)
         return losses if w is None else losses * w, outputs, back(slope)

@@ -11,7 +11,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
-from seqlearn.training.cpu import cpu_for
+from seqlearn.training.cpu import Threads, cpu_for
 from seqlearn.training.direct import DirectGradient
 from seqlearn.training.flat import (
     FlatParameters,
@@ -106,6 +105,7 @@ class SequenceNet(NeuralNet):
         self._dtype = dtype
         self._gradient_clip = gradient_clip
         self._precision = precision
+        self._threads = Threads(1)
         self._is_elementwise = optimizer in OPTIMIZERS
         optimizer, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
         defaults = {
@@ -215,7 +215,9 @@ class SequenceNet(NeuralNet):
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             self._set_training(True)
-            self._direct_gradient = DirectGradient.of(self._direct, self.criterion_, self._flat)
+            self._direct_gradient = DirectGradient.of(
+                self._direct, self.criterion_, self._flat, self._threads
+            )
         losses, sizes, outputs, targets = [], [], [], []
         self._listeners = {event: self._hearing(event) for event in EVENTS}
         for batch in iterator:
@@ -261,7 +263,7 @@ class SequenceNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         interrupted = False
         try:
-            with self._cpu(self.batch_size), kept_memory(), torch.enable_grad():
+            with self._cpu(self.batch_size) as self._threads, kept_memory(), torch.enable_grad():
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
@@ -284,11 +286,9 @@ class SequenceNet(NeuralNet):
 
         With ``encode``, what its head reads instead, (N, D).
         """
-        run = self.module_.encode if encode else self.module_
         if self._direct is not None and self._direct.holds():
-            if (sequences.lengths == sequences.lengths[0]).all():
-                return self._outputs_of_one_length(sequences, encode)
-            run = partial(self._direct.evaluate, encode=encode)
+            return self._direct_outputs(sequences, encode)
+        run = self.module_.encode if encode else self.module_
         result = None
         for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
             if len(rows) == len(sequences):
@@ -298,22 +298,36 @@ class SequenceNet(NeuralNet):
             result[rows] = batch
         return result
 
-    def _outputs_of_one_length(self, sequences: Sequences, encode: bool) -> np.ndarray:
-        """Do what `outputs` does by the direct way, with no batches to make up."""
+    def _direct_outputs(self, sequences: Sequences, encode: bool) -> np.ndarray:
+        """Do what `outputs` does by the direct way, batches at once where there are threads."""
         self._set_training(False)
-        values, n = as_tensor(sequences.values), len(sequences)
-        x, lengths = values.view(n, -1, values.shape[1]), torch.as_tensor(sequences.lengths)
-        n_rows = self._rows_at_once(n, x.shape[1])
-        result = None
-        with self._cpu(n_rows), torch.inference_mode():
-            for first in range(0, n, n_rows):
-                rows = slice(first, first + n_rows)
-                batch = self._direct.evaluate(x[rows], lengths[rows], encode=encode).numpy()
-                if n_rows == n:
-                    return batch
-                if result is None:
-                    result = np.empty((n, batch.shape[1]), batch.dtype)
-                result[rows] = batch
+        n, lengths = len(sequences), sequences.lengths
+        longest = int(lengths.max())
+        n_rows = self._rows_at_once(n, longest)
+        if (lengths == longest).all():  # no batches to make up
+            values, ends = as_tensor(sequences.values), torch.as_tensor(lengths)
+            x = values.view(n, longest, values.shape[1])
+            batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
+
+            def take(rows):
+                return x[rows], ends[rows]
+
+        else:
+            dataset = SequenceDataset(sequences)
+            batches = length_batches(lengths, n_rows)
+
+            def take(rows):
+                return dataset.inputs(rows).values()
+
+        def outputs(rows):
+            with torch.inference_mode():
+                return self._direct.evaluate(*take(rows), encode=encode).numpy()
+
+        with self._cpu(n_rows) as threads:
+            found = list(threads.map(outputs, batches))
+        result = np.empty((n, found[0].shape[1]), found[0].dtype)
+        for rows, batch in zip(batches, found, strict=True):
+            result[rows] = batch
         return result
 
     def step_outputs(self, sequences: Sequences, read: Callable[[Any], torch.Tensor]) -> np.ndarray:

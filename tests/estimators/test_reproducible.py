@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn.training import cpu, direct, net
 
 SETTINGS = {
     "hidden_size": 6,
@@ -94,13 +95,37 @@ def test_torch_thread_setting_is_restored(ragged):
         torch.set_num_threads(before)
 
 
-def test_the_number_of_threads_does_not_change_the_bits(ragged):
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("parts", [direct.PARTS, [(1, 8)]])  # one, and as many as can be
+@pytest.mark.parametrize("equal", [False, True])
+def test_the_number_of_threads_does_not_change_the_bits(
+    ragged, parts, equal, bidirectional, monkeypatch
+):
     X, y = ragged
+    if equal:
+        X = np.stack([np.resize(x, (6, 3)) for x in X])
+    monkeypatch.setattr(direct, "PARTS", parts)
+    monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
+    monkeypatch.setattr(net, "PREDICT_VALUES", 1)
+    monkeypatch.setattr(net, "LEAST_ROWS", 7)
+    helped = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *args, **kwargs):
+            helped.append(args)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(cpu, "ThreadPoolExecutor", Pool)
     before, answers = torch.get_num_threads(), []
     try:
-        for threads in (1, 2):
+        for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            answers.append(fit(X, y).predict_proba(X))
+            model = fit(X, y, batch_size=32, bidirectional=bidirectional)
+            answers.append(model.predict_proba(X))
+            if threads == 1:
+                assert not helped
+            else:  # in prediction, and in training but for one part in one direction
+                assert len(helped) == (threads - 1) * (2 if len(parts) == 1 or bidirectional else 1)
     finally:
         torch.set_num_threads(before)
-    assert np.array_equal(*answers)
+    assert np.array_equal(answers[0], answers[1]) and np.array_equal(answers[0], answers[2])

@@ -89,8 +89,7 @@ def test_a_batch_in_parts_is_the_batch(ragged, monkeypatch):
     model = LSTMClassifier(**SMALL, batch_size=len(X), readout="max", dropout=0.0)
     weights = np.linspace(0.5, 2.0, len(X))
     whole = model.fit(X, y, sample_weight=weights).decision_function(X)
-    monkeypatch.setattr(direct, "KEPT_BYTES", 1)
-    monkeypatch.setattr(direct, "LEAST_ROWS", 3)
+    monkeypatch.setattr(direct, "PARTS", [(1, 3)])
     parts = []
     monkeypatch.setattr(
         DirectGradient, "_part", lambda *a, f=DirectGradient._part: parts.append(1) or f(*a)

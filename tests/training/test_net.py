@@ -1,5 +1,8 @@
 """What the training code promises by itself: flat updates, schedules, seeds, threads, device."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,7 @@ from torch import nn
 
 from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
-from seqlearn.training.cpu import PRODUCTS_PER_THREAD, cpu_for
+from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat import FlatParameters, is_finite
 from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
@@ -112,6 +115,54 @@ def test_threads_follow_the_work_and_are_restored():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_threads_are_left_for_parts_where_steps_need_one():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with cpu_for(rows=8, input_size=4, output_size=16) as threads:
+            assert threads.number == 3
+        with cpu_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16) as threads:
+            assert threads.number == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+@pytest.mark.parametrize("n_items", [0, 1, 2, 9])
+def test_threads_answer_in_order_and_share_the_work(number, n_items):
+    threads, seen = Threads(number), []
+
+    def work(item):
+        time.sleep(0.01 if item % 3 else 0.03)
+        seen.append(threading.get_ident())
+        return item, torch.get_num_threads(), (tiny * 1e-10).tolist()
+
+    tiny = torch.full((4,), 1e-30)
+    torch.set_flush_denormal(True)
+    try:
+        answers = list(threads.map(work, range(n_items)))
+        product = (tiny * 1e-10).tolist()
+    finally:
+        torch.set_flush_denormal(False)
+        threads.close()
+    assert answers == [(item, 1, product) for item in range(n_items)]  # set as the calling thread
+    assert 0 < len(set(seen)) <= number or n_items == 0
+    assert len(set(seen)) > 1 or number == 1 or n_items < 2
+
+
+def test_an_error_in_another_thread_is_raised_and_the_threads_end():
+    def work(item):
+        if item == 1:
+            raise KeyError("the second")
+        time.sleep(0.02)
+
+    before = threading.active_count()
+    with pytest.raises(KeyError, match="the second"), cpu_for(8, 4, 16) as threads:
+        threads.number = 2
+        list(threads.map(work, range(6)))
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("before", [False, True])
