@@ -48,7 +48,7 @@ class DirectModel:
     """
 
     def __init__(self, model: SequenceModel):
-        self.model = model
+        self.model, self.encoder, self.head = model, model.encoder, model.head
         core = model.encoder.core
         self.layers = [[_Layer(layer)] for layer in core.layers]
         for ways, layer in zip(self.layers, core.backward_layers, strict=False):
@@ -93,16 +93,18 @@ class DirectModel:
             return False
         return all(_is_plain(layer.module) for ways in self.layers for layer in ways)
 
-    def evaluate(self, x: Tensor, lengths: Tensor, *, encode: bool = False) -> Tensor:
+    def evaluate(self, x: Tensor, lengths: Tensor | None, *, encode: bool = False) -> Tensor:
         """Return the outputs (B, C) of rows (B, T, F), in inference mode; see `SequenceModel`.
 
-        With ``encode``, what the head reads, (B, D).
+        Without lengths all rows are full. With ``encode``, what the head reads, (B, D).
         """
-        n_rows, least = len(x), self.model.encoder.stable_rows
+        n_rows, least = len(x), self.encoder.stable_rows
+        x = x.transpose(0, 1)  # (T, B, F)
         if n_rows < least:
             times = -(-least // n_rows)
-            x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
-        x = x.transpose(0, 1).contiguous()  # (T, B, F)
+            x = torch.cat([x] * times, dim=1)
+            lengths = None if lengths is None else torch.cat([lengths] * times)
+        x = x.contiguous()
         rows = _Rows(lengths, len(x))
         outputs = [x]
         for ways in self.layers:
@@ -112,7 +114,7 @@ class DirectModel:
         features = _side_by_side(read)[:n_rows]  # (B, D)
         if encode:
             return features
-        head = self.model.head
+        head = self.head
         scores = partial(linear, weight=head.weight, bias=head.bias)
         return in_chunks(scores, features, head.out_features)
 
@@ -224,11 +226,13 @@ def _noise(dropout: Dropout, like: Tensor) -> Tensor | None:
 class _Rows:
     """What the lengths of a batch's rows say about its tensors."""
 
-    def __init__(self, lengths: Tensor, n_steps: int):
+    def __init__(self, lengths: Tensor | None, n_steps: int):
         self.lengths = lengths
         # None if all are full: what is past a row's length, and how to reverse each row.
         self.past: Tensor | None = None  # True past a row's length, (T, B, 1)
         self.turn: Tensor | None = None  # (T B,)
+        if lengths is None:
+            return
         # Lengths that are one number, expanded, need not all be looked at.
         if int(lengths[0] if lengths.stride(0) == 0 else lengths.min()) < n_steps:
             step, row = torch.arange(n_steps)[:, None], torch.arange(len(lengths))
@@ -322,7 +326,7 @@ def _last(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
 
 
 def _mean(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
-    n_steps = rows.lengths.to(outputs.dtype)[:, None]
+    n_steps = len(outputs) if rows.lengths is None else rows.lengths[:, None]
 
     def back(slope: Tensor) -> Slopes:
         whole = (slope / n_steps).expand_as(outputs)

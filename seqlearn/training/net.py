@@ -304,13 +304,12 @@ class SequenceNet(NeuralNet):
         n, lengths = len(sequences), sequences.lengths
         longest = int(lengths.max())
         n_rows = self._rows_at_once(n, longest)
-        if (lengths == longest).all():  # no batches to make up
-            values, ends = as_tensor(sequences.values), torch.as_tensor(lengths)
-            x = values.view(n, longest, values.shape[1])
+        if n == 1 or (lengths == longest).all():  # no batches to make up
+            x = as_tensor(sequences.values.reshape(n, longest, -1))
             batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
 
             def take(rows):
-                return x[rows], ends[rows]
+                return x[rows], None
 
         else:
             dataset = SequenceDataset(sequences)
@@ -325,6 +324,8 @@ class SequenceNet(NeuralNet):
 
         with self._cpu(n_rows) as threads:
             found = list(threads.map(outputs, batches))
+        if n == 1:
+            return found[0]
         result = np.empty((n, found[0].shape[1]), found[0].dtype)
         for rows, batch in zip(batches, found, strict=True):
             result[rows] = batch
@@ -373,7 +374,8 @@ class SequenceNet(NeuralNet):
             yield np.arange(len(dataset)) if rows is None else rows, batch
 
     def _rows_at_once(self, n: int, n_steps: int) -> int:
-        values = n_steps * max(self.module_.encoder.output_size, self.module_.encoder.input_size)
+        encoder = self.module_.encoder
+        values = n_steps * max(encoder.output_size, encoder.input_size)
         fitting = max(PREDICT_VALUES // values, min(LEAST_ROWS, MOST_VALUES // values), 1)
         return min(fitting, PREDICT_ROWS, n)
 
