@@ -62,7 +62,7 @@ class Runner:
     entry, work
         What to prepare.
     one_thread : bool, default=True
-        Hold it to one thread; otherwise to nothing, not even what our own environment says.
+        Set the variables of `ONE_THREAD`; otherwise they are taken out of its environment.
 
     Attributes
     ----------

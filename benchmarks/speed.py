@@ -149,27 +149,26 @@ def _times(what: str, result: Measured, ours: Measured, clock: str) -> Row:
 
 
 def draw(results: dict[str, list[Row]], folder: Path) -> Path:
-    """Draw epoch times of the equal and the ragged work into ``folder / "speed.png"``."""
+    """Draw the times of epochs and predictions into ``folder / "speed.png"``."""
     from matplotlib.figure import Figure
 
-    tables = {
-        "equal lengths": "CPU ms",
-        "equal lengths, on all cores": "wall ms",
-        "ragged, bidirectional": "CPU ms",
-    }
-    panels = [
-        (f"{work}, {unit}", unit.replace("CPU ", ""), [row for row in rows if row["work"] == work])
-        for title, unit in tables.items()
-        for rows in [[row for row in results[title] if row["epoch ms"] != ""]]
-        for work in dict.fromkeys(row["work"] for row in rows)
-    ]
+    panels = []
+    for title, column, unit in (
+        ("equal lengths", "ms", "CPU ms"),
+        ("equal lengths, on all cores", "wall ms", "wall ms"),
+        ("ragged, bidirectional", "ms", "CPU ms"),
+    ):
+        measured = [row for row in results[title] if row["epoch ms"] != ""]
+        for work in dict.fromkeys(row["work"] for row in measured):
+            bars = [row for row in measured if row["work"] == work][::-1]
+            panels.append((f"{work}, {unit}", column, bars))
     figure = Figure(figsize=(11, 3 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 2, squeeze=False)
-    for axes, (title, unit, bars) in zip(grid, panels, strict=True):
-        names = [str(row["by"]) for row in bars[::-1]]
+    for axes, (title, column, bars) in zip(grid, panels, strict=True):
+        names = [str(row["by"]) for row in bars]
         colours = ["tab:blue" if name.startswith("seqlearn") else "tab:gray" for name in names]
         for side, what in zip(axes, ("epoch", "predict"), strict=True):
-            drawn = side.barh(names, [row[f"{what} {unit}"] for row in bars[::-1]], color=colours)
+            drawn = side.barh(names, [row[f"{what} {column}"] for row in bars], color=colours)
             side.bar_label(drawn, fmt="{:.4g}", padding=3, fontsize="small")
             side.set(xlabel=what)
             side.set_title(title, fontsize="small")

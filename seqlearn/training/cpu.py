@@ -13,7 +13,9 @@ So they are flushed to zero, as GPUs do. Both settings are restored afterwards.
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from operator import length_hint
+from threading import Lock
 from typing import Any
 
 import torch
@@ -39,31 +41,50 @@ class Threads:
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Yield what ``function`` gives for each item, in order."""
-        if self.number == 1:
-            yield from map(function, items)
-            return
-        items = list(items)
-        if len(items) < 2:
+        """Yield what ``function`` gives for each item, in order.
+
+        Items are taken from their iterator in order too, each when a thread is free for it.
+        """
+        n_others = min(self.number, length_hint(items, self.number)) - 1
+        if n_others < 1:
             yield from map(function, items)
             return
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.number - 1, initializer=_as_calling_thread)
-        futures = [self._pool.submit(function, item) for item in items[1:]]
-        results = [function(items[0])]
-        # What no other thread has begun is done here.
-        own = {i: function(items[1 + i]) for i, future in enumerate(futures) if future.cancel()}
-        results += [own[i] if i in own else one.result() for i, one in enumerate(futures)]
-        yield from results
+            self._pool = ThreadPoolExecutor(self.number - 1, initializer=_set_as_cpu_for)
+        left, lock, results = enumerate(items), Lock(), {}
+
+        def work() -> None:
+            nonlocal left
+            try:
+                while True:
+                    with lock:
+                        i, item = next(left, (None, None))
+                    if i is None:
+                        return
+                    results[i] = function(item)
+            except BaseException:
+                left = iter(())  # nobody need go on
+                raise
+
+        others = []
+        with suppress(RuntimeError):  # there is no thread to be had, as when Python ends
+            for _ in range(n_others):
+                others.append(self._pool.submit(work))
+        work()
+        for other in others:
+            if not other.cancel():
+                other.result()
+        yield from (results[i] for i in range(len(results)))
 
     def close(self) -> None:
-        """End the other threads, when what they are at is done."""
+        """End the other threads, when what they are at is done; there will be no others."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        self.number = 1
 
 
-def _as_calling_thread() -> None:
+def _set_as_cpu_for() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
@@ -94,7 +115,9 @@ def cpu_for(rows: int, input_size: int, output_size: int) -> Iterator[Threads]:
     try:
         yield threads
     finally:
-        threads.close()
-        torch.set_flush_denormal(flushes)
-        if wanted != number:
-            torch.set_num_threads(number)
+        try:
+            threads.close()
+        finally:
+            torch.set_flush_denormal(flushes)
+            if wanted != number:
+                torch.set_num_threads(number)

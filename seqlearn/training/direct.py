@@ -1,24 +1,27 @@
-"""Loss and gradient of a batch without autograd, for networks that `DirectModel` knows.
+"""Gradients and predictions without autograd, for networks that `DirectModel` knows.
 
-`seqlearn.training.net` uses this for every update where it can. Rows go through in parts, so that
-what the kernels keep for the way back stays in the processor's cache: on long rows that saves a
-tenth to a sixth of the time, and most of the memory. Parts, or else both directions, are computed
-at once where there are threads for it; the work alone decides on parts, so that the number of
-threads changes no bit.
+`seqlearn.training.net` uses this where it can. Rows go through in parts, so that what the kernels
+keep for the way back stays in the processor's cache: on long rows that saves a tenth to a sixth of
+the time, and on one thread most of the memory. Parts, or else both directions, are computed at once
+where there are threads for it; the work alone decides on parts, so that the number of threads
+changes no bit.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches
+from seqlearn.data.sequences import Sequences
 from seqlearn.modules.direct import DirectModel
 from seqlearn.training.cpu import Threads
 from seqlearn.training.flat import FlatParameters
 
-__all__ = ["DirectGradient"]
+__all__ = ["DirectGradient", "direct_outputs"]
 
 # Bytes that the kernels keep of one part, and its least number of rows: fewer are slower to
 # compute, and have to be accepted only where rows are long.
@@ -139,6 +142,39 @@ class DirectGradient:
         weights = outputs.new_full((len(x),), 1 / n_rows) if w is None else w / n_rows
         losses, slope = self.criterion.with_gradient(outputs, y, weights)  # (B,), (B, C)
         return losses if w is None else losses * w, outputs, back(slope)
+
+
+def direct_outputs(
+    direct: DirectModel, sequences: Sequences, n_rows: int, threads: Threads, encode: bool
+) -> np.ndarray:
+    """Return the outputs of every sequence, (N, C), or what the head reads, (N, D).
+
+    Batches have ``n_rows``, and are computed at once where there are threads for it.
+    """
+    n, lengths, head = len(sequences), sequences.lengths, direct.head
+    if n == 1 or (lengths == lengths[0]).all():  # no batches to make up
+        x = as_tensor(sequences.values.reshape(n, lengths[0], -1))  # (N, T, F)
+        batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
+
+        def take(rows):
+            return x[rows], None
+
+    else:
+        dataset = SequenceDataset(sequences)
+        batches = length_batches(lengths, n_rows)
+
+        def take(rows):
+            return dataset.inputs(rows).values()
+
+    result = np.empty((n, head.in_features if encode else head.out_features), np.float32)
+
+    def write(rows):
+        with torch.inference_mode():
+            result[rows] = direct.evaluate(*take(rows), encode=encode).numpy()
+
+    for _ in threads.map(write, batches):
+        pass
+    return result
 
 
 @cache

@@ -21,7 +21,7 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
-from seqlearn.data.batches import BucketedBatches, SequenceDataset, as_tensor, length_batches
+from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
@@ -29,7 +29,7 @@ from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import Threads, cpu_for
-from seqlearn.training.direct import DirectGradient
+from seqlearn.training.direct import DirectGradient, direct_outputs
 from seqlearn.training.flat import (
     FlatParameters,
     joined_state,
@@ -287,7 +287,10 @@ class SequenceNet(NeuralNet):
         With ``encode``, what its head reads instead, (N, D).
         """
         if self._direct is not None and self._direct.holds():
-            return self._direct_outputs(sequences, encode)
+            self._set_training(False)
+            n_rows = self._rows_at_once(len(sequences), int(sequences.lengths.max()))
+            with self._cpu(n_rows) as threads:
+                return direct_outputs(self._direct, sequences, n_rows, threads, encode)
         run = self.module_.encode if encode else self.module_
         result = None
         for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
@@ -295,39 +298,6 @@ class SequenceNet(NeuralNet):
                 return batch
             if result is None:
                 result = np.empty((len(sequences), batch.shape[1]), batch.dtype)
-            result[rows] = batch
-        return result
-
-    def _direct_outputs(self, sequences: Sequences, encode: bool) -> np.ndarray:
-        """Do what `outputs` does by the direct way, batches at once where there are threads."""
-        self._set_training(False)
-        n, lengths = len(sequences), sequences.lengths
-        longest = int(lengths.max())
-        n_rows = self._rows_at_once(n, longest)
-        if n == 1 or (lengths == longest).all():  # no batches to make up
-            x = as_tensor(sequences.values.reshape(n, longest, -1))
-            batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
-
-            def take(rows):
-                return x[rows], None
-
-        else:
-            dataset = SequenceDataset(sequences)
-            batches = length_batches(lengths, n_rows)
-
-            def take(rows):
-                return dataset.inputs(rows).values()
-
-        def outputs(rows):
-            with torch.inference_mode():
-                return self._direct.evaluate(*take(rows), encode=encode).numpy()
-
-        with self._cpu(n_rows) as threads:
-            found = list(threads.map(outputs, batches))
-        if n == 1:
-            return found[0]
-        result = np.empty((n, found[0].shape[1]), found[0].dtype)
-        for rows, batch in zip(batches, found, strict=True):
             result[rows] = batch
         return result
 
@@ -386,7 +356,7 @@ class SequenceNet(NeuralNet):
 
     def _cpu(self, rows: int):
         if self.device != "cpu":
-            return nullcontext()
+            return nullcontext(Threads(1))
         encoder = self.module_.encoder
         return cpu_for(rows, encoder.input_size, encoder.output_size)
 

@@ -1,15 +1,20 @@
 """What the training code promises by itself: flat updates, schedules, seeds, threads, device."""
 
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
+from seqlearn.modules.direct import DirectModel
+from seqlearn.training import net
 from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat import FlatParameters, is_finite
@@ -232,3 +237,77 @@ def test_scores_are_those_of_sklearn():
     assert REGRESSION_LOSSES["huber"].score(*as_tensors) == pytest.approx(
         r2_score(targets, outputs, sample_weight=weights)
     )
+
+
+def test_items_are_taken_when_a_thread_is_free_for_them():
+    threads, taken, done, most = Threads(2), [], [], 0
+
+    def items():
+        for i in range(8):
+            taken.append(i)
+            yield i
+
+    def work(item):
+        nonlocal most
+        most = max(most, len(taken) - len(done))
+        time.sleep(0.01)
+        done.append(item)
+
+    list(threads.map(work, items()))
+    threads.close()
+    assert most <= 2
+
+
+def test_without_other_threads_the_calling_one_does_the_work(monkeypatch):
+    def refuse(self, *args):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    with cpu_for(8, 4, 16) as threads:
+        threads.number = 2
+        assert list(threads.map(str, range(3))) == ["0", "1", "2"]
+
+
+def test_threads_that_are_closed_do_not_come_back():
+    before = threading.active_count()
+    with cpu_for(8, 4, 16) as threads:
+        threads.number = 2
+        list(threads.map(str, range(3)))
+    assert list(threads.map(str, range(3))) == ["0", "1", "2"]
+    assert threading.active_count() == before
+
+
+def test_settings_are_restored_though_the_wait_for_threads_is_interrupted(monkeypatch):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(Threads, "close", interrupt)
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(KeyboardInterrupt), cpu_for(8, 4, 16):
+            pass
+        assert torch.get_num_threads() == 2 and sys.float_info.min * 0.5 > 0
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
+
+
+def test_prediction_holds_the_outputs_of_batches_in_work_only(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(64, 4, 2))
+    model = LSTMClassifier(hidden_size=4, max_epochs=1, random_state=0).fit(X, np.arange(64) % 2)
+    held, most = [], 0
+
+    def evaluate(*args, plain=DirectModel.evaluate, **kwargs):
+        nonlocal most
+        most = max(most, sum(not one.expired() for one in held))
+        outputs = plain(*args, **kwargs)
+        held.append(StorageWeakRef(outputs.untyped_storage()))
+        return outputs
+
+    monkeypatch.setattr(DirectModel, "evaluate", evaluate)
+    monkeypatch.setattr(net, "PREDICT_VALUES", 1)
+    monkeypatch.setattr(net, "LEAST_ROWS", 8)
+    model.predict(X)
+    assert len(held) == 8
+    assert most <= 2 * torch.get_num_threads()
