@@ -1,10 +1,11 @@
 """The race: a process for each contender, all alive, taking turns; what each one's turns took.
 
 Only one process works at a time. The order is turned round at every turn, so that a machine that
-grows slower or faster favours nobody. Every contender has one thread, or as many as it takes by
-itself, and graphics cards are hidden. An epoch is the difference between a longer and a shorter
-fit, divided by the epochs between: what a toolkit does once a fit (checking, building, restoring)
-is not counted. The protocol is that of `benchmarks.contenders`; `benchmarks.speed` is the caller.
+grows slower or faster favours nobody. Every contender has one thread on one core (some start more
+threads than they are told to, which that core then shares), or as many as it takes by itself, and
+graphics cards are hidden. An epoch is the difference between a longer and a shorter fit, divided by
+the epochs between: what a toolkit does once a fit (checking, building, restoring) is not counted.
+The protocol is that of `benchmarks.contenders`; `benchmarks.speed` is the caller.
 """
 
 import json
@@ -62,7 +63,8 @@ class Runner:
     entry, work
         What to prepare.
     one_thread : bool, default=True
-        Set the variables of `ONE_THREAD`; otherwise they are taken out of its environment.
+        Set the variables of `ONE_THREAD`, and keep it to one core where the system can;
+        otherwise they are taken out of its environment.
 
     Attributes
     ----------
@@ -90,6 +92,8 @@ class Runner:
             env=free | NO_CARD | (ONE_THREAD if one_thread else {}),
             cwd=Path(__file__).parents[1],
         )
+        if one_thread and hasattr(os, "sched_setaffinity"):  # the threads to come inherit it
+            os.sched_setaffinity(self._process.pid, {max(os.sched_getaffinity(0))})
         try:
             self.absent: str | None = self.ask(json.dumps(asdict(work))).get("absent")
         except BaseException:

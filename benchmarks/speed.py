@@ -4,8 +4,8 @@ All train the same network on the same data: an LSTM of one layer, the last step
 layer, cross entropy, Adam at a constant rate, shuffled batches, no clipping; "seqlearn as it comes"
 clips gradients and lowers the rate besides, which are its defaults, and "auto" trains in bfloat16
 where the processor has units for it (`benchmarks.precision`). Each runs in a process of its own on
-one thread, all are alive, and they take turns (`benchmarks.race`). In the table on all cores they
-take as many threads as they do by themselves.
+one thread and one core, all are alive, and they take turns (`benchmarks.race`). In the table on all
+cores they take as many threads as they do by themselves.
 
 "epoch ms" and "predict ms" (of all rows) are process CPU time, medians; "spread" is the distance
 between the quartiles as a share of the median. "epoch ratio" and "predict ratio" are seqlearn's

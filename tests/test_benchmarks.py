@@ -5,6 +5,7 @@ No speed is tested here; the bars are for `python -m benchmarks` to show.
 
 import io
 import json
+import os
 import sys
 
 import numpy as np
@@ -154,10 +155,14 @@ def test_a_race_measures_who_is_there_and_names_what_is_not_installed(modules):
 def test_contenders_have_one_thread_or_what_they_take(one_thread, told, modules, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     (modules / "asking_contender.py").write_text(
-        "import os\nraise ModuleNotFoundError(name=os.environ.get('OMP_NUM_THREADS', 'nothing'))\n"
+        "import os\n"
+        "threads = os.environ.get('OMP_NUM_THREADS', 'nothing')\n"
+        "cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 1\n"
+        "raise ModuleNotFoundError(name=f'{threads} {cores}')\n"
     )
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     with Runner(Entry("asking", "asking_contender"), EQUAL, one_thread) as runner:
-        assert runner.absent == told
+        assert runner.absent == f"{told} {1 if one_thread else n_cores}"
 
 
 def test_a_contender_that_breaks_is_named_with_its_error(modules):

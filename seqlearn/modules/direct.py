@@ -123,7 +123,7 @@ class DirectModel:
 
         The inputs of each layer but the first, (B, T, D), and then what the head reads, (B, D).
         """
-        core, head = self.model.encoder.core, self.model.head
+        core, head = self.encoder.core, self.head
         empty = partial(torch.empty, dtype=torch.float32, device="cpu")
         found: list[Tensor | None] = [None]
         for ways in self.layers[1:]:
@@ -156,7 +156,7 @@ class DirectModel:
             Takes the gradient of the outputs, (B, C), and returns those of the parameters, each
             flat, in the order of ``model.parameters()``. It can be called once.
         """
-        model, size, cast = self.model, self.size, self.model.encoder.autocast
+        size, cast = self.size, self.encoder.autocast
         *between, noise = noises
         x = x.transpose(0, 1).contiguous()  # (T, B, F)
         rows = _Rows(lengths, len(x))
@@ -173,7 +173,7 @@ class DirectModel:
         features = _side_by_side([one for one, _ in read])  # (B, D)
         if noise is not None:
             features = features * noise
-        weight, bias = model.head.weight.detach(), model.head.bias.detach()
+        weight, bias = self.head.weight.detach(), self.head.bias.detach()
 
         def back(slope: Tensor) -> list[Tensor]:
             head = [torch.mm(slope.T, features).flatten(), slope.sum(0)]

@@ -88,7 +88,8 @@ class DirectGradient:
         n_parts = self._parts(n_rows, x.shape[1])
         if n_parts == 1:
             noises = self.direct.noises(*x.shape[:2])
-            each = self.threads.map if self._is_worth_threads(x) else map
+            is_two_ways = len(self.direct.layers[0]) > 1
+            each = self.threads.map if is_two_ways and self._is_worth_threads(x) else map
             losses, outputs, gradients = self._part(x, lengths, y, w, noises, n_rows, each)
             torch.cat(gradients, out=total)
             return {"loss": losses.mean(), "y_pred": outputs}
@@ -122,10 +123,9 @@ class DirectGradient:
 
     def _is_worth_threads(self, x: Tensor) -> bool:
         """Whether computing both directions at once pays."""
-        n_rows, n_steps, width = x.shape
-        size = self.direct.size
+        (n_rows, n_steps, width), size = x.shape, self.direct.size
         products = n_rows * n_steps * 4 * size * (width + size)
-        return len(self.direct.layers[0]) > 1 and products >= THREAD_PRODUCTS
+        return products >= THREAD_PRODUCTS
 
     def _part(
         self,
