@@ -88,8 +88,9 @@ class DirectGradient:
         n_parts = self._parts(n_rows, x.shape[1])
         if n_parts == 1:
             noises = self.direct.noises(*x.shape[:2])
-            is_two_ways = len(self.direct.layers[0]) > 1
-            each = self.threads.map if is_two_ways and self._is_worth_threads(x) else map
+            products = _products(self.direct, n_rows * x.shape[1], x.shape[2])
+            is_worth_threads = len(self.direct.layers[0]) > 1 and products > THREAD_PRODUCTS
+            each = self.threads.map if is_worth_threads else map
             losses, outputs, gradients = self._part(x, lengths, y, w, noises, n_rows, each)
             torch.cat(gradients, out=total)
             return {"loss": losses.mean(), "y_pred": outputs}
@@ -121,12 +122,6 @@ class DirectGradient:
             kept //= 2
         return max(1, *(min(-(-kept // limit), n_rows // least) for limit, least in PARTS))
 
-    def _is_worth_threads(self, x: Tensor) -> bool:
-        """Whether computing both directions at once pays."""
-        (n_rows, n_steps, width), size = x.shape, self.direct.size
-        products = n_rows * n_steps * 4 * size * (width + size)
-        return products >= THREAD_PRODUCTS
-
     def _part(
         self,
         x: Tensor,
@@ -144,14 +139,22 @@ class DirectGradient:
         return losses if w is None else losses * w, outputs, back(slope)
 
 
+def _products(direct: DirectModel, n_steps: int, width: int) -> int:
+    """Multiply-adds of the first layer in one direction, for so many steps in all."""
+    return n_steps * 4 * direct.size * (width + direct.size)
+
+
 def direct_outputs(
     direct: DirectModel, sequences: Sequences, n_rows: int, threads: Threads, encode: bool
 ) -> np.ndarray:
     """Return the outputs of every sequence, (N, C), or what the head reads, (N, D).
 
-    Batches have ``n_rows``, and are computed at once where there are threads for it.
+    Batches have ``n_rows``, and are computed at once where there are threads for it; they are
+    smaller if some would have nothing to do.
     """
     n, lengths, head = len(sequences), sequences.lengths, direct.head
+    if n > 1 and _products(direct, len(sequences.values), sequences.n_features) > THREAD_PRODUCTS:
+        n_rows = min(n_rows, -(-n // threads.number))
     if n == 1 or (lengths == lengths[0]).all():  # no batches to make up
         x = as_tensor(sequences.values.reshape(n, lengths[0], -1))  # (N, T, F)
         batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]

@@ -95,6 +95,35 @@ def test_torch_thread_setting_is_restored(ragged):
         torch.set_num_threads(before)
 
 
+def pools_made(monkeypatch):
+    """Return a list that grows by one with each pool of threads."""
+    made = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *args, **kwargs):
+            made.append(args)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(cpu, "ThreadPoolExecutor", Pool)
+    return made
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5, 40])
+def test_threads_share_a_prediction_of_one_batch(n_rows, ragged, monkeypatch):
+    X, y = ragged
+    model = fit(X, y)
+    monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
+    made, before, answers = pools_made(monkeypatch), torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(model.predict_proba(X[:n_rows]))
+            assert len(made) == (threads - 1 if n_rows > 1 else 0)
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(answers[0], answers[1]) and np.array_equal(answers[0], answers[2])
+
+
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("parts", [direct.PARTS, [(1, 8)]])  # one, and as many as can be
 @pytest.mark.parametrize("equal", [False, True])
@@ -108,14 +137,7 @@ def test_the_number_of_threads_does_not_change_the_bits(
     monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
     monkeypatch.setattr(net, "PREDICT_VALUES", 1)
     monkeypatch.setattr(net, "LEAST_ROWS", 7)
-    helped = []
-
-    class Pool(ThreadPoolExecutor):
-        def __init__(self, *args, **kwargs):
-            helped.append(args)
-            super().__init__(*args, **kwargs)
-
-    monkeypatch.setattr(cpu, "ThreadPoolExecutor", Pool)
+    helped = pools_made(monkeypatch)
     before, answers = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
