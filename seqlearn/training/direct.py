@@ -153,7 +153,8 @@ def direct_outputs(
     smaller if some would have nothing to do.
     """
     n, lengths, head = len(sequences), sequences.lengths, direct.head
-    if n > 1 and _products(direct, len(sequences.values), sequences.n_features) > THREAD_PRODUCTS:
+    products = _products(direct, len(sequences.values), sequences.n_features)
+    if n > 1 and products > 3 * THREAD_PRODUCTS:  # training computes three times as much
         n_rows = min(n_rows, -(-n // threads.number))
     if n == 1 or (lengths == lengths[0]).all():  # no batches to make up
         x = as_tensor(sequences.values.reshape(n, lengths[0], -1))  # (N, T, F)
