@@ -148,6 +148,10 @@ def _times(what: str, result: Measured, ours: Measured, clock: str) -> Row:
     }
 
 
+def _milliseconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def draw(results: dict[str, list[Row]], folder: Path) -> Path:
     """Draw the times of epochs and predictions into ``folder / "speed.png"``."""
     from matplotlib.figure import Figure
@@ -169,7 +173,7 @@ def draw(results: dict[str, list[Row]], folder: Path) -> Path:
         colours = ["tab:blue" if name.startswith("seqlearn") else "tab:gray" for name in names]
         for side, what in zip(axes, ("epoch", "predict"), strict=True):
             drawn = side.barh(names, [row[f"{what} {column}"] for row in bars], color=colours)
-            side.bar_label(drawn, fmt="{:.4g}", padding=3, fontsize="small")
+            side.bar_label(drawn, fmt=_milliseconds, padding=3, fontsize="small")
             side.set(xlabel=what)
             side.set_title(title, fontsize="small")
             side.margins(x=0.15)
