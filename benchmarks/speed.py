@@ -138,13 +138,13 @@ def rows(
 
 
 def _times(what: str, result: Measured, ours: Measured, clock: str) -> Row:
-    cpu, wall = getattr(result, what), getattr(result, f"{what}_wall")
-    shown = what if clock == "cpu" else f"{what}_wall"
+    cpu, wall = what, f"{what}_wall"
+    theirs, own = (getattr(one, cpu if clock == "cpu" else wall) for one in (result, ours))
     return {
-        f"{what} ms": 1e3 * cpu.median,
-        f"{what} spread": getattr(result, shown).spread,
-        f"{what} wall ms": 1e3 * wall.median,
-        f"{what} ratio": getattr(ours, shown).median / getattr(result, shown).median,
+        f"{what} ms": 1e3 * getattr(result, cpu).median,
+        f"{what} spread": theirs.spread,
+        f"{what} wall ms": 1e3 * getattr(result, wall).median,
+        f"{what} ratio": own.median / theirs.median,
     }
 
 

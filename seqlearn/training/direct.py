@@ -118,7 +118,7 @@ class DirectGradient:
     def _parts(self, n_rows: int, n_steps: int) -> int:
         """Into how many parts to divide so many rows."""
         kept = n_rows * n_steps * self.direct.size * UNIT_BYTES
-        if self.direct.model.encoder.autocast is not None:  # to half the bytes
+        if self.direct.encoder.autocast is not None:  # to half the bytes
             kept //= 2
         return max(1, *(min(-(-kept // limit), n_rows // least) for limit, least in PARTS))
 
@@ -150,7 +150,7 @@ def direct_outputs(
     """Return the outputs of every sequence, (N, C), or what the head reads, (N, D).
 
     Batches have ``n_rows``, and are computed at once where there are threads for it; they are
-    smaller if some would have nothing to do.
+    smaller where a thread would have nothing to do.
     """
     n, lengths, head = len(sequences), sequences.lengths, direct.head
     products = _products(direct, len(sequences.values), sequences.n_features)
