@@ -38,10 +38,10 @@ class Backend(BaseEstimator, ABC):
         ``state`` carries over between calls (when not bidirectional): running two halves
         of a sequence one after the other equals running it at once.
     stable_rows : int
-        From this many rows on, the answer for a row does not depend on how many there are, to
-        the bit. Matrix products over few rows take other kernels, which round differently; so
-        in evaluation the estimators fill a smaller batch up with rows it has already. (At less
-        than some 16 units the tail of a vector operation may still round differently.)
+        Among a multiple of this many rows, the answer for a row does not depend on how many there
+        are. Matrix products over few rows take other kernels, which round differently, and some
+        take rows in pairs or fours; so in evaluation the estimators fill a batch up to the next
+        multiple with rows it has already.
     bf16 : bool
         The core runs under ``torch.autocast`` to bfloat16, learns as well in it, and faster on
         hardware that has it. Estimators train so if their ``precision`` allows it.

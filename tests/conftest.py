@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from seqlearn.errors import InvalidParameterError
+from seqlearn.torch_internals import computes_bf16
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_torch_thread():
@@ -33,6 +36,20 @@ def ragged():
     means = {"high": 1.0, "low": -1.0, "mid": 0.0}
     X = [rng.normal(means[label], 0.3, size=(rng.integers(1, 12), 3)) for label in y]
     return X, y
+
+
+@pytest.fixture
+def fit_in_bf16():
+    """Fit a model that has ``precision="bf16"``; where it cannot be had, it is refused in words."""
+
+    def fit(model, *data, **more):
+        if computes_bf16("cpu"):
+            return model.fit(*data, **more)
+        with pytest.raises(InvalidParameterError, match="no kernels for it on this machine's 'cpu'"):
+            model.fit(*data, **more)
+        pytest.skip("torch has no kernels in bfloat16 for this processor, and fit says so")
+
+    return fit
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ class TorchLSTM(Backend):
     8
     """
 
-    # The fused kernel is stable but for a matrix-vector product at one row. That is so in float32;
-    # in float64, which has no fused kernel, 2 and 3 rows may differ from more in the last bit.
+    # The fused kernel is stable but for a matrix-vector product at one row. (float64 has no fused
+    # kernel; there every core is given a multiple of more rows.)
     stable_rows = 2
     bf16 = True
 

@@ -13,11 +13,11 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from seqlearn.backend import Dropout, Stack
 from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
-from seqlearn.modules.sequence_model import SequenceModel, in_chunks
+from seqlearn.modules.row_blocks import fill_rows
+from seqlearn.modules.sequence_model import SequenceModel
 
 __all__ = ["DirectModel"]
 
@@ -98,13 +98,9 @@ class DirectModel:
 
         Without lengths all rows are full. With ``encode``, what the head reads, (B, D).
         """
-        n_rows, least = len(x), self.encoder.stable_rows
-        x = x.transpose(0, 1)  # (T, B, F)
-        if n_rows < least:
-            times = -(-least // n_rows)
-            x = torch.cat([x] * times, dim=1)
-            lengths = None if lengths is None else torch.cat([lengths] * times)
-        x = x.contiguous()
+        n_rows, block = len(x), self.encoder.stable_rows
+        x = fill_rows(x.transpose(0, 1), block, dim=1).contiguous()  # (T, B, F)
+        lengths = None if lengths is None else fill_rows(lengths, block)
         rows = _Rows(lengths, len(x))
         outputs = [x]
         for ways in self.layers:
@@ -112,11 +108,7 @@ class DirectModel:
             outputs = [layer.run(x, layer.module._flat_weights, rows)[0] for layer in ways]
         read = [self.read(way, rows, turned=bool(i))[0] for i, way in enumerate(outputs)]
         features = _side_by_side(read)[:n_rows]  # (B, D)
-        if encode:
-            return features
-        head = self.head
-        scores = partial(linear, weight=head.weight, bias=head.bias)
-        return in_chunks(scores, features, head.out_features)
+        return features if encode else self.head.in_blocks(features)
 
     def noises(self, n_rows: int, n_steps: int) -> list[Tensor | None]:
         """Draw what dropout multiplies by in training, None where it drops nothing.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqlearn.backend import Backend
 from seqlearn.errors import InvalidBackendError
 from seqlearn.modules.readouts import READOUTS
+from seqlearn.modules.row_blocks import fill_rows, row_block
 from seqlearn.registry import describe_backend
 
 __all__ = ["Encoder"]
@@ -36,8 +37,8 @@ class Encoder(nn.Module):
 
     Notes
     -----
-    In evaluation the core sees at least ``backend.stable_rows`` rows, the same ones again if need
-    be: the answer for a sequence must not depend on what else is in its batch.
+    In evaluation the core sees a multiple of ``backend.stable_rows`` rows, the same ones again if
+    need be: the answer for a sequence must not depend on what else is in its batch.
     """
 
     def __init__(
@@ -78,9 +79,9 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return one vector a row, (B, D), or one a step, (B, T, D)."""
         n_rows = len(x)
-        if n_rows < self.stable_rows and not self.training:
-            times = -(-self.stable_rows // n_rows)
-            x, lengths = torch.cat([x] * times), torch.cat([lengths] * times)
+        if not self.training:
+            block = row_block(self.stable_rows, x.dtype)
+            x, lengths = fill_rows(x, block), fill_rows(lengths, block)
         outputs = self.run_core(x, lengths)  # (B, T, D)
         if self.readout is not None:
             outputs = self.readout(outputs, lengths)  # (B, D)

@@ -15,7 +15,7 @@ from seqlearn.backend import Backend, Dropout
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.embeddings import make_embedding
 from seqlearn.modules.encoder import Encoder
-from seqlearn.modules.sequence_model import in_chunks
+from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["Independent", "StepScores", "TaggingModel"]
 
@@ -110,18 +110,13 @@ class TaggingModel(nn.Module):
             readout=None,
         )
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(self.encoder.output_size, output_size)
+        self.head = RowLinear(self.encoder.output_size, output_size)
         self.decoder = (LinearChainCRF if crf else Independent)(output_size, allowed=allowed)
 
     def forward(self, x: Any, lengths: Tensor) -> StepScores:
         """Return the scores of a padded batch, (B, T, C), and how to read them."""
         features = self.encoder(x if self.embedding is None else self.embedding(x), lengths)
-        if self.training:
-            scores = self.head(self.dropout(features))
-        else:
-            flat = features.flatten(0, 1)  # (B T, D)
-            flat = in_chunks(self.head, flat, self.head.out_features)  # (B T, C)
-            scores = flat.unflatten(0, features.shape[:2])  # (B, T, C)
+        scores = self.head(self.dropout(features))  # (B, T, C)
         return StepScores(scores, lengths, self.decoder)
 
 

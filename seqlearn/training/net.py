@@ -27,6 +27,7 @@ from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
+from seqlearn.torch_internals import computes_bf16
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import Threads, cpu_for
 from seqlearn.training.direct import DirectGradient, direct_outputs
@@ -417,6 +418,8 @@ class SequenceNet(NeuralNet):
         arguments = state["arguments"]
         if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
             arguments = {**arguments, "device": "cpu"}
+        if arguments["precision"] == "bf16" and not computes_bf16(arguments["device"]):
+            arguments = {**arguments, "precision": "float32"}  # as predictions are
         self.__init__(**arguments)
         self.initialize()
         self._load(state["arrays"])

@@ -9,6 +9,7 @@ import torch
 
 from seqlearn.backend import Backend
 from seqlearn.errors import InvalidParameterError
+from seqlearn.torch_internals import computes_bf16, is_fast_in_bf16
 
 __all__ = ["resolve_precision"]
 
@@ -33,29 +34,25 @@ def resolve_precision(
     Raises
     ------
     InvalidParameterError
-        "bf16" with weights in float64 or a backend that does not train in it.
+        "bf16" with weights in float64, a backend that does not train in it, or a device that
+        cannot compute it.
 
     Examples
     --------
     >>> from seqlearn.backends.torch_lstm import TorchLSTM
-    >>> resolve_precision("bf16", TorchLSTM(), "cpu", torch.float32)
-    torch.bfloat16
+    >>> resolve_precision("float32", TorchLSTM(), "cpu", torch.float32) is None
+    True
     """
     fits = backend.bf16 and dtype == torch.float32
-    if precision == "bf16" and not fits:
-        why = f"{backend!r} does not say that it trains in bfloat16 (its attribute bf16)"
-        if backend.bf16:
+    if precision == "bf16":
+        why = None
+        if not backend.bf16:
+            why = f"{backend!r} does not say that it trains in bfloat16 (its attribute bf16)"
+        elif not fits:
             why = "dtype is 'float64'"
-        raise InvalidParameterError(f"precision='bf16', but {why}. Use precision='auto'.")
-    if precision == "float32" or not fits:
-        return None
-    return torch.bfloat16 if precision == "bf16" or _is_fast(torch.device(device)) else None
-
-
-def _is_fast(device: torch.device) -> bool:
-    """Whether the device has units for products of bfloat16."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and (
-        torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    )
+        elif not computes_bf16(device):
+            why = f"torch {torch.__version__} has no kernels for it on this machine's {device!r}"
+        if why is not None:
+            raise InvalidParameterError(f"precision='bf16', but {why}. Use precision='auto'.")
+        return torch.bfloat16
+    return torch.bfloat16 if precision == "auto" and fits and is_fast_in_bf16(device) else None

@@ -156,9 +156,10 @@ def test_what_it_cannot_see_is_left_to_autograd(ragged):
     assert calls
 
 
-def test_bfloat16_learns_what_autocast_learns(ragged, by_autograd):
+def test_bfloat16_learns_what_autocast_learns(ragged, by_autograd, fit_in_bf16):
     X, y = ragged
     model = LSTMClassifier(**SMALL | {"hidden_size": 16}, precision="bf16", dropout=0.0)
+    fit_in_bf16(model, X, y)
     expected = by_autograd(model, X, y).decision_function(X)
     found = model.fit(X, y).decision_function(X)
     assert (model.net_._direct_gradient is None) == (not direct._has_bf16_kernels())

@@ -21,6 +21,7 @@ from seqlearn.testing.material import (
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
+from seqlearn.torch_internals import computes_bf16
 
 
 @rule()
@@ -95,7 +96,7 @@ def slopes(backend):
             )
 
 
-@rule(lambda backend: backend.bf16)
+@rule(lambda backend: backend.bf16 and computes_bf16("cpu"))
 def bfloat16(backend):
     """bf16 = True: under autocast to bfloat16, outputs and gradients are roughly the same."""
     for setting, core in each_core(backend):

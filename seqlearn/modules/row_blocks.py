@@ -1,0 +1,99 @@
+"""Rows filled up into blocks, so that the answer for a row does not depend on the others.
+
+How a matrix product rounds depends on how many rows it has, on where in a block of four a row
+stands, and, for rows that do not begin where a vector register's worth of memory does, on the
+row's number. In evaluation every core therefore sees a multiple of its backend's ``stable_rows``
+rows (`fill_rows`), and heads multiply blocks of one size of rows of a full width (`RowLinear`).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["RowLinear", "fill_rows", "row_block"]
+
+FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
+# Rows of one product of a head: the more the smaller it is.
+LEAST_ROWS, MOST_ROWS = 64, 256
+PRODUCTS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
+WIDTH = 16  # numbers of which a row holds a multiple: 64 bytes in float32
+
+
+def row_block(stable_rows: int, dtype: torch.dtype) -> int:
+    """Return the number of rows of which a core is given a multiple.
+
+    Examples
+    --------
+    >>> row_block(2, torch.float32), row_block(2, torch.float64)
+    (2, 16)
+    """
+    return math.lcm(stable_rows, FLOAT64_ROWS) if dtype == torch.float64 else stable_rows
+
+
+def fill_rows(values: Tensor, block: int, dim: int = 0) -> Tensor:
+    """Repeat rows until their number is a multiple of ``block``; the tensor itself if it is one.
+
+    Parameters
+    ----------
+    values : Tensor
+        Rows along ``dim``.
+    block : int
+        At least 1.
+    dim : int, default=0
+        Where the rows are.
+
+    Examples
+    --------
+    >>> fill_rows(torch.tensor([1, 2, 3]), 5)
+    tensor([1, 2, 3, 1, 2])
+    """
+    n_rows = values.shape[dim]
+    missing = -n_rows % block
+    if not missing:
+        return values
+    whole, rest = divmod(missing, n_rows)
+    return torch.cat([values] * (1 + whole) + [values.narrow(dim, 0, rest)], dim=dim)
+
+
+class RowLinear(nn.Linear):
+    """``nn.Linear``, in evaluation with the same bits for a row whatever rows stand beside it.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Widths of a row before and after, D and C.
+
+    Examples
+    --------
+    >>> layer = RowLinear(10, 1).eval()
+    >>> x = torch.randn(100, 10)
+    >>> torch.equal(layer(x)[7], layer(x[7:8])[0])
+    True
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn rows (..., D) into rows (..., C)."""
+        if self.training:
+            return super().forward(x)
+        if x.dim() == 2:
+            return self.in_blocks(x)
+        return self.in_blocks(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
+
+    def in_blocks(self, rows: Tensor) -> Tensor:
+        """Multiply rows (B, D) in blocks that have as many always; the last one is filled up."""
+        n_rows, width = rows.shape
+        weight, bias = self.weight, self.bias
+        more = -width % WIDTH
+        if more:
+            weight = functional.pad(weight, (0, more))
+        size = PRODUCTS // (width * self.out_features)
+        size = min(max(size, LEAST_ROWS), MOST_ROWS) // WIDTH * WIDTH
+        if n_rows <= size:
+            filled = rows.new_zeros(size, width + more)
+            filled[:n_rows, :width] = rows
+            return functional.linear(filled, weight, bias)[:n_rows]  # (B, C)
+        rows = functional.pad(rows, (0, more, 0, -n_rows % size))
+        blocks = [functional.linear(block, weight, bias) for block in rows.split(size)]
+        return torch.cat(blocks)[:n_rows]  # (B, C)
