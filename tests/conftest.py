@@ -8,9 +8,16 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")  # before SciPy: else one check sk
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.torch_internals import computes_bf16
+
+# A test must not fail because the machine has other work: no time limit for an example.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

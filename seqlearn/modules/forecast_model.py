@@ -23,6 +23,7 @@ from torch.nn import functional
 from seqlearn.backend import Backend, Dropout
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
+from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["Forecast", "ForecastModel"]
 
@@ -96,8 +97,8 @@ class ForecastModel(nn.Module):
     Notes
     -----
     Missing values are zero after normalisation, beside a mask. Rows do not see each other. In
-    evaluation they run in blocks of exactly 32: matrix products round by the number of rows, and
-    torch's sigmoid does too, at the end of a tensor. What gives the quantiles' distances reads the
+    evaluation on the CPU they run in blocks of exactly 32: matrix products round by the number of
+    rows, and torch's sigmoid and softplus do too, at the end of a tensor. What gives the quantiles' distances reads the
     decoder without passing gradients on, so that they cost the point forecast nothing.
 
     References
@@ -152,7 +153,7 @@ class ForecastModel(nn.Module):
         self.n_segments_ahead = -(-horizon // segment_length)
 
         step_size = 2 * (n_columns + n_past_features)
-        self.embed = nn.Sequential(nn.Linear(segment_length * step_size, hidden_size), nn.ReLU())
+        self.embed = nn.Sequential(RowLinear(segment_length * step_size, hidden_size), nn.ReLU())
         self.encoder = Encoder(
             backend,
             hidden_size,
@@ -172,14 +173,14 @@ class ForecastModel(nn.Module):
         self.n_free = segment_length * n_columns
         self.copying = copying
         n_choices = n_columns * (self.n_segments + 1) if copying else 0
-        self.head = nn.Linear(self.encoder.output_size, self.n_free + n_choices)
+        self.head = RowLinear(self.encoder.output_size, self.n_free + n_choices)
         self.spread = None
         if quantiles:
             shape = (segment_length, n_columns)
             self.spread = _Spread(self.encoder.output_size, shape, quantiles, point_is_median)
         self.linear = None
         if linear:
-            self.linear = nn.Linear(self.n_segments * segment_length, horizon)
+            self.linear = RowLinear(self.n_segments * segment_length, horizon)
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
         self.sees_more = n_past_features + n_future_features > 0  # than the linear map
@@ -196,7 +197,7 @@ class ForecastModel(nn.Module):
             Not read: all windows are equally long.
         """
         parts = (x.past, x.past_features, x.future_features, x.channel)
-        if self.training:
+        if self.training or x.past.device.type != "cpu":
             return self._forecast(*parts)
         blocks = zip(*map(_blocks, parts), strict=False)  # those of what is None are endless
         forecasts = [self._forecast(*block) for block in blocks]
@@ -357,13 +358,13 @@ class SegmentDecoder(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.state_gates = nn.Linear(state_size, 3 * state_size)
+        self.state_gates = RowLinear(state_size, 3 * state_size)
         self.position = nn.Parameter(torch.randn(n_positions, state_size))
-        self.position_gates = nn.Linear(state_size, 3 * state_size)
+        self.position_gates = RowLinear(state_size, 3 * state_size)
         self.channel_gates = nn.Embedding(n_channels, 3 * state_size) if n_channels > 1 else None
         self.future_gates = None
         if future_size:
-            self.future_gates = nn.Linear(future_size, 3 * state_size, bias=False)
+            self.future_gates = RowLinear(future_size, 3 * state_size, bias=False)
         self.dropout = Dropout(dropout)
 
     def forward(self, state: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
@@ -413,10 +414,10 @@ class _Spread(nn.Module):
         self.shape = (self.n_first + len(quantiles) - 1, *shape)  # (raw, s, C)
         self.head = None
         if self.shape[0]:
-            last = nn.Linear(state_size, math.prod(self.shape))
+            last = RowLinear(state_size, math.prod(self.shape))
             nn.init.zeros_(last.bias)
             nn.init.constant_(last.bias.unflatten(0, self.shape)[self.n_first :], NARROW)
-            self.head = nn.Sequential(nn.Linear(state_size, state_size), nn.ReLU(), last)
+            self.head = nn.Sequential(RowLinear(state_size, state_size), nn.ReLU(), last)
 
     def forward(self, decoded: Tensor) -> Tensor:
         """Turn (B, segments, D) into (B, segments, Q, s, C); no gradients go back."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqlearn.modules.row_blocks import RowLinear
+
 __all__ = ["READOUTS", "sum_of_steps"]
 
 
@@ -68,16 +70,18 @@ class Attention(nn.Module):
 
     def __init__(self, core_size: int, bidirectional: bool):
         super().__init__()
-        self.project = nn.Linear(core_size, core_size)
+        self.project = RowLinear(core_size, core_size)
         self.score = nn.Parameter(torch.zeros(core_size))
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the weighted mean, (B, D)."""
         past = _past_end(outputs, lengths)
-        scores = torch.tanh(self.project(outputs)) @ self.score  # (B, T)
-        weights = scores.masked_fill(past[..., 0], -torch.inf).softmax(dim=1)  # (B, T)
-        outputs = outputs.masked_fill(past, 0.0)
-        return torch.einsum("bt,btd->bd", weights, outputs)  # (B, D)
+        # Sums, and no matrix products or softmax, whose rounding hangs on rows and padding.
+        scores = (torch.tanh(self.project(outputs)) * self.score).sum(2, keepdim=True)  # (B, T, 1)
+        scores = scores.masked_fill(past, -torch.inf)
+        shares = (scores - scores.detach().amax(dim=1, keepdim=True)).exp()  # (B, T, 1)
+        total = sum_of_steps(shares * outputs.masked_fill(past, 0.0))  # (B, D)
+        return total / sum_of_steps(shares)
 
 
 def sum_of_steps(outputs: Tensor) -> Tensor:

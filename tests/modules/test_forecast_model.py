@@ -426,7 +426,8 @@ def test_quantiles_move_what_gives_their_distances_alone(point_is_median):
 
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 @pytest.mark.parametrize("backend", available_backends())
-def test_rows_have_the_same_bits_in_any_batch(backend, decoding):
+def test_a_row_has_the_same_forecast_in_any_batch(backend, decoding):
+    """To 1e-6 with any backend, to the bit with torch's LSTM."""
     model = model_of(
         backend=backend,
         dtype=torch.float32,
@@ -443,7 +444,8 @@ def test_rows_have_the_same_bits_in_any_batch(backend, decoding):
     whole = run(model, windows)
     for rows in ([66], [3, 0, 41], list(range(20, 55)), list(range(66, -1, -1))):
         for part, expected in zip(run(model, rows_of(windows, rows)), whole, strict=True):
-            assert torch.equal(part, expected[rows])
+            torch.testing.assert_close(part, expected[rows], rtol=1e-6, atol=1e-6)
+            assert backend != "torch" or torch.equal(part, expected[rows])
 
 
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])

@@ -225,16 +225,20 @@ def test_state_continues_a_row_in_training_with_new_noise_and_gradients():
     assert all(torch.isfinite(weight.grad).all() for weight in core.parameters())
 
 
+TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
+
+
 @pytest.mark.parametrize("zoneout", [0.0, 0.25])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_rows_do_not_move_by_a_bit_from_stable_rows_on(zoneout, dtype):
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_rows_do_not_hang_on_how_many_there_are(zoneout, dtype):
     backend = AWDLSTM(zoneout=zoneout)
     core = backend.build(12, 64, num_layers=1, bidirectional=True, dropout=0.0).eval().to(dtype)
     x = some_rows(40, 8, 12).to(dtype)
     with torch.inference_mode():
         due, _ = core(x, torch.full((40,), 8))
         for n in range(backend.stable_rows, 40):
-            assert torch.equal(core(x[:n], torch.full((n,), 8))[0], due[:n])
+            found, _ = core(x[:n], torch.full((n,), 8))
+            torch.testing.assert_close(found, due[:n], rtol=0, atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("option", ["weight_drop", "input_dropout", "zoneout"])
