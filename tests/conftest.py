@@ -14,9 +14,7 @@ from seqlearn.errors import InvalidParameterError
 from seqlearn.torch_internals import computes_bf16
 
 # A test must not fail because the machine has other work: no time limit for an example.
-settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
@@ -52,7 +50,9 @@ def fit_in_bf16():
     def fit(model, *data, **more):
         if computes_bf16("cpu"):
             return model.fit(*data, **more)
-        with pytest.raises(InvalidParameterError, match="no kernels for it on this machine's 'cpu'"):
+        with pytest.raises(
+            InvalidParameterError, match="no kernels for it on this machine's 'cpu'"
+        ):
             model.fit(*data, **more)
         pytest.skip("torch has no kernels in bfloat16 for this processor, and fit says so")
 

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -137,10 +136,14 @@ def test_threads_are_left_for_parts_where_steps_need_one():
 @pytest.mark.parametrize("number", [1, 2, 5])
 @pytest.mark.parametrize("n_items", [0, 1, 2, 9])
 def test_threads_answer_in_order_and_share_the_work(number, n_items):
-    threads, seen = Threads(number), []
+    threads, seen, second = Threads(number), [], threading.Event()
+    is_shared = number > 1 and n_items > 1
 
     def work(item):
-        time.sleep(0.01 if item % 3 else 0.03)
+        if item == 0 and is_shared:  # it ends after the second one, which another thread takes
+            assert second.wait(60)
+        if item == 1:
+            second.set()
         seen.append(threading.get_ident())
         return item, torch.get_num_threads(), (tiny * 1e-10).tolist()
 
@@ -158,10 +161,13 @@ def test_threads_answer_in_order_and_share_the_work(number, n_items):
 
 
 def test_an_error_in_another_thread_is_raised_and_the_threads_end():
+    failing = threading.Event()
+
     def work(item):
         if item == 1:
+            failing.set()
             raise KeyError("the second")
-        time.sleep(0.02)
+        assert failing.wait(60)
 
     before = threading.active_count()
     with pytest.raises(KeyError, match="the second"), cpu_for(8, 4, 16) as threads:
@@ -250,7 +256,6 @@ def test_items_are_taken_when_a_thread_is_free_for_them():
     def work(item):
         nonlocal most
         most = max(most, len(taken) - len(done))
-        time.sleep(0.01)
         done.append(item)
 
     list(threads.map(work, items()))
