@@ -98,8 +98,9 @@ class ForecastModel(nn.Module):
     -----
     Missing values are zero after normalisation, beside a mask. Rows do not see each other. In
     evaluation on the CPU they run in blocks of exactly 32: matrix products round by the number of
-    rows, and torch's sigmoid and softplus do too, at the end of a tensor. What gives the quantiles' distances reads the
-    decoder without passing gradients on, so that they cost the point forecast nothing.
+    rows, and torch's sigmoid and softplus do too, at the end of a tensor. What gives the quantiles'
+    distances reads the decoder without passing gradients on, so that they cost the point forecast
+    nothing.
 
     References
     ----------

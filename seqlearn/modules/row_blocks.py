@@ -2,8 +2,11 @@
 
 How a matrix product rounds depends on how many rows it has, on where in a block of four a row
 stands, and, for rows that do not begin where a vector register's worth of memory does, on the
-row's number. In evaluation every core therefore sees a multiple of its backend's ``stable_rows``
-rows (`fill_rows`), and heads multiply blocks of one size of rows of a full width (`RowLinear`).
+row's number. The promise: a row alone equals the same row in a batch, in any order, to the bit for
+the settings of tests/estimators/test_sklearn_checks.py, to 1e-6 with every other setting and
+backend, of the larger of 1 and the answer. To keep it, in evaluation every core sees a multiple of
+its backend's ``stable_rows`` rows (`fill_rows`), and heads multiply blocks of one size of rows of
+a full width (`RowLinear`).
 """
 
 import math
