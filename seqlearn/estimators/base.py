@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
@@ -23,6 +22,7 @@ from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, warn_of_early_end
@@ -132,27 +132,8 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
     def _check_weights(
         self, sample_weight: Any, sequences: Sequences, first: Any = 0
     ) -> np.ndarray:
-        if sample_weight is None:
-            return np.ones(len(sequences))
-        weights = check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-        )
-        if weights.shape != (len(sequences),):
-            raise DataFormatError(
-                f"sample_weight.shape == {weights.shape}, expected ({len(sequences)},): one weight "
-                "for each sequence."
-            )
-        if (weights < 0).any():
-            rows = (first + np.flatnonzero(weights < 0)[:5]).tolist()
-            raise DataFormatError(
-                f"Negative values in sample_weight, in rows {rows}: weights must be at least 0."
-            )
-        if not (weights > 0).any():
-            raise DataFormatError(
-                "All sample weights are zero, so there is nothing to fit: give at least one row a "
-                "positive weight in sample_weight."
-            )
-        return weights
+        weights = read_weights(sample_weight, len(sequences), first=first)
+        return np.ones(len(sequences)) if weights is None else weights
 
     def _prepare(
         self,

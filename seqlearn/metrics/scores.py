@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics.checking import (
     Joined,
     check_choice,
-    check_weights,
     check_zero_division,
     join_pair,
 )
@@ -253,7 +253,7 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
     0.75
     """
     true, pred = join_pair(y_true, y_pred)
-    weights = check_weights(sample_weight, len(true.lengths))
+    weights = read_weights(sample_weight, len(true.lengths))
     if _kind_of_label(true) != _kind_of_label(pred):
         raise DataFormatError(
             f"y_true holds {_kind_of_label(true)} and y_pred {_kind_of_label(pred)}, so that no "
@@ -302,7 +302,7 @@ def count_spans(
 ) -> SpanCounts:
     """Count the spans of each type that has one, types sorted; parameters are already checked."""
     true, pred = join_pair(y_true, y_pred)
-    weights = check_weights(sample_weight, len(true.lengths))
+    weights = read_weights(sample_weight, len(true.lengths))
     types, (true_spans, pred_spans) = find_spans([true, pred], scheme, mode)
     each = None if weights is None else np.repeat(weights, true.lengths)
 
