@@ -125,8 +125,8 @@ def _text(values: list, kinds: dict, place: Callable[[int], str]) -> np.ndarray:
 def _refuse_missing(value: Any, where: str) -> None:
     shown = {"nan": "NaN", "--": "masked"}.get(str(value), value)
     raise DataFormatError(
-        f"{where} is missing ({shown}); a label is needed there. Drop it, with what belongs to it in X, or "
-        "give what has no label one of its own."
+        f"{where} is missing ({shown}); a label is needed there. Drop it, with what belongs to it "
+        "in X, or give what has no label one of its own."
     )
 
 

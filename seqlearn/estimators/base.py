@@ -105,11 +105,19 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         check_is_fitted(self, "net_")
         return len(self.history_)
 
-    def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
+    def _check_X(
+        self, X: Any, *, reset: bool, first: int = 0, may_be_empty: bool = False
+    ) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
         dtype = np.dtype(self.dtype if reset else self.net_.dtype)
         sequences, kind = read_X(
-            self, X, reset=reset, dtype=dtype, first=first, discrete=self._reads_discrete
+            self,
+            X,
+            reset=reset,
+            dtype=dtype,
+            first=first,
+            discrete=self._reads_discrete,
+            may_be_empty=may_be_empty,
         )
         if reset:
             remember_X(self, X, sequences, kind)
@@ -264,7 +272,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
 
     def _encoded(self, X: Any, first: int = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
-        sequences = self._check_X(X, reset=False, first=first)
+        sequences = self._check_X(X, reset=False, first=first, may_be_empty=True)
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
 
 
