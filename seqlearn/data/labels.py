@@ -61,24 +61,27 @@ def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray
         other than 0 and 1.
     """
     y = unpack_targets(y, name)
-    cells = np.array(y, dtype=object) if _has_columns(y) else y
-    if isinstance(cells, np.ndarray) and cells.ndim > 1:
-        if cells.ndim > 2:
-            raise DataFormatError(
-                f"{name} has shape {cells.shape}; labels of shape (N,), or 0 and 1 of shape (N, C) "
-                "are accepted."
-            )
-        if cells.shape[1] != 1:
-            return _read_columns(cells, name)
-        if warn:
-            warnings.warn(
-                "A column-vector y was passed when a 1d array was expected. Please change the "
-                "shape of y to (n_samples,), for example using ravel().",
-                DataConversionWarning,
-                stacklevel=2,
-            )
-        cells = cells[:, 0]
-    return as_labels(cells, lambda i: f"Row {i} of {name}")
+    if isinstance(y, np.ndarray) and y.ndim > 1:
+        shape, flat = y.shape, y.ravel()
+    elif (width := _width(y)) is not None:
+        shape, flat = (len(y), width), list(chain.from_iterable(y))
+    else:
+        return as_labels(y, lambda i: f"Row {i} of {name}")
+    if len(shape) > 2 or 0 in shape:
+        raise DataFormatError(
+            f"{name} has shape {shape}; labels of shape (N,), or 0 and 1 of shape (N, C), are "
+            "accepted."
+        )
+    if shape[1] != 1:
+        return _read_columns(flat, shape, name)
+    if warn:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape "
+            "of y to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+    return as_labels(flat, lambda i: f"Row {i} of {name}")
 
 
 def read_classes(classes: Any) -> np.ndarray:
@@ -88,23 +91,29 @@ def read_classes(classes: Any) -> np.ndarray:
     )
 
 
-def _has_columns(y: np.ndarray | list) -> bool:
-    """Whether rows are sequences, in a list or an array of dtype object; they are of one length."""
-    if isinstance(y, np.ndarray) and not (y.dtype == object and y.ndim == 1):
-        return False
-    lengths = {len(row) if isinstance(row, list | tuple | np.ndarray) else None for row in y}
-    if len(lengths) > 1 and lengths != {None}:
+def _width(y: np.ndarray | list) -> int | None:
+    """Return the length of the rows of a list or array of dtype object; None if they have none."""
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        return None
+    lengths = {
+        len(row)
+        if isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim)
+        else None
+        for row in y
+    }
+    if len(lengths) > 1:
         raise DataFormatError(
             "The rows of y are lists of different lengths, where one label a sequence is "
             "accepted, of shape (N,), or 0 and 1 in (N, C). Of sets of labels make the latter: "
             "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
         )
-    return bool(lengths) and lengths != {None}
+    return lengths.pop() if lengths else None
 
 
-def _read_columns(cells: np.ndarray, name: str) -> np.ndarray:
-    width = max(1, cells.shape[1])
-    flat = as_labels(cells.ravel(), lambda i: f"Column {i % width} of row {i // width} of {name}")
+def _read_columns(flat: np.ndarray | list, shape: tuple[int, int], name: str) -> np.ndarray:
+    """Return 0 and 1, (N, C), of all cells, row by row."""
+    width = shape[1]
+    flat = as_labels(flat, lambda i: f"Column {i % width} of row {i // width} of {name}")
     if flat.dtype.kind not in "biuf" or not np.isin(flat, (0, 1)).all():
         raise DataFormatError(
             f"{name} has several columns with the values {listed(np.unique(flat).tolist())}; for "
@@ -112,7 +121,7 @@ def _read_columns(cells: np.ndarray, name: str) -> np.ndarray:
             "value says that a label is there. For one label a sequence pass shape (N,); for "
             "several of more than two values use sklearn.multioutput.MultiOutputClassifier."
         )
-    return flat.reshape(cells.shape)
+    return flat.reshape(shape)
 
 
 class RowNumbers:

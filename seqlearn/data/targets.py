@@ -149,20 +149,22 @@ def read_numbers(y: Any, name: str = "y") -> np.ndarray:
 def _from_objects(y: np.ndarray | list, name: str) -> np.ndarray:
     """Return cells that are not an array of numbers as one, after a look at each."""
     try:
-        cells = np.array(y, dtype=object)
+        cells = np.array(list(y), dtype=object)  # a list: arrays in an array are not opened
     except ValueError as cause:
         raise DataFormatError(
             f"The rows of {name} have different lengths ({cause}); one number a row, or the same "
             "count of numbers in each, is accepted."
         ) from cause
-    flat = list((cells if isinstance(y, list) else y).ravel())  # dates are not let become integers
+    is_typed = isinstance(y, np.ndarray) and y.dtype != object
+    flat = list((y if is_typed else cells).ravel())  # NumPy's dates would become integers in cells
     for kind in dict.fromkeys(map(type, flat)):
         if issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, DATES):
             continue
         i = next(i for i, cell in enumerate(flat) if type(cell) is kind)
+        cell = flat[i].item() if isinstance(flat[i], np.str_ | np.bytes_) else flat[i]
         raise DataFormatError(
             f"Row {i // max(1, cells[0].size if cells.ndim > 1 else 1)} of {name} is "
-            f"{show(flat[i])}, of type {kind.__name__}; numbers are accepted. {_advice(flat[i])}"
+            f"{show(cell)}, of type {type(cell).__name__}; numbers are accepted. {_advice(cell)}"
         )
     try:
         return cells.astype(np.float64)

@@ -15,7 +15,7 @@ __all__ = [
     "weights_of_classes",
 ]
 
-EXTREME = 1e15  # of the weight of a class; float32 squares it when gradients are clipped
+EXTREME = 1e15  # largest weight of a class; float32 squares it when gradients are clipped
 
 
 def classes_of_partial_fit(given: Any, found: np.ndarray, known: np.ndarray | None) -> np.ndarray:
@@ -100,10 +100,12 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
             f"class_weight={class_weight!r} must be finite and non-negative, and positive for at "
             "least one class that occurs."
         )
-    if occurring.max() > EXTREME:
+    largest = occurring.max()
+    if not 1 / EXTREME <= largest <= EXTREME:
         raise InvalidParameterError(
-            f"class_weight={class_weight!r} holds a weight above {EXTREME:g}, which is too large "
-            "to compute with. Only the ratios of the weights matter: divide all by the largest."
+            f"class_weight={class_weight!r}: the largest weight of a class that occurs, "
+            f"{largest:g}, is too {'large' if largest > 1 else 'small'} to compute with. Only the "
+            "ratios of the weights matter: divide all by the largest."
         )
     return of_class
 
