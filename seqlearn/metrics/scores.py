@@ -46,7 +46,8 @@ def span_f1_score(
     ----------
     y_true, y_pred : list of N sequences, or ndarray of shape (N, T) or of (N,) sequences
         Labels such as ``"B-PER"`` and ``"O"``, one list, tuple or 1-D array of shape (T_i,) for
-        each sequence, without padding. A sequence may be empty.
+        each sequence, without padding; or what else the taggers take in ``fit``, such as pyarrow
+        lists. A sequence may be empty.
     scheme : {"BIO", "IOB2", "BIOES", "IOBES", "BILOU"}, default="BIO"
         Which prefixes a label may have, in both modes; see `spans`.
     mode : {"default", "strict"}, default="default"
