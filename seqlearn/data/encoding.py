@@ -103,18 +103,18 @@ class Encoding:
         """Return the sequences with a table in place of their dictionary.
 
         A sequence without steps, such as a text that no token was found in, becomes one step of
-        which nothing is known: the last entry of the table.
+        which nothing is known: one more, last, entry of the table.
         """
-        table, empty = self._table(sequences.dictionary), sequences.lengths == 0
+        empty = sequences.lengths == 0
+        table = self._table(sequences.dictionary)
         if not empty.any():
             return Sequences(sequences.values, sequences.offsets, table)
-        unknown = len(sequences.dictionary)
+        table, unknown = table.with_unknown(), len(sequences.dictionary)
         values = np.insert(sequences.values, sequences.offsets[:-1][empty], unknown, axis=0)
         offsets = np.concatenate(([0], np.cumsum(np.maximum(sequences.lengths, 1))))
         return Sequences(values, offsets, table)
 
     def _table(self, dictionary: Words | Bags) -> WordTable | BagTable:
-        """Return what is known of each entry of the dictionary, and of one more, unknown."""
         if isinstance(dictionary, Bags):
             return self._bag_table(dictionary)
         words = dictionary.words
@@ -123,24 +123,21 @@ class Encoding:
             for i in np.flatnonzero(codes == 0).tolist():
                 form = self.vocabulary.normalise(words[i])
                 codes[i] = self.extra.get(form, self.extra.get(form.lower(), 0))
-        codes = np.append(codes, 0)
         if self.characters is None:
             return WordTable(codes)
         spelled = [word or "\0" for word in words]  # an empty word has one, unknown, letter
         distinct, which = np.unique(list(chain.from_iterable(spelled)), return_inverse=True)
-        sizes = [*map(len, spelled), 1]
-        offsets = np.fromiter(accumulate(sizes, initial=0), np.int64, len(sizes) + 1)
+        offsets = np.fromiter(accumulate(map(len, spelled), initial=0), np.int64, len(words) + 1)
         letters = self.characters.encode(distinct.tolist())[which]
         shapes = self.shapes.encode(list(map(word_shape, words)))
-        return WordTable(codes, np.append(letters, 0), offsets, np.append(shapes, 0))
+        return WordTable(codes, letters, offsets, shapes)
 
     def _bag_table(self, bags: Bags) -> BagTable:
         """Leave unknown features out, as crfsuite does."""
         codes = self.vocabulary.encode(bags.names)[bags.codes]  # (M,)
         known = codes > 0
         before = np.concatenate(([0], np.cumsum(known)))
-        ends = before[np.append(bags.offsets, bags.offsets[-1])]
-        return BagTable(codes[known], bags.weights[known], ends)
+        return BagTable(codes[known], bags.weights[known], before[bags.offsets])
 
 
 _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)

@@ -191,14 +191,15 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
 def label_rows(y: Any, name: str = "y") -> list:
     """Return the rows of y; those that are containers, as lists, tuples or arrays."""
     return [
-        row
-        if type(row) is list or not _is_container(row)
-        else unpack_targets(row, f"Row {i} of {name}")
+        unpack_targets(row, f"Row {i} of {name}") if _is_container(row) else row
         for i, row in enumerate(unpack_targets(y, name))
     ]
 
 
 def _is_container(row: Any) -> bool:
+    """Whether a row is neither a list, nor a plain array, nor a single thing."""
+    if type(row) is list or (type(row) is np.ndarray and row.dtype != object):
+        return False
     return not isinstance(row, str | bytes | tuple) and hasattr(row, "__len__")
 
 

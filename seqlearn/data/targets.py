@@ -71,7 +71,7 @@ def _opened(y: Any, name: str) -> np.ndarray | list:
     package = type(y).__module__.partition(".")[0]
     if package == "torch":
         y = unpack_tensor(y)
-    elif package == "polars":
+    elif package == "polars" and hasattr(y, "__len__"):
         y = y.rows() if hasattr(y, "rows") else y.to_list()
     elif package == "pyarrow":
         y = list(zip(*y.to_pydict().values(), strict=True)) if hasattr(y, "columns") else _plain(y)
@@ -86,8 +86,8 @@ def _opened(y: Any, name: str) -> np.ndarray | list:
     ):
         return list(y)
     raise DataFormatError(
-        f"{name} is {show(y)}, of type {type(y).__name__}; a list or an array is accepted, which "
-        "holds one entry for each row of X."
+        f"{name} is {show(y)}, of type {type(y).__name__}; a list or an array of at least one "
+        "dimension is accepted."
     )
 
 
