@@ -178,7 +178,7 @@ def _advice(cell: Any) -> str:
     """What to do with a cell that is no number."""
     if is_missing(cell):
         return "It is missing: drop the row, with what belongs to it in X."
-    if isinstance(cell, DATES):
+    if isinstance(cell, DATES) or type(cell).__name__ == "Period":  # pandas'
         return (
             "Say in numbers how long after what: (dates - dates.min()) / np.timedelta64(1, 's') "
             "for dates, durations / np.timedelta64(1, 's') for durations."

@@ -104,8 +104,12 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
     if not 1 / EXTREME <= largest <= EXTREME:
         raise InvalidParameterError(
             f"class_weight={class_weight!r}: the largest weight of a class that occurs, "
-            f"{largest:g}, is too {'large' if largest > 1 else 'small'} to compute with. Only the "
-            "ratios of the weights matter: divide all by the largest."
+            f"{largest:g}, is too {'large' if largest > 1 else 'small'} to compute with. "
+            + (
+                "Only the ratios of the weights matter: divide all by the largest."
+                if isinstance(class_weight, dict)
+                else "The weights in sample_weight, summed by class, lie too far apart."
+            )
         )
     return of_class
 

@@ -123,6 +123,7 @@ def test_numbers_are_those_of_float(values, pack):
         ([timedelta(1)], "how long after"),
         (pl.Series([date(2020, 1, 1)]), "how long after"),
         (pa.array([date(2020, 1, 1)]), "how long after"),
+        (pd.period_range("2020", periods=2, freq="D"), "of type Period.*how long after"),
         ([pd.NaT], "Row 0 of y is NaT.*missing"),
         ([[1.0], [1.0, 2.0]], "Row 0 of y.*one length|different lengths"),
         ([[1.0, 2.0], 3.0], "Row 0 of y|different lengths"),

@@ -272,3 +272,9 @@ def test_the_size_of_all_weights_plays_no_role(size, kind, fitted):
 def test_class_weights_of_the_largest_size_train(size, kind):
     model = kind(**SMALL, class_weight={0: size, 1: size / 4}).fit(X, ESTIMATORS[kind])
     assert np.isfinite(bits(model)).all() and np.isfinite(model.loss_curve_).all()
+
+
+def test_classes_that_sample_weights_set_too_far_apart_to_be_balanced():
+    weights = np.where(TWO == 1, 1.0, 1e20)
+    with pytest.raises(InvalidParameterError, match="summed by class, lie too far apart"):
+        LSTMClassifier(**SMALL, class_weight="balanced").fit(X, TWO, sample_weight=weights)
