@@ -22,7 +22,7 @@ ALLOWED = {
     "displays": {"errors"},
     "errors": set(),
     "estimators": {"backend", "data", "errors", "metrics", "modules", "registry", "training"},
-    "metrics": {"errors"},
+    "metrics": {"data", "errors"},
     "modules": {"backend", "errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "registry": {"backend", "errors"},

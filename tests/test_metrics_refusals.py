@@ -22,7 +22,7 @@ SPAN_SCORES = (span_precision_score, span_recall_score, span_f1_score)
         ([["O"]], [["O"], ["O"]], ["1 sequences", "2"]),
         ([["O"], ["O"] * 3], [["O"], ["O"] * 2], ["sequence 1", "3 steps in y_true", "2 in y_"]),
         ([], [], ["y_true holds no sequences"]),
-        (None, [["O"]], ["y_true is of type NoneType"]),
+        (None, [["O"]], ["y_true is None", "of type NoneType"]),
         (["O", "B-X"], [["O"]], ["y_true, sequence 0", "'O'", "[y_true]"]),
         ([["O"]], np.array(["O"]), ["y_pred, sequence 0", "'O'"]),
         ([["O"]], [np.array([["O"]])], ["y_pred, sequence 0 has shape (1, 1)", "(T,)"]),
@@ -99,12 +99,17 @@ def test_token_accuracy_refuses(y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1.0], r"shape \(1,\).*shape \(2,\)"),
-        ([[1.0], [1.0]], r"shape \(2, 1\)"),
-        ([1.0, -1.0], r"sample_weight\[1\] is -1.0"),
-        ([np.nan, 1.0], r"sample_weight\[0\] is nan"),
-        ([0, 0], "zero throughout"),
-        (["a", "b"], "numbers only"),
+        ([1.0], r"shape == \(1,\), expected \(2,\)"),
+        ([[1.0], [1.0]], r"shape == \(2, 1\)"),
+        ([1.0, -1.0], r"Negative values in sample_weight, in rows \[1\]"),
+        ([np.nan, 1.0], "sample_weight contains NaN.* row 0"),
+        ([0, 0], "weights are zero"),
+        (["a", "b"], "Row 0 of sample_weight is 'a'.*numbers"),
+        (["1", "2"], "Row 0 of sample_weight is '1'.*numbers"),
+        ([1e308, 1e308], "too large"),
+        ([5e-324, 0.0], "too small"),
+        (np.ma.array([1.0, 1.0], mask=[False, True]), "sample_weight is a masked array"),
+        (5.0, "sample_weight is 5.0"),
     ],
 )
 def test_refuses_weights(weights, message):

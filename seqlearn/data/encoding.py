@@ -100,8 +100,19 @@ class Encoding:
         return replace(self, extra=codes)
 
     def encode(self, sequences: Sequences) -> Sequences:
-        """Return the sequences with a table in place of their dictionary."""
-        return Sequences(sequences.values, sequences.offsets, self._table(sequences.dictionary))
+        """Return the sequences with a table in place of their dictionary.
+
+        A sequence without steps, such as a text that no token was found in, becomes one step of
+        which nothing is known: one more, last, entry of the table.
+        """
+        empty = sequences.lengths == 0
+        table = self._table(sequences.dictionary)
+        if not empty.any():
+            return Sequences(sequences.values, sequences.offsets, table)
+        table, unknown = table.with_unknown(), len(sequences.dictionary)
+        values = np.insert(sequences.values, sequences.offsets[:-1][empty], unknown, axis=0)
+        offsets = np.concatenate(([0], np.cumsum(np.maximum(sequences.lengths, 1))))
+        return Sequences(values, offsets, table)
 
     def _table(self, dictionary: Words | Bags) -> WordTable | BagTable:
         if isinstance(dictionary, Bags):

@@ -5,12 +5,12 @@ for data frames, and ``input_kind_``. Reading and remembering are two steps, so 
 changes only when all else has succeeded.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from seqlearn.data.checking import has_steps, refuse_empty_rows
+from seqlearn.data.checking import has_steps, name_rows
 from seqlearn.data.conversion import as_sequences
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
@@ -34,6 +34,7 @@ def read_X(
     dtype: Any = None,
     first: int = 0,
     discrete: bool = False,
+    may_be_empty: bool = False,
 ) -> tuple[Sequences, str]:
     """Check what `unpack` returned, unless ``reset`` also against the X of ``fit``.
 
@@ -51,6 +52,8 @@ def read_X(
         Number of the first row, for messages.
     discrete : bool
         Whether lists of tokens and of feature dictionaries are accepted too.
+    may_be_empty : bool
+        Whether such a list may be empty: in prediction, where it gets an answer.
 
     Returns
     -------
@@ -74,10 +77,12 @@ def read_X(
             and isinstance(X, list)
             and not any(map(has_steps, X))
         ):
-            refuse_empty_rows(first + np.arange(len(X)))
+            found = kind if X else None
         if found is not None:
             sequences = read_discrete(X, found, first=first)
-            refuse_empty_rows(first + np.flatnonzero(sequences.lengths == 0))
+            empty = np.flatnonzero(sequences.lengths == 0)
+            if len(empty) and not may_be_empty:
+                _refuse_empty(first + empty, found)
             return sequences, found
     if reset:
         return as_sequences(X, dtype=dtype, first=first, owner=name)
@@ -114,3 +119,14 @@ def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
         if kind == "sequences":
             estimator.n_features_in_ = sequences.n_features
     estimator.input_kind_ = kind
+
+
+def _refuse_empty(rows: Any, kind: str) -> NoReturn:
+    what = "token" if kind == "tokens" else "feature dictionary"
+    is_one = len(rows) == 1
+    raise DataFormatError(
+        f"{name_rows(rows)} of X {'is' if is_one else 'are'} empty, with no {what} to learn from: "
+        f"{'a blank text' if is_one else 'blank texts'}, perhaps, or dropped words. Leave "
+        f"{'it' if is_one else 'them'} out of fit, and {'its' if is_one else 'their'} targets too; "
+        "in prediction, empty sequences may stay."
+    )

@@ -1,25 +1,34 @@
-"""Labels of steps: from what a user has to one flat array, and back.
+"""Labels of sequences and of their steps: from what a user has to one flat array, and back.
 
-`read_labels` takes lists of label lists, object arrays, and plain arrays, and holds them against
-the lengths of the sequences. What labels mean, and which may follow each other, is not known
-here. The tagger is the caller.
+`read_row_labels` reads a label, or a set of labels, for each sequence, `read_labels` one for each
+step, held against the lengths of the sequences. Both take any container and accept the same
+labels, those of `seqlearn.data.label_values`. What labels mean, and which may follow each other,
+is not known here. The classifier, the tagger and the metrics are the callers.
 """
 
+import warnings
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.exceptions import DataConversionWarning
 
-from seqlearn.data.checking import has_steps
+from seqlearn.data.checking import has_steps, listed
+from seqlearn.data.label_values import as_labels, refuse_other_types
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.targets import read_weights, unpack_targets
 from seqlearn.errors import DataFormatError
 
 __all__ = [
     "RowNumbers",
     "is_flat",
+    "label_rows",
     "one_step_rows",
+    "read_classes",
     "read_labels",
+    "read_row_labels",
+    "refuse_other_types",
     "split_steps",
     "without_empty",
 ]
@@ -27,12 +36,92 @@ __all__ = [
 
 def is_flat(y: Any, n_steps: int = 1) -> bool:
     """Whether y holds one label a row, not one for each of ``n_steps`` steps."""
-    if hasattr(y, "__array__"):
-        y = np.asarray(y)
-        if y.ndim != 1 or y.dtype != object:
-            return y.ndim == 1 or (y.shape[1:] == (1,) and n_steps != 1)
-    rows = y.tolist() if hasattr(y, "tolist") else list(y)
-    return not any(isinstance(row, list | tuple) or np.ndim(row) > 0 for row in rows)
+    y = unpack_targets(y)
+    if isinstance(y, np.ndarray) and (y.ndim != 1 or y.dtype != object):
+        return y.ndim == 1 or (y.shape[1:] == (1,) and n_steps != 1)
+    return not any(isinstance(row, list | tuple) or np.ndim(row) > 0 for row in y)
+
+
+def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray:
+    """Return the label of each row, (N,), or which of C labels it has, (N, C).
+
+    Parameters
+    ----------
+    y : list, array, Series or the like of shape (N,), (N, 1) or (N, C)
+        Labels as `as_labels` takes them; of several columns, 0 and 1.
+    name : str
+        What it is, for messages.
+    warn : bool
+        Warn of a single column, as scikit-learn does.
+
+    Raises
+    ------
+    DataFormatError
+        A label is missing or not accepted, labels are of mixed types, or columns hold something
+        other than 0 and 1.
+    """
+    y = unpack_targets(y, name)
+    if isinstance(y, np.ndarray) and y.ndim > 1:
+        shape, flat = y.shape, y.ravel()
+    elif (width := _width(y)) is not None:
+        shape, flat = (len(y), width), list(chain.from_iterable(y))
+    else:
+        return as_labels(y, lambda i: f"Row {i} of {name}")
+    if len(shape) > 2 or 0 in shape:
+        raise DataFormatError(
+            f"{name} has shape {shape}; labels of shape (N,), or 0 and 1 of shape (N, C), are "
+            "accepted."
+        )
+    if shape[1] != 1:
+        return _read_columns(flat, shape, name)
+    if warn:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape "
+            "of y to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+    return as_labels(flat, lambda i: f"Row {i} of {name}")
+
+
+def read_classes(classes: Any) -> np.ndarray:
+    """Return the distinct labels of a list of them, in ascending order."""
+    return np.unique(
+        as_labels(unpack_targets(classes, "classes"), lambda i: f"Entry {i} of classes")
+    )
+
+
+def _width(y: np.ndarray | list) -> int | None:
+    """Return the length of the rows of a list or array of dtype object; None if they have none."""
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        return None
+    lengths = {
+        len(row)
+        if isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim)
+        else None
+        for row in y
+    }
+    if len(lengths) > 1:
+        raise DataFormatError(
+            "The rows of y are lists of different lengths, where one label a sequence is "
+            "accepted, of shape (N,), or 0 and 1 in (N, C). Of sets of labels make the latter: "
+            "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
+        )
+    return lengths.pop() if lengths else None
+
+
+def _read_columns(flat: np.ndarray | list, shape: tuple[int, int], name: str) -> np.ndarray:
+    """Return 0 and 1, (N, C), of all cells, row by row."""
+    width = shape[1]
+    flat = as_labels(flat, lambda i: f"Column {i % width} of row {i // width} of {name}")
+    if flat.dtype.kind not in "biuf" or not np.isin(flat, (0, 1)).all():
+        raise DataFormatError(
+            f"{name} has several columns with the values {listed(np.unique(flat).tolist())}; for "
+            "several labels a sequence 0 and 1 are accepted. Pass (y == value).astype(int), where "
+            "value says that a label is there. For one label a sequence pass shape (N,); for "
+            "several of more than two values use sklearn.multioutput.MultiOutputClassifier."
+        )
+    return flat.reshape(shape)
 
 
 class RowNumbers:
@@ -57,8 +146,8 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
 
     Parameters
     ----------
-    y : list of N lists, 1-D object array of arrays, pandas Series of them, or array (N, T)
-        Labels of any one type.
+    y : list of N lists, 1-D object array of arrays, Series of them, or array (N, T)
+        Labels as `as_labels` takes them.
     lengths : ndarray of shape (N,)
         Steps of each sequence.
     first : int or RowNumbers
@@ -67,16 +156,17 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
     Raises
     ------
     DataFormatError
-        Another number of rows or labels than of sequences or steps, or labels of mixed types.
+        Another number of rows or labels than of sequences or steps; or a label is missing or not
+        accepted, or labels are of mixed types.
     """
-    rows = list(np.asarray(y) if hasattr(y, "__array__") else y)
+    rows = label_rows(y)
     if len(rows) != len(lengths):
         raise DataFormatError(
             "Found input variables with inconsistent numbers of samples: X has "
             f"{len(lengths)} sequences, y has {len(rows)} rows of labels."
         )
     for i, (row, length) in enumerate(zip(rows, lengths.tolist(), strict=True)):
-        if isinstance(row, str) or not hasattr(row, "__len__"):
+        if not isinstance(row, list | tuple | np.ndarray):
             raise DataFormatError(
                 f"Row {first + i} of y is {row!r}; every row must be a list with one label for "
                 f"each of the {length} steps of sequence {first + i} of X."
@@ -86,30 +176,41 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
                 f"Row {first + i} of y has {len(row)} labels, but sequence {first + i} of X has "
                 f"{length} steps; every step needs one label."
             )
-    kinds = {row.dtype.kind in "UT" if isinstance(row, np.ndarray) else None for row in rows}
-    is_plain = len(kinds) == 1 and None not in kinds
-    flat = np.concatenate(rows) if is_plain else _array(list(chain(*rows)))
-    if flat.ndim != 1:
-        raise DataFormatError(
-            f"The labels of y have shape {flat.shape[1:]}; one label a step is accepted."
-        )
-    if flat.dtype.kind in "OT":
-        flat = _array(flat.tolist())
-    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
-        raise DataFormatError("Input y contains NaN or infinity; every step needs a label.")
-    check_classification_targets(flat)
-    return flat
+    kinds = {row.dtype.kind if isinstance(row, np.ndarray) else None for row in rows}
+    if len(kinds) == 1 and not kinds & {None, "O", "T"}:
+        flat = np.concatenate(rows)
+        if flat.ndim != 1:
+            raise DataFormatError(
+                f"The labels of y have shape {flat.shape[1:]}; one label a step is accepted."
+            )
+    else:
+        flat = list(chain.from_iterable(rows))
+    return as_labels(flat, _place(lengths, first))
 
 
-def _array(labels: list) -> np.ndarray:
-    kinds = sorted({"text" if isinstance(label, str) else "numbers" for label in labels})
-    if len(kinds) > 1:
-        raise DataFormatError(
-            "The labels of y are of mixed types, text and others, for example "
-            f"{next(x for x in labels if isinstance(x, str))!r} and "
-            f"{next(x for x in labels if not isinstance(x, str))!r}; use one type."
-        )
-    return np.asarray(labels)
+def label_rows(y: Any, name: str = "y") -> list:
+    """Return the rows of y; those that are containers, as lists, tuples or arrays."""
+    return [
+        unpack_targets(row, f"Row {i} of {name}") if _is_container(row) else row
+        for i, row in enumerate(unpack_targets(y, name))
+    ]
+
+
+def _is_container(row: Any) -> bool:
+    """Whether a row is neither a list, nor a plain array, nor a single thing."""
+    if type(row) is list or (type(row) is np.ndarray and row.dtype != object):
+        return False
+    return not isinstance(row, str | bytes | tuple) and hasattr(row, "__len__")
+
+
+def _place(lengths: np.ndarray, first: Any) -> Callable[[int], str]:
+    """Return what names label i of those of all steps."""
+
+    def place(i: int) -> str:
+        row = int(np.searchsorted(np.cumsum(lengths), i, side="right"))
+        return f"Step {i - int(lengths[:row].sum())} of row {first + row} of y"
+
+    return place
 
 
 def split_steps(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -131,20 +232,13 @@ def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list
     kept = [i for i, row in enumerate(X) if has_steps(row)]
     if len(kept) == len(X):
         return RowNumbers(np.arange(len(X))), X, y, sample_weight
-    if len(y) != len(X):
+    rows = label_rows(y)
+    if len(rows) != len(X):
         raise DataFormatError(
             "Found input variables with inconsistent numbers of samples: X has "
-            f"{len(X)} sequences, y has {len(y)} rows of labels."
+            f"{len(X)} sequences, y has {len(rows)} rows of labels."
         )
-    if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight)
-        if sample_weight.shape != (len(X),):
-            raise DataFormatError(
-                f"sample_weight.shape == {sample_weight.shape}, expected ({len(X)},): one weight "
-                "for each sequence."
-            )
-        sample_weight = sample_weight[kept]
-    rows = list(y)
+    weights = read_weights(sample_weight, len(X))
     for i in set(range(len(X))) - set(kept):
         if len(rows[i]):
             raise DataFormatError(
@@ -152,4 +246,5 @@ def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list
                 "step needs one label."
             )
     numbers = RowNumbers(np.asarray(kept, dtype=np.int64))
-    return numbers, [X[i] for i in kept], [rows[i] for i in kept], sample_weight
+    weights = weights if weights is None else weights[kept]
+    return numbers, [X[i] for i in kept], [rows[i] for i in kept], weights

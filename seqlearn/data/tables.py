@@ -61,6 +61,14 @@ class WordTable:
         self.shapes = None if shapes is None else torch.as_tensor(shapes)
         self._lengths = None if offsets is None else np.diff(offsets)
 
+    def with_unknown(self) -> "WordTable":
+        """Return a table with one more word: unknown, of one unknown letter and unknown shape."""
+        words = np.append(self.words.numpy(), 0)
+        if self.characters is None:
+            return WordTable(words)
+        letters, shapes = (np.append(x.numpy(), 0) for x in (self.characters, self.shapes))
+        return WordTable(words, letters, np.append(self.offsets.numpy(), len(letters)), shapes)
+
     def batch(self, codes: np.ndarray, device: torch.device) -> WordBatch:
         """Return the distinct words of a padded batch of codes, (B, T)."""
         distinct, index = np.unique(codes, return_inverse=True)
@@ -133,6 +141,11 @@ class BagTable:
         self.features = torch.as_tensor(features)
         self.weights = torch.as_tensor(weights)
         self.offsets = torch.as_tensor(offsets)
+
+    def with_unknown(self) -> "BagTable":
+        """Return a table with one more bag, without a known feature."""
+        offsets = np.append(self.offsets.numpy(), len(self.features))
+        return BagTable(self.features.numpy(), self.weights.numpy(), offsets)
 
     def batch(self, codes: np.ndarray, device: torch.device) -> BagBatch:
         """Return the distinct bags of a padded batch of codes, (B, T)."""

@@ -1,9 +1,10 @@
 """Readers of annotated text in columns: the CoNLL family of formats and CoNLL-U.
 
 Such a file has one token a line, its annotations beside it in columns, and a blank line after each
-sentence. Here are the formats and nothing else: which corpora exist and where their files lie is
-the business of `text`, the caller beside users themselves. Tags come back as they stand in the
-file; none is translated from one scheme (IOB1, BIO, BIOES) into another.
+sentence. White space at either end of a column is no part of it. Here are the formats and nothing
+else: which corpora exist and where their files lie is the business of `text`, the caller beside
+users themselves. Tags come back as they stand in the file; none is translated from one scheme
+(IOB1, BIO, BIOES) into another.
 """
 
 import gzip
@@ -12,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
@@ -29,6 +31,7 @@ def read_conll(
     *,
     separator: str | None = None,
     comment: str | None = None,
+    empty: Literal["error", "skip", "keep"] = "error",
     encoding: str = "utf-8",
 ) -> tuple[Sentences, ...]:
     """Read sentences from a file of columns: one token a line, a blank line after each sentence.
@@ -45,28 +48,34 @@ def read_conll(
         Numbers of the columns to return, from 0, or from -1 backwards.
     separator : str or None, default=None
         What stands between two columns. None means any run of spaces and tabs. With ``"\\t"``, each
-        tab separates and a token may hold spaces.
+        tab separates and a token may hold spaces inside.
     comment : str or None, default=None
         Lines that start with this text are left out. None means that there are no comments, since
         a token, for example in a tweet, may well start with ``#``.
+    empty : {"error", "skip", "keep"}, default="error"
+        What is done with a line in which one of `columns` holds nothing, or nothing but white
+        space, as where a tweet's invisible characters were cut out: refuse it, leave it out, or
+        keep the column as it stands. It is not taken for the blank line after a sentence. Only a
+        `separator` lets such columns be seen.
     encoding : str, default="utf-8"
         The encoding of the text.
 
     Returns
     -------
     tuple of lists of lists of str
-        For each of `columns` the sentences, and for each sentence that column of its tokens.
+        For each of `columns` the sentences, and for each sentence that column of its tokens,
+        without white space at either end.
 
     Raises
     ------
     DataFormatError
-        When lines differ in their number of columns or a chosen column is empty, with the file and
-        the line named; when the file holds no sentence, is not text in this encoding, or is a
-        damaged gzip file; when two different `columns` turn out to be the same one. A subclass of
-        ValueError.
+        When lines differ in their number of columns, or a chosen column is empty and `empty` is
+        "error", with the file and the line named; when the file holds no sentence, is not text in
+        this encoding, or is a damaged gzip file; when two different `columns` turn out to be the
+        same one. A subclass of ValueError.
     InvalidParameterError
         When `columns` is empty, holds something other than whole numbers or names a column that
-        the file does not have; when `separator`, `comment` or `encoding` is unusable.
+        the file does not have; when `separator`, `comment`, `empty` or `encoding` is unusable.
     FileNotFoundError
         When there is no such file.
 
@@ -104,8 +113,13 @@ def read_conll(
         raise InvalidParameterError(
             f"comment must be None or what comment lines start with, such as '# ', got {comment!r}."
         )
+    if empty not in ("error", "skip", "keep"):
+        raise InvalidParameterError(
+            "empty must be 'error', 'skip' or 'keep': what is done with a line that has an empty "
+            f"column; got {empty!r}."
+        )
     lines = _read_lines(path, encoding)
-    return _gather(path, _conll_rows(path, lines, columns, separator, comment), columns)
+    return _gather(path, _conll_rows(path, lines, columns, separator, comment, empty), columns)
 
 
 def read_conllu(
@@ -128,7 +142,8 @@ def read_conllu(
     -------
     tuple of lists of lists of str
         For each of `columns` the sentences, and for each sentence that column of its words, as it
-        stands in the file: ``head`` is text too, and ``_`` means that nothing is given.
+        stands in the file but for white space at either end: ``head`` is text too, and ``_`` means
+        that nothing is given.
 
     Raises
     ------
@@ -210,9 +225,11 @@ def _conll_rows(
     columns: Sequence[int],
     separator: str | None,
     comment: str | None,
+    empty: str,
 ) -> Iterator[list[str] | None]:
     """Yield the fields of each token, and None where a sentence may end."""
     width = first = 0
+    hint = ""
     for number, line in enumerate(lines, start=1):
         if comment is not None and line.startswith(comment):
             continue
@@ -222,29 +239,40 @@ def _conll_rows(
         fields = _GAP.split(line.strip(" \t")) if separator is None else line.split(separator)
         if not first:
             width, first = len(fields), number
-            _check_first_row(f"{path}, line {number}", fields, columns, separator)
+            hint = _comment_hint(line, number)
+            _check_first_row(f"{path}, line {number}", fields, columns, separator, hint)
         elif len(fields) != width:
-            if comment is None and line.startswith("#"):
-                hint = "If this line is a comment, give comment='#' or a longer start of it."
-            elif separator is None:
-                hint = "If tokens hold spaces and tabs separate the columns, give separator='\\t'."
-            else:
+            hint = _comment_hint(line, number) or hint
+            if not hint and separator is None:
+                hint = "If tokens hold spaces, or nothing, and tabs separate the columns, give "
+                hint += "separator='\\t'."
+            elif not hint:
                 hint = f"Is the separator {separator!r} right, and is the line complete?"
             raise DataFormatError(
                 f"{path}, line {number}: found {_count(fields)}, expected {width} as in line "
                 f"{first}, in {_shorten(line)}. {hint}"
             )
-        for column in columns:
-            if not fields[column]:
-                raise DataFormatError(
-                    f"{path}, line {number}: column {column} is empty in {_shorten(line)}. Every "
-                    "token needs a value in the chosen columns."
-                )
-        yield fields
+        fields = [field.strip() or field for field in fields]
+        blank = [column for column in columns if not fields[column].strip()]
+        if blank and empty == "error":
+            raise DataFormatError(
+                f"{path}, line {number}: column {blank[0]} is empty in {_shorten(line)}. Every "
+                "token needs a value in the chosen columns: correct the line, or give empty='skip' "
+                "to leave such lines out, or empty='keep'."
+            )
+        if not blank or empty == "keep":
+            yield fields
+
+
+def _comment_hint(line: str, number: int) -> str:
+    """Ask whether a line that does not fit is a comment; empty if it does not look like one."""
+    if not line.startswith("#"):
+        return ""
+    return f"If line {number} is a comment, give comment='#', or a longer start of it."
 
 
 def _check_first_row(
-    where: str, fields: list[str], columns: Sequence[int], separator: str | None
+    where: str, fields: list[str], columns: Sequence[int], separator: str | None, hint: str
 ) -> None:
     """Hold the chosen columns against the first token, which shows how many there are."""
     width = len(fields)
@@ -253,13 +281,13 @@ def _check_first_row(
             raise InvalidParameterError(
                 f"{where}: columns={columns!r} names column {column}, but the file has "
                 f"{_count(fields)}. Accepted are {-width} to {width - 1}; if there should be more, "
-                f"check separator={separator!r}."
+                f"check separator={separator!r}. {hint}".rstrip()
             )
     if len({column % width for column in columns}) < len(set(columns)):
         raise DataFormatError(
             f"{where}: found {_count(fields)}, so columns={columns!r} names one of them twice. "
             f"If there should be more, check separator={separator!r}; to read the file as it is, "
-            "name each column once, for example columns=(0,)."
+            f"name each column once, for example columns=(0,). {hint}".rstrip()
         )
 
 
@@ -275,7 +303,7 @@ def _conllu_rows(
             continue
         if line.startswith("#"):
             continue
-        fields = line.split("\t")
+        fields = [field.strip() for field in line.split("\t")]
         if len(fields) != len(CONLLU_COLUMNS):
             raise DataFormatError(
                 f"{path}, line {number}: found {_count(fields)} separated by tabs, expected "

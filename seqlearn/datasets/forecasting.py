@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqlearn.datasets.data_home import data_home
+from seqlearn.datasets.numbers import read_number
 from seqlearn.errors import DataFormatError, DatasetNotFoundError, InvalidParameterError
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def _numbers(path: Path, rows: list[Row]) -> np.ndarray:
     values = []
     for line, row in rows:
         try:
-            values.append([float(cell) for cell in row])
+            values.append([read_number(cell) for cell in row])
         except ValueError as error:
             raise DataFormatError(f"{path}, line {line}: {error}.") from error
     return np.array(values)

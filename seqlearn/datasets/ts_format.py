@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqlearn.datasets.numbers import read_number
 from seqlearn.errors import DataFormatError
 
 
@@ -78,6 +79,8 @@ def read_ts(
     labels: list[str | float] = []
     for number, line in lines:
         try:
+            if line.startswith("("):
+                raise _MalformedLine(f"the case starts with {line[:30]!r}; {TIME_STAMPS}")
             if header.label != "none":
                 line, label = _split_label(line, header)
                 labels.append(label)
@@ -89,6 +92,12 @@ def read_ts(
     if not series:
         raise DataFormatError(f"{path}: no case follows the line @data. Is the file complete?")
     return _assemble(series, header), np.array(labels) if labels else None
+
+
+TIME_STAMPS = (
+    "time stamps are not supported, a sequence is its values in order. Write the file without "
+    "them, '1.5,2.5' for '(0,1.5),(1,2.5)', and with '@timestamps false'."
+)
 
 
 @dataclass
@@ -151,11 +160,7 @@ def _read_header_line(header: _Header, name: str, words: list[str]) -> None:
         )
     if name == "@timestamps":
         if _read_boolean(name, words):
-            raise _MalformedLine(
-                "'@timestamps true': time stamps are not supported, a sequence is its values in "
-                "order. Write the file without them, '1.5,2.5' for '(0,1.5),(1,2.5)', and with "
-                "'@timestamps false'."
-            )
+            raise _MalformedLine(f"'@timestamps true': {TIME_STAMPS}")
     elif name == "@univariate":
         header.univariate = _read_boolean(name, words)
     elif name == "@equallength":
@@ -200,9 +205,11 @@ def _split_label(line: str, header: _Header) -> tuple[str, str | float]:
         )
     if header.label == "target":
         try:
-            return series, float("nan") if label == "?" else float(label)
+            return series, float("nan") if label == "?" else read_number(label)
         except ValueError:
-            raise _MalformedLine(f"the target must be a number, got {label[:40]!r}.") from None
+            raise _MalformedLine(
+                f"the target must be a number that float64 can hold, got {label[:40]!r}."
+            ) from None
     if header.classes and label not in header.classes:
         raise _MalformedLine(
             f"the class {label[:40]!r} is not among those of the header: "
@@ -214,6 +221,9 @@ def _split_label(line: str, header: _Header) -> tuple[str, str | float]:
 def _parse_series(text: str) -> np.ndarray:
     """Turn 'values:values:...' into an array of shape (T_i, F)."""
     channels = text.split(":")
+    if "(" in text:
+        place = next(c for c in channels if "(" in c)
+        raise _MalformedLine(f"a channel starts with {place[:30]!r}; {TIME_STAMPS}")
     lengths = [channel.count(",") + 1 for channel in channels]
     if len(set(lengths)) > 1:
         raise _MalformedLine(
@@ -229,7 +239,10 @@ def _parse_series(text: str) -> np.ndarray:
 
 def _parse_values(text: str) -> np.ndarray:
     """Turn 'value,value,...' into an array of shape (number of values,)."""
-    return np.array(text.replace("?", "nan").split(","), dtype=np.float64)
+    values = np.array(text.replace("?", "nan").split(","), dtype=np.float64)
+    if "_" in text or np.isinf(values).any():
+        return np.array([read_number(value) for value in text.replace("?", "nan").split(",")])
+    return values
 
 
 def _first_bad_value(channels: list[str]) -> str:
@@ -240,8 +253,8 @@ def _first_bad_value(channels: list[str]) -> str:
                 _parse_values(field)
             except ValueError:
                 return (
-                    f"channel {c}, step {step}: {field.strip()!r} is not a number. Accepted are "
-                    "numbers, and '?' or 'NaN' for a missing value."
+                    f"channel {c}, step {step}: {field.strip()!r} is not a number that float64 can "
+                    "hold. Accepted are numbers, and '?' or 'NaN' for a missing value."
                 )
     raise AssertionError("only called for a case that has a bad value")
 

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
@@ -23,6 +22,7 @@ from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, warn_of_early_end
@@ -105,11 +105,19 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         check_is_fitted(self, "net_")
         return len(self.history_)
 
-    def _check_X(self, X: Any, *, reset: bool, first: int = 0) -> Sequences:
+    def _check_X(
+        self, X: Any, *, reset: bool, first: int = 0, may_be_empty: bool = False
+    ) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
         dtype = np.dtype(self.dtype if reset else self.net_.dtype)
         sequences, kind = read_X(
-            self, X, reset=reset, dtype=dtype, first=first, discrete=self._reads_discrete
+            self,
+            X,
+            reset=reset,
+            dtype=dtype,
+            first=first,
+            discrete=self._reads_discrete,
+            may_be_empty=may_be_empty,
         )
         if reset:
             remember_X(self, X, sequences, kind)
@@ -132,27 +140,8 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
     def _check_weights(
         self, sample_weight: Any, sequences: Sequences, first: Any = 0
     ) -> np.ndarray:
-        if sample_weight is None:
-            return np.ones(len(sequences))
-        weights = check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-        )
-        if weights.shape != (len(sequences),):
-            raise DataFormatError(
-                f"sample_weight.shape == {weights.shape}, expected ({len(sequences)},): one weight "
-                "for each sequence."
-            )
-        if (weights < 0).any():
-            rows = (first + np.flatnonzero(weights < 0)[:5]).tolist()
-            raise DataFormatError(
-                f"Negative values in sample_weight, in rows {rows}: weights must be at least 0."
-            )
-        if not (weights > 0).any():
-            raise DataFormatError(
-                "All sample weights are zero, so there is nothing to fit: give at least one row a "
-                "positive weight in sample_weight."
-            )
-        return weights
+        weights = read_weights(sample_weight, len(sequences), first=first)
+        return np.ones(len(sequences)) if weights is None else weights
 
     def _prepare(
         self,
@@ -283,7 +272,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
 
     def _encoded(self, X: Any, first: int = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
-        sequences = self._check_X(X, reset=False, first=first)
+        sequences = self._check_X(X, reset=False, first=first, may_be_empty=True)
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
 
 

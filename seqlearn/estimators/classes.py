@@ -1,13 +1,21 @@
-"""Classes of a classifier or tagger: those of a partial fit, and their weights."""
+"""Classes of a classifier or tagger: those of a partial fit, their weights, and right answers."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
+from seqlearn.data.labels import read_classes, refuse_other_types
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["classes_of_partial_fit", "refuse_other_classes", "weights_of_classes"]
+__all__ = [
+    "classes_of_partial_fit",
+    "refuse_other_classes",
+    "share_equal",
+    "weights_of_classes",
+]
+
+EXTREME = 1e15  # largest weight of a class; float32 squares it when gradients are clipped
 
 
 def classes_of_partial_fit(given: Any, found: np.ndarray, known: np.ndarray | None) -> np.ndarray:
@@ -26,11 +34,12 @@ def classes_of_partial_fit(given: Any, found: np.ndarray, known: np.ndarray | No
         raise DataFormatError(
             "The first call of partial_fit needs classes=, all labels that will ever occur."
         )
-    given = known if given is None else np.unique(given)
+    given = known if given is None else read_classes(given)
     if known is not None and not np.array_equal(given, known):
         raise DataFormatError(
             f"classes={given.tolist()} is not the same as in the first call, {known.tolist()}."
         )
+    refuse_other_types(found, given)
     unseen = np.setdiff1d(found, given)
     if len(unseen):
         raise DataFormatError(
@@ -63,7 +72,7 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
     """
     class_weight, classes = estimator.class_weight, estimator.classes_
     if isinstance(class_weight, dict):
-        unknown = [c for c in class_weight if c not in classes]
+        unknown = [c for c in class_weight if c not in set(classes.tolist())]
         if unknown:
             raise InvalidParameterError(
                 f"class_weight holds {unknown}, but the classes are {classes.tolist()}."
@@ -91,4 +100,28 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
             f"class_weight={class_weight!r} must be finite and non-negative, and positive for at "
             "least one class that occurs."
         )
+    largest = occurring.max()
+    if not 1 / EXTREME <= largest <= EXTREME:
+        raise InvalidParameterError(
+            f"class_weight={class_weight!r}: the largest weight of a class that occurs, "
+            f"{largest:g}, is too {'large' if largest > 1 else 'small'} to compute with. "
+            + (
+                "Only the ratios of the weights matter: divide all by the largest."
+                if isinstance(class_weight, dict)
+                else "The weights in sample_weight, summed by class, lie too far apart."
+            )
+        )
     return of_class
+
+
+def share_equal(found: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return the weighted share of labels (N,), or of rows of them (N, C), that are predicted."""
+    if found.shape != predicted.shape:
+        raise DataFormatError(
+            f"y has shape {found.shape}, but the predictions for X have shape {predicted.shape}; "
+            "give one label, or C labels of 0 and 1 as in fit, for each sequence."
+        )
+    if found.ndim == 1:
+        refuse_other_types(found, predicted)
+    equal = (found == predicted).reshape(len(found), -1).all(axis=1)  # (N,)
+    return float(np.average(equal, weights=weights))

@@ -5,15 +5,16 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from seqlearn.data.conversion import unpack
+from seqlearn.data.labels import read_classes, read_row_labels
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
 from seqlearn.estimators.classes import (
     classes_of_partial_fit,
     refuse_other_classes,
+    share_equal,
     weights_of_classes,
 )
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
@@ -245,7 +246,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
             lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,), or (N, C) for multilabel targets
-            Labels of any type; or 0 and 1 for each of C labels.
+            Labels: text, whole numbers, bools or NumPy's dates, all of one type; or 0 and 1 for
+            each of C labels.
         sample_weight : array-like of shape (N,), optional
             Weight of each sequence.
 
@@ -332,33 +334,18 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
 
     def _read_y(self, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         """Return y as an array, its classes, and whether it is multilabel."""
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multilabel-indicator":
-            y = check_array(y, accept_sparse=False, input_name="y")
-            if not np.isin(y, (0, 1)).all():
-                raise DataFormatError(
-                    f"y has several columns with the values {np.unique(y).tolist()}; for several "
-                    "labels a sequence 0 and 1 are accepted. Pass (y == value).astype(int), where "
-                    "value says that a label is there."
-                )
-            return y, np.arange(y.shape[1]), True
-        if kind == "multiclass-multioutput":
-            raise DataFormatError(
-                "y has several columns with more than two values. One label a sequence is "
-                "accepted, of shape (N,), or 0 and 1 in (N, C); for several labels a "
-                "sequence use sklearn.multioutput.MultiOutputClassifier."
-            )
-        y = column_or_1d(y, warn=True)
-        return y, np.unique(y), False
+        labels = read_row_labels(y)
+        multilabel = labels.ndim == 2
+        return labels, np.arange(labels.shape[1]) if multilabel else np.unique(labels), multilabel
 
     def _all_classes(self, classes, found, known, multilabel):
         """Return the classes of a partial fit: given now, or known from before."""
         if not multilabel:
             return classes_of_partial_fit(classes, found, known)
-        if classes is not None and not np.array_equal(np.unique(classes), found):
+        given = found if classes is None else read_classes(classes)
+        if not np.array_equal(given, found):
             raise DataFormatError(
-                f"classes={np.unique(classes).tolist()}, but with multilabel targets they are the "
+                f"classes={given.tolist()}, but with multilabel targets they are the "
                 f"columns of y, {found.tolist()}; leave classes out."
             )
         if known is not None and len(known) != len(found):
@@ -443,3 +430,23 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         """
         logits = self._outputs(X)
         return log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of the sequences whose label, or set of labels, is right.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+        y : as in `fit`
+            The true labels.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        float
+        """
+        labels = read_row_labels(y, warn=False)
+        weights = read_weights(sample_weight, len(labels))
+        return share_equal(labels, self.predict(X), weights)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score
 
-from seqlearn.data.labels import read_labels
+from seqlearn.data.labels import read_labels, read_row_labels
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError
+from seqlearn.estimators.classes import share_equal
 from seqlearn.metrics import spans
-from seqlearn.metrics.checking import check_weights
 from seqlearn.modules.label_schemes import allowed_transitions
 
 __all__ = ["in_scheme", "refuse_lengths", "share_right"]
@@ -74,6 +74,9 @@ def refuse_lengths(tagger: Any, sequences: Sequences, first: Any) -> None:
 
 def share_right(tagger: Any, predicted: Any, y: Any, sample_weight: Any) -> float:
     """Return the share of the steps whose label is right, y written in the scheme as in fit."""
+    if tagger._one_step:
+        labels = read_row_labels(y, warn=False)
+        return share_equal(labels, predicted, read_weights(sample_weight, len(labels)))
     lengths = np.fromiter(map(len, predicted), np.int64, len(predicted))
     if not lengths.any():
         raise DataFormatError("X has no steps; a score needs at least one.")
@@ -81,10 +84,10 @@ def share_right(tagger: Any, predicted: Any, y: Any, sample_weight: Any) -> floa
     if tagger.scheme is not None and tagger.repair == "convert":
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         true = in_scheme(true, offsets, tagger.scheme, tagger.repair)
-    weights = check_weights(sample_weight, len(lengths))
+    weights = read_weights(sample_weight, len(lengths))
     if weights is not None:
         weights = np.repeat(weights, lengths)
-    return float(accuracy_score(true, np.concatenate(list(predicted)), sample_weight=weights))
+    return share_equal(true, np.concatenate(list(predicted)), weights)
 
 
 def _broken_step(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> int | None:

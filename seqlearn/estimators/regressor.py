@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array
+from sklearn.metrics import r2_score
 
 from seqlearn.data.conversion import unpack
+from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import (
     READOUT_CHECKS,
@@ -290,7 +291,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         self._check_y_given(y)
         with unchanged_on_error(self):
             sequences = self._check_X(unpack(X), reset=not continuing)
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+            y = read_numbers(y)
             self._check_y_length(sequences, y)
             if y.ndim > 2:
                 raise DataFormatError(
@@ -342,3 +343,24 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         """
         outputs = self._outputs(X) * self._target_scale + self._target_mean  # (N, C)
         return outputs.reshape(len(outputs), *self._target_shape)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination R2, the mean of those of C targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences.
+        y : array-like of shape (N,) or (N, C)
+            The true numbers.
+        sample_weight : array-like of shape (N,), optional
+            Weight of each sequence.
+
+        Returns
+        -------
+        float
+            1 for predictions without error, 0 for those no better than the mean of y.
+        """
+        y = read_numbers(y)
+        weights = read_weights(sample_weight, len(y))
+        return r2_score(y, self.predict(X), sample_weight=weights)

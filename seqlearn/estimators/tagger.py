@@ -3,9 +3,6 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.metrics import accuracy_score
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.checking import has_steps
@@ -15,6 +12,7 @@ from seqlearn.data.labels import (
     is_flat,
     one_step_rows,
     read_labels,
+    read_row_labels,
     split_steps,
     without_empty,
 )
@@ -287,7 +285,8 @@ class BiLSTMTagger(SequenceEstimator):
         X : list of N lists of str or dict, list of N arrays of shape (T_i, F), or array
             Sequences; anything `seqlearn.to_sequences` takes without further arguments.
         y : list of N label lists, 1-D object array of arrays, or array of shape (N, T)
-            A label, of any type, for each step. For an array X of shape (N, F) also (N,).
+            A label for each step: text, whole numbers, bools or NumPy's dates, all of one type.
+            For an array X of shape (N, F) also (N,).
         sample_weight : array-like of shape (N,), optional
             Weight of each sequence.
 
@@ -391,8 +390,7 @@ class BiLSTMTagger(SequenceEstimator):
         self._one_step = one_step
         if not one_step:
             return sequences, read_labels(y, sequences.lengths, first=number)
-        labels = column_or_1d(y, warn=True)
-        check_classification_targets(labels)
+        labels = read_row_labels(y)
         self._check_y_length(sequences, labels)
         return one_step_rows(sequences), labels
 
@@ -450,10 +448,7 @@ class BiLSTMTagger(SequenceEstimator):
         -------
         float
         """
-        predicted = self.predict(X)
-        if self._one_step:
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        return share_right(self, predicted, y, sample_weight)
+        return share_right(self, self.predict(X), y, sample_weight)
 
     @property
     def transitions_(self) -> Any:

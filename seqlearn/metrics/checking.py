@@ -1,7 +1,8 @@
-"""Checks of what the scores are given: label sequences, weights and the values of parameters.
+"""Checks of what the scores are given: label sequences and the values of parameters.
 
-Sequences leave this file laid end to end in one flat list, with their lengths, so that the scores
-count with whole-array operations. What a label means is the business of `segments`.
+Containers are undone, and weights read, by `seqlearn.data`, as in every fit. Sequences leave this
+file laid end to end in one flat list, with their lengths, so that the scores count with
+whole-array operations. What a label means is the business of `segments`.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.checking import show
+from seqlearn.data.labels import label_rows
+from seqlearn.data.targets import plain_cells, unpack_targets
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 
@@ -49,7 +53,7 @@ class Joined:
             position = next(i for i, label in enumerate(self.labels) if type(label) in wrong)
             label = self.labels[position]
             raise DataFormatError(
-                f"{self.place(position)}: {_shorten(label)} is of type {type(label).__name__}, but "
+                f"{self.place(position)}: {show(label)} is of type {type(label).__name__}, but "
                 f"a label must be {wanted}."
             )
 
@@ -75,71 +79,36 @@ def join_pair(y_true: Any, y_pred: Any) -> tuple[Joined, Joined]:
 
 def join_one(labels: Any, name: str) -> Joined:
     """Take one sequence as it is."""
-    row = _row(labels, name)
+    row = _row(unpack_targets(labels, name), name)
     return Joined(name, list(row), np.array([len(row)]), alone=True)
 
 
 def _join(y: Any, name: str) -> Joined:
-    try:
-        rows = list(y)
-    except TypeError:
-        raise DataFormatError(
-            f"{name} is of type {type(y).__name__}; it must be a list or array that holds one "
-            "list or 1-D array of labels for each sequence."
-        ) from None
+    rows = label_rows(y, name)
     if not rows:
         raise DataFormatError(f"{name} holds no sequences; a score needs at least one.")
     rows = [row if type(row) is list else _row(row, name, i) for i, row in enumerate(rows)]
     lengths = np.fromiter(map(len, rows), np.intp, len(rows))
-    return Joined(name, list(chain.from_iterable(rows)), lengths)
+    return Joined(name, plain_cells(list(chain.from_iterable(rows))), lengths)
 
 
 def _row(row: Any, name: str, index: int | None = None) -> list[Any] | tuple[Any, ...]:
     """Return one sequence as a list or tuple of labels."""
-    if isinstance(row, (list, tuple)):
+    if isinstance(row, list | tuple):
         return row
-    array = np.asarray(row)
-    if array.ndim == 1:
-        return array.tolist()
     where = name if index is None else f"{name}, sequence {index}"
-    if array.ndim == 0:
+    if not isinstance(row, np.ndarray):
         raise DataFormatError(
-            f"{where}: {_shorten(row)} is of type {type(row).__name__}, not a sequence of labels. "
-            + (
-                "Give a list or a 1-D array."
-                if index is None
-                else f"Give one list or 1-D array for each sequence; write [{name}] if {name} is "
-                "a single sequence."
-            )
+            f"{where}: {show(row)} is of type {type(row).__name__}, not a sequence of labels. Give "
+            f"one list or 1-D array for each sequence; write [{name}] if {name} is a single "
+            "sequence."
         )
+    if row.ndim == 1:
+        return row.tolist()
     raise DataFormatError(
-        f"{where} has shape {array.shape}; the labels of a sequence must be 1-D, of shape (T,). "
+        f"{where} has shape {row.shape}; the labels of a sequence must be 1-D, of shape (T,). "
         "Turn class scores into labels first, and squeeze an axis of length one."
     )
-
-
-def check_weights(sample_weight: Any, n_sequences: int) -> np.ndarray | None:
-    """Return one float64 weight for each sequence, or None where none were given."""
-    if sample_weight is None:
-        return None
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataFormatError(f"sample_weight must hold numbers only: {error}") from error
-    if weights.shape != (n_sequences,):
-        raise DataFormatError(
-            f"sample_weight has shape {weights.shape}; it must have shape ({n_sequences},), one "
-            "weight for each sequence. There are no weights for single steps."
-        )
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(wrong):
-        raise DataFormatError(
-            f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}; a weight must be finite and not "
-            "negative, for it stands for a number of repetitions."
-        )
-    if not weights.any():
-        raise DataFormatError("sample_weight is zero throughout; at least one must be positive.")
-    return weights
 
 
 def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:
@@ -160,8 +129,3 @@ def check_zero_division(value: Any) -> float:
         f"zero_division={value!r} is not accepted; choose 0.0 or 1.0, the score where nothing "
         "is there to be counted."
     )
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics.checking import (
     Joined,
     check_choice,
-    check_weights,
     check_zero_division,
     join_pair,
 )
@@ -46,7 +46,8 @@ def span_f1_score(
     ----------
     y_true, y_pred : list of N sequences, or ndarray of shape (N, T) or of (N,) sequences
         Labels such as ``"B-PER"`` and ``"O"``, one list, tuple or 1-D array of shape (T_i,) for
-        each sequence, without padding. A sequence may be empty.
+        each sequence, without padding; or what else the taggers take in ``fit``, such as pyarrow
+        lists. A sequence may be empty.
     scheme : {"BIO", "IOB2", "BIOES", "IOBES", "BILOU"}, default="BIO"
         Which prefixes a label may have, in both modes; see `spans`.
     mode : {"default", "strict"}, default="default"
@@ -253,7 +254,7 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
     0.75
     """
     true, pred = join_pair(y_true, y_pred)
-    weights = check_weights(sample_weight, len(true.lengths))
+    weights = read_weights(sample_weight, len(true.lengths))
     if _kind_of_label(true) != _kind_of_label(pred):
         raise DataFormatError(
             f"y_true holds {_kind_of_label(true)} and y_pred {_kind_of_label(pred)}, so that no "
@@ -302,7 +303,7 @@ def count_spans(
 ) -> SpanCounts:
     """Count the spans of each type that has one, types sorted; parameters are already checked."""
     true, pred = join_pair(y_true, y_pred)
-    weights = check_weights(sample_weight, len(true.lengths))
+    weights = read_weights(sample_weight, len(true.lengths))
     types, (true_spans, pred_spans) = find_spans([true, pred], scheme, mode)
     each = None if weights is None else np.repeat(weights, true.lengths)
 

@@ -35,8 +35,9 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     text is a token, spaces included; those that make up one visible character, such as a letter
     and its accent or a flag, are not held together.
 
-    A text without tokens, such as the empty one, gives an empty list. The estimators refuse empty
-    sequences, and name them; drop these texts, and their targets, first.
+    A text without tokens, such as the empty one, gives an empty list. In prediction the estimators
+    answer it as a text without a known token; in ``fit`` they refuse and name it: leave such texts,
+    and their targets, out of training.
 
     Parameters
     ----------

@@ -52,7 +52,9 @@ def corpora(draw, forbidden):
 def in_columns(sentences):
     """Return the lists that a reader should return for sentences of tuples."""
     width = len(sentences[0][0])
-    return tuple([[token[c] for token in sentence] for sentence in sentences] for c in range(width))
+    return tuple(
+        [[token[c].strip() for token in sentence] for sentence in sentences] for c in range(width)
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -141,7 +143,66 @@ def test_blank_lines_at_either_end_and_in_a_row(write):
 
 def test_with_tabs_spaces_belong_to_the_token(write):
     path = write("New  York\t\tB-LOC", " \t\tO")
-    assert read_conll(path, separator="\t") == ([["New  York", " "]], [["B-LOC", "O"]])
+    assert read_conll(path, separator="\t", empty="keep") == (
+        [["New  York", " "]],
+        [["B-LOC", "O"]],
+    )
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "  ", "\xa0"])
+def test_lines_without_a_token_or_a_label(nothing, write):
+    path = write("a\tO", f"{nothing}\tO", "b\tO", "", f"{nothing}\tB", "", "c\tX")
+    with pytest.raises(DataFormatError, match=r"line 2: column 0 is empty in .*empty='skip'"):
+        read_conll(path, separator="\t")
+    words, labels = read_conll(path, separator="\t", empty="skip")
+    assert (words, labels) == ([["a", "b"], ["c"]], [["O", "O"], ["X"]])
+    words, labels = read_conll(path, separator="\t", empty="keep")
+    assert words == [["a", nothing, "b"], [nothing], ["c"]]
+    assert labels == [["O", "O", "O"], ["B"], ["X"]]
+    path = write("a\tO", f"b\t{nothing}", "c\tO")
+    assert read_conll(path, separator="\t", empty="skip") == ([["a", "c"]], [["O", "O"]])
+    assert read_conll(path, (0,), separator="\t") == ([["a", "b", "c"]],)  # no label is asked for
+
+
+@pytest.mark.parametrize("blank", [" ", "  ", "\xa0", "\u3000"])
+@pytest.mark.parametrize("columns", [(0, -1), (0, 1), (1, 2)])
+def test_blanks_around_a_label_make_no_new_class(blank, columns, write):
+    rows = ["Ada\tNNP\tB-PER", "Byron\tNNP\tI-PER", "", "sings\tVBZ\tO"]
+    clean = read_conll(write(*rows), columns, separator="\t")
+    padded = [row.replace("\t", f"{blank}\t") + blank if row else row for row in rows]
+    assert read_conll(write(*padded), columns, separator="\t") == clean
+    led = [row.replace("\t", f"\t{blank}") for row in rows]
+    assert read_conll(write(*led), columns, separator="\t") == clean
+
+
+def test_blanks_around_a_tag_of_conllu_make_no_new_class(write):
+    assert read_conllu(write(word("1", "New York ", "PROPN "))) == ([["New York"]], [["PROPN"]])
+    with pytest.raises(DataFormatError, match="line 1: the column upos is empty"):
+        read_conllu(write(word("1", "a", " ")))
+
+
+@pytest.mark.parametrize(
+    ("lines", "arguments"),
+    [
+        (["# a corpus of names", "a O"], {}),
+        (["# names", "a N O"], {}),
+        (["#names", "a O"], {}),
+        (["#names", "a O"], {"columns": (0, 1)}),
+        (["#names", "a O"], {"comment": "# "}),
+        (["# a\tcorpus\tof", "a\tO"], {"separator": "\t"}),
+    ],
+)
+def test_a_comment_in_line_1_is_thought_of(lines, arguments, write):
+    with pytest.raises(ValueError, match="If line 1 is a comment, give comment='#'"):
+        read_conll(write(*lines), **arguments)
+    assert read_conll(write(*lines), **{**arguments, "comment": "#"})[0] == [["a"]]
+
+
+def test_lines_that_do_not_begin_like_a_comment_are_not_called_one(write):
+    for lines in (["a", "b"], ["a O", "b"], ["a O", "b N O"]):
+        with pytest.raises(DataFormatError) as caught:
+            read_conll(write(*lines))
+        assert "comment" not in str(caught.value)
 
 
 def test_one_column(write):
@@ -244,6 +305,8 @@ def test_files_that_are_not_text(read, tmp_path):
         ({"separator": ""}, "separator must be"),
         ({"comment": ""}, "comment must be"),
         ({"comment": " "}, "comment must be"),
+        ({"empty": "drop"}, "empty must be 'error', 'skip' or 'keep'.*got 'drop'"),
+        ({"empty": None}, "empty must be"),
         ({"encoding": "utf-nine"}, "'utf-nine' is not a text encoding"),
     ],
 )

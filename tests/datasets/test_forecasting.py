@@ -146,6 +146,8 @@ def test_another_header_is_refused(home, name):
         (lambda row: row.rpartition(",")[0], "line 4: 7 cells"),
         (lambda row: row.rpartition(",")[0] + ",", "line 4: could not convert .*''"),
         (lambda row: row.rpartition(",")[0] + ",hot", "line 4: could not convert .*'hot'"),
+        (lambda row: row.rpartition(",")[0] + ",1_000", "line 4: could not convert .*'1_000'"),
+        (lambda row: row.rpartition(",")[0] + ",1e400", "line 4: '1e400' is infinite, or too"),
         (lambda row: row.replace("02:00", "03:00"), "line 4: the time is '2016-07-01 03:00:00'"),
         (lambda row: row.replace("02:00", "01:00"), "line 4: the time is '2016-07-01 01:00:00'"),
         (lambda row: row.replace("2016-07-01", "1/7/2016"), "line 4: the time is '1/7/2016 02:"),

@@ -112,6 +112,18 @@ def test_class_labels_need_no_list_and_keep_their_case(write):
     assert y.tolist() == ["Up", "down"]
 
 
+def test_a_class_may_hold_brackets(write):
+    X, y = read_ts(write("@classLabel true", "@data", "1,2:(low, mid]", "3,4:(mid, high]"))
+    np.testing.assert_array_equal(X, [[1, 2], [3, 4]])
+    assert y.tolist() == ["(low, mid]", "(mid, high]"]
+
+
+@pytest.mark.parametrize("value", [1.7976931348623157e308, -5e-324, 123456.0])
+def test_the_largest_and_smallest_numbers_are_read(value, write):
+    X, y = read_ts(write("@targetLabel true", "@data", f"1,{value!r}:{value!r}"))
+    assert X[0, 1] == value and y[0] == value
+
+
 # The text
 
 
@@ -173,6 +185,7 @@ def test_what_was_written_is_read_back(problem, tmp_path_factory):
 # The faults: (lines, what the message must hold); the first line of a file is line 1
 
 HEAD = ("@classLabel true a b", "@data")
+STAMPED = r"line 3: .*'\(.*time stamps are not supported.*'1.5,2.5' for"
 FAULTS = {
     "no data line": (["@classLabel true a"], "no line '@data'"),
     "empty file": ([""], "no line '@data'"),
@@ -197,6 +210,16 @@ FAULTS = {
         ["@targetLabel true", "@data", "1:x"],
         "line 3: the target must be a number",
     ),
+    "an underscore": ([*HEAD, "1,2,1_000:a"], "line 3: channel 1, step 3: '1_000' is not a number"),
+    "too large": ([*HEAD, "1,2:1,-1e400:a"], "line 3: channel 2, step 2: '-1e400' .* float64"),
+    "infinite": ([*HEAD, "1, inf:a"], "line 3: channel 1, step 2: 'inf'"),
+    "an underscore in a target": (["@targetLabel true", "@data", "1,2:1_0"], "target .*'1_0'"),
+    "too large a target": (["@targetLabel true", "@data", "1,2:1e400"], "target .*'1e400'"),
+    "undeclared time stamps": ([*HEAD, "(0,1.5),(1,2.5):a"], STAMPED),
+    "undeclared dates": ([*HEAD, "(2020-01-01 00:00:00,1.5),(2020-01-02 00:00:00,2):a"], STAMPED),
+    "stamps of one channel": ([*HEAD, "1,2:(0,1.5),(1,2.5):a"], STAMPED),
+    "stamps, and no label": ([*HEAD, "(2020-01-01 00:00:00,1.5)"], STAMPED),
+    "denied time stamps": (["@timestamps false", *HEAD, "(0,1):a"], STAMPED.replace("3", "4")),
     "word": ([*HEAD, "1,2:3,x:a"], "line 3: channel 2, step 2: 'x' is not a number"),
     "half missing": ([*HEAD, "1,2?:a"], r"line 3: channel 1, step 2: '2\?' is not a number"),
     "trailing comma": ([*HEAD, "1,2,:a"], "line 3: channel 1, step 3: '' is not a number"),

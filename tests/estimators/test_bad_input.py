@@ -170,9 +170,9 @@ def test_cuda_where_there_is_none(device):
         (LSTMRegressor, [1.0, 2.0], "3 sequences, y has 2 targets"),
         (LSTMClassifier, [0.1, 0.2, 0.3], "continuous"),
         (LSTMClassifier, [[0, 1, 2], [1, 2, 0], [0, 0, 1]], "several columns"),
-        (LSTMRegressor, ["a", "b", "c"], "could not convert"),
+        (LSTMRegressor, ["a", "b", "c"], "Row 0 of y is 'a'.*numbers are accepted"),
         (LSTMRegressor, [1.0, np.nan, 2.0], "NaN"),
-        (LSTMRegressor, np.zeros((3, 2, 2)), "dim"),
+        (LSTMRegressor, np.zeros((3, 2, 2)), r"shape \(3, 2, 2\)"),
     ],
 )
 def test_bad_y(Estimator, y, message):

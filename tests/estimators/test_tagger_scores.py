@@ -43,7 +43,7 @@ def test_convert_names_the_sequence_of_a_label_of_no_scheme():
 
 def test_weights_and_emptiness_of_a_score():
     tagger = BiLSTMTagger(**{**TAGGER, "max_epochs": 1}).fit(WORDS, LABELS)
-    for weights, message in (([1.0], "shape"), ([-1.0, *[1.0] * 11], "negative")):
+    for weights, message in (([1.0], "shape"), ([-1.0, *[1.0] * 11], "Negative")):
         with pytest.raises(DataFormatError, match=message):
             tagger.score(WORDS, LABELS, sample_weight=weights)
     for X in ([], [[]]):

@@ -241,7 +241,7 @@ def test_pieces_of_a_large_input_join_seamlessly(monkeypatch, form, reviews):
     [
         ("ab cd", "Sequence 14 of X is"),
         (["a", 5], "Step 1 of sequence 14 of X is 5"),
-        ([], "Sequence 14 of X is empty"),
+        (["a", None], "Step 1 of sequence 14 of X is None"),
     ],
 )
 def test_errors_in_a_later_piece_name_the_right_sequence(row, message, monkeypatch, reviews):
