@@ -15,8 +15,10 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from sklearn.utils import check_array
 
+from seqlearn.data.channels import Rows, channels_of
+from seqlearn.data.refusals import packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import unpack_tensor
+from seqlearn.data.unpacking import as_array, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -76,6 +78,7 @@ def as_sequences(
             sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
         elif isinstance(X, list) and (arrays := _read_rows(X, kind, first)) is not None:
             sequences, found = _join(arrays, dtype, first), "sequences"
+            sequences.channels = channels_of(X, sequences.n_features, first)
         else:
             sequences, found = _read_array(X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
@@ -181,7 +184,8 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     if dimensions <= {0}:
         return None
     if dimensions == {1}:
-        if kind != "sequences" and len({len(array) for array in arrays}) == 1:
+        may_be_matrix = kind == "series" or (kind is None and not isinstance(X, Rows))
+        if may_be_matrix and len({len(array) for array in arrays}) == 1:
             return None
         return [array[:, None] for array in arrays]  # (T_i, 1)
     refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
@@ -196,20 +200,9 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
 
 def _read_row(row: Any, number: int) -> np.ndarray:
     """One sequence as a numeric array of any number of dimensions."""
-    if type(row).__module__.startswith("scipy.sparse"):
-        raise DataFormatError(
-            f"Sequence {number} of X is a sparse matrix; pass dense arrays: row.toarray()."
-        )
-    _refuse_mask(row, f"Sequence {number} of X")
-    if type(row).__module__.partition(".")[0] == "torch":
-        row = unpack_tensor(row)
-    try:
-        array = np.asarray(row)
-    except ValueError as cause:
-        raise DataFormatError(
-            f"Sequence {number} of X is not rectangular: its steps have different numbers of "
-            f"features. Every sequence must be of shape (T_i, F). ({cause})"
-        ) from cause
+    if not isinstance(row, list | tuple):
+        row = _open_row(row, f"Sequence {number} of X")
+    array = as_array(row, f"Sequence {number} of X")
     if array.dtype.kind == "c":
         raise DataFormatError(
             f"Complex data not supported: sequence {number} of X is complex. Pass real and "
@@ -227,6 +220,16 @@ def _read_row(row: Any, number: int) -> np.ndarray:
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
     )
+
+
+def _open_row(row: Any, name: str) -> Any:
+    """Undo the container of one sequence where NumPy cannot."""
+    packages = packages_of(row)
+    if "scipy" in packages and hasattr(row, "toarray"):
+        raise DataFormatError(f"{name} is a sparse matrix; pass dense arrays: row.toarray().")
+    _refuse_mask(row, name)
+    refuse_container(row, name)
+    return unpack_tensor(row) if "torch" in packages else row
 
 
 def _join(arrays: list[np.ndarray], dtype: Any, first: int) -> Sequences:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.channels import Channels, channel_labels, channel_names
 from seqlearn.data.checking import as_sequences, name_rows
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import split_panel, unpack
@@ -75,17 +76,23 @@ def to_sequences(
             f"dtype must be a floating type, such as 'float32', not {np.dtype(dtype)}: a network "
             "computes with nothing else."
         )
-    X = unpack(split_panel(X))
-    sequences, kind = as_sequences(X, dtype=dtype, allow_nan=True, owner="to_sequences")
+    unpacked = unpack(split_panel(X))
+    sequences, kind = as_sequences(unpacked, dtype=dtype, allow_nan=True, owner="to_sequences")
     if lengths is not None:
-        sequences = _apply_lengths(sequences, np.asarray(lengths), is_matrix=kind == "series")
+        labels = channel_labels(X) if kind == "series" else None
+        sequences = _apply_lengths(sequences, np.asarray(lengths), kind == "series", labels)
     if padding is not None:
         sequences = _cut(sequences, _lengths_before(sequences, float(padding)))
     return sequences
 
 
-def _apply_lengths(sequences: Sequences, lengths: np.ndarray, is_matrix: bool) -> Sequences:
-    """Cut padding off, or cut a flat matrix (S, F), read as S series of F steps, into rows."""
+def _apply_lengths(
+    sequences: Sequences, lengths: np.ndarray, is_matrix: bool, labels: list | None
+) -> Sequences:
+    """Cut padding off, or cut a flat matrix (S, F), read as S series of F steps, into rows.
+
+    The columns of a flat matrix are channels; ``labels`` are theirs.
+    """
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise DataFormatError(
             f"lengths must be integers of shape (N,), not {lengths.dtype} of shape {lengths.shape}."
@@ -94,7 +101,9 @@ def _apply_lengths(sequences: Sequences, lengths: np.ndarray, is_matrix: bool) -
     if len(lengths) == n:
         return _cut(sequences, lengths.astype(np.int64))
     if is_matrix and lengths.sum() == n and (lengths > 0).all():
-        return Sequences(sequences.values.reshape(n, -1), np.concatenate(([0], np.cumsum(lengths))))
+        values, names = sequences.values.reshape(n, -1), channel_names(labels)
+        channels = None if names is None else Channels(names, (1,) * len(names))
+        return Sequences(values, np.concatenate(([0], np.cumsum(lengths))), channels=channels)
     raise DataFormatError(
         f"There are {len(lengths)} lengths that add up to {lengths.sum()}, but X has {n} rows: "
         "pass one length a row, or a flat (S, F) array with positive lengths that add up to S."

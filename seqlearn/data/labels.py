@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
+from seqlearn.data.channels import take_rows
 from seqlearn.data.checking import has_steps
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
@@ -152,4 +153,4 @@ def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list
                 "step needs one label."
             )
     numbers = RowNumbers(np.asarray(kept, dtype=np.int64))
-    return numbers, [X[i] for i in kept], [rows[i] for i in kept], sample_weight
+    return numbers, take_rows(X, kept), [rows[i] for i in kept], sample_weight
