@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from seqlearn.data.channels import channel_labels
 from seqlearn.data.checking import NUMBERS, show
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import is_missing, steps_of
@@ -64,6 +65,7 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
     if hasattr(X, "ndim") and X.ndim == 1 and len(X) and getattr(X.dtype, "kind", "O") in "OUT":
         X = list(X[:1])  # an array or pandas Series, which is no list of sequences
     if not isinstance(X, list):
+        _refuse_frame_of_text(X)
         return None
     found = None
     for i, row in enumerate(X):
@@ -78,13 +80,30 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
                 "make_pipeline(seqlearn.preprocessing.Tokenizer(), ...). One list of tokens alone "
                 "is [tokens]."
             )
-        steps = steps_of(row)
-        for kind in () if steps is None else set(map(type, steps)):
-            if found is None and issubclass(kind, str):
-                found = "tokens"
-            elif found is None and issubclass(kind, Mapping):
-                found = "features"
+        if found is None:
+            found = _step_kind(steps_of(row))
     return found
+
+
+def _step_kind(steps: Any) -> str | None:
+    """Kind of the first step that is a word or a dictionary; the types are looked at first."""
+    kinds = () if steps is None else set(map(type, steps))
+    if not any(issubclass(kind, str | Mapping) for kind in kinds):
+        return None
+    step = next(step for step in steps if isinstance(step, str | Mapping))
+    return "tokens" if isinstance(step, str) else "features"
+
+
+def _refuse_frame_of_text(X: Any) -> None:
+    labels = channel_labels(X) if hasattr(X, "columns") else None
+    if labels is None or len(labels) != 1 or len(X) == 0:
+        return
+    column = X.iloc[:, 0] if hasattr(X, "iloc") else X[labels[0]]
+    if any(isinstance(text, str) for text in steps_of(column[:1]) or ()):
+        raise DataFormatError(
+            f"X is a data frame with one column, of texts. Pass the column, X[{labels[0]!r}], and "
+            "cut text into tokens first: make_pipeline(seqlearn.preprocessing.Tokenizer(), ...)."
+        )
 
 
 def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
