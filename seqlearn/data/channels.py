@@ -46,7 +46,8 @@ class Channels:
 class Rows(list):
     """The rows of a table, one sequence each, with the names and widths of its columns.
 
-    ``widths`` is None for a table of one column: then its values tell.
+    ``widths`` is None for a table of one column: then its values tell. ``label`` is what a column
+    without a table is called; as in scikit-learn, it is not held against the names of another X.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class Rows(list):
         rows: Iterable,
         names: tuple[str, ...] | None = None,
         widths: tuple[int, ...] | None = None,
+        label: str | None = None,
     ):
         super().__init__(rows)
         self.names = names
         self.widths = widths
+        self.label = label
 
     def __getitem__(self, key: Any) -> Any:
         chosen = super().__getitem__(key)

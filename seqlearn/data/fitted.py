@@ -20,7 +20,13 @@ from seqlearn.errors import DataFormatError
 
 __all__ = ["REMEMBERED", "read_X", "remember_X"]
 
-REMEMBERED = ("input_kind_", "n_features_in_", "feature_names_in_", "_channel_widths")
+REMEMBERED = (
+    "input_kind_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_channel_widths",
+    "_column_label",
+)
 KINDS = {
     "series": "a 2-D array",
     "sequences": "3-D or a list of sequences",
@@ -156,6 +162,7 @@ def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
         _remember_channels(estimator, sequences)
     estimator.input_kind_ = kind
     estimator._channel_widths = sequences.channels and sequences.channels.widths
+    estimator._column_label = getattr(X, "label", None)
 
 
 def _remember_channels(estimator: Any, sequences: Sequences) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from seqlearn.errors import DataFormatError
 
-__all__ = ["packages_of", "refuse_container"]
+__all__ = ["FRAMES", "packages_of", "refuse_container"]
+
+FRAMES = {"pandas", "polars", "pyarrow"}  # packages of data frames and their columns
 
 REMEDIES = {  # package and class: what to pass
     ("torch", "PackedSequence"): (

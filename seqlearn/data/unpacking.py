@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.channels import Rows, channel_labels, channel_names
-from seqlearn.data.refusals import packages_of, refuse_container
+from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
 __all__ = ["as_array", "is_missing", "split_panel", "steps_of", "unpack", "unpack_tensor"]
-
-FRAMES = {"pandas", "polars", "pyarrow"}
 
 
 def unpack(X: Any) -> Any:
@@ -203,7 +201,8 @@ def _unpack_frame(X: Any) -> Any:
 def _unpack_column(X: Any) -> Any:
     cells = _cells(X)
     if cells is not None:
-        return Rows(cells)
+        label = getattr(X, "name", None)
+        return Rows(cells, label=label if isinstance(label, str) and label else None)
     if _is_open(getattr(X, "dtype", None)) and len(X):
         steps = steps_of(X)
         if any(isinstance(cell, str) for cell in steps):

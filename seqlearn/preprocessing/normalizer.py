@@ -96,9 +96,9 @@ class SequenceNormalizer(StepTransformer):
 
         Returns
         -------
-        ndarray, list, data frame or Sequences
-            The kind of container of X; a list for a column alone, lists of data frames and the
-            like. With `set_output`, a data frame if `fit` had a table of sequences.
+        ndarray, list, data frame, column or Sequences
+            The kind of container of X; a list of arrays for lists of data frames and the like.
+            With `set_output`, a data frame if `fit` had a table of sequences or names.
 
         Raises
         ------

@@ -13,11 +13,13 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.channels import Channels
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X
+from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
-from seqlearn.preprocessing.tables import cells_of, frame_like, frame_of
+from seqlearn.preprocessing.tables import cells_of, frame_of, table_like
 
 __all__ = ["StepTransformer", "change_steps"]
 
@@ -54,6 +56,8 @@ class StepTransformer(TransformerMixin, BaseEstimator):
         ndarray of str
         """
         check_is_fitted(self)
+        if input_features is None and self._column_label is not None:
+            input_features = [self._column_label]
         return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
     def _check_method(self, methods: dict[str, Any]) -> None:
@@ -96,12 +100,20 @@ def change_steps(
     if not isinstance(unpacked, list):
         return values.reshape(np.shape(unpacked))  # (N, T, F)
     is_flat = np.ndim(unpacked[0]) == 1
-    if hasattr(X, "columns") or (isinstance(X, np.ndarray) and X.ndim == 2):
+    if _is_table(X, changed.channels):
         widths = changed.channels.widths
-        return frame_like(X, cells_of(changed, widths, flat=is_flat or len(widths) > 1))
+        return table_like(X, cells_of(changed, widths, flat=is_flat or len(widths) > 1))
     arrays = [array[:, 0] for array in changed] if is_flat else list(changed)
     if not isinstance(X, np.ndarray):
         return arrays
     packed = np.empty(len(arrays), dtype=object)
     packed[:] = arrays
     return packed
+
+
+def _is_table(X: Any, channels: Channels | None) -> bool:
+    """Whether X has a cell for each sequence and channel; a column of data frames has not."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 2
+    is_column = not hasattr(X, "columns")
+    return bool(packages_of(X) & FRAMES) and not (is_column and len(channels.widths) > 1)

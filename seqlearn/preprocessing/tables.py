@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["cells_of", "frame_of", "frame_like"]
+__all__ = ["cells_of", "frame_of", "table_like"]
 
 
 def cells_of(sequences: Sequences, widths: tuple[int, ...], *, flat: bool = True) -> np.ndarray:
@@ -34,21 +35,29 @@ def frame_of(cells: np.ndarray, names: Any, library: str, index: Any = None) -> 
     package = import_module(library)
     if library == "pandas":
         return package.DataFrame(cells, index=index, columns=names)
-    # Lists of arrays keep the type of the values; those of several values a step have to be lists.
-    columns = [[cell if cell.ndim == 1 else cell.tolist() for cell in column] for column in cells.T]
+    columns = list(map(_values, cells.T))
     if library == "polars":
-        return package.DataFrame(
-            [package.Series(name, column) for name, column in zip(names, columns, strict=True)]
-        )
+        return package.DataFrame(list(map(package.Series, names, columns)))
     return package.table(list(map(package.array, columns)), names=list(names))
 
 
-def frame_like(X: Any, cells: np.ndarray) -> Any:
-    """Return the cells as a table of the kind of X, with its labels."""
+def _values(column: np.ndarray) -> list:
+    """Arrays, which keep the type of their values; lists where there are several a step."""
+    return [cell if cell.ndim == 1 else cell.tolist() for cell in column]
+
+
+def table_like(X: Any, cells: np.ndarray) -> Any:
+    """Return cells (N, K) as a frame, column or object array, as X is one, with its labels."""
     if isinstance(X, np.ndarray):
         return cells
-    if hasattr(X, "iloc"):
-        return frame_of(cells, X.columns, "pandas", X.index)
-    if hasattr(X, "column_names"):
-        return frame_of(cells, X.column_names, "pyarrow")
-    return frame_of(cells, X.columns, "polars")
+    library = next(iter(packages_of(X) & FRAMES))
+    index = X.index if library == "pandas" else None
+    if hasattr(X, "columns"):
+        names = X.column_names if library == "pyarrow" else X.columns
+        return frame_of(cells, names, library, index)
+    package = import_module(library)
+    if library == "pandas":
+        return package.Series(cells[:, 0], index=index, name=X.name)
+    if library == "polars":
+        return package.Series(X.name, _values(cells[:, 0]))
+    return package.array(_values(cells[:, 0]))
