@@ -31,8 +31,9 @@ def to_sequences(
 
         - array (N, T): N univariate series of T steps, read as (T, 1) each;
         - array or torch tensor (N, T, F), optionally padded (see ``lengths``, ``padding``);
-        - list, tuple or 1-D object array of N arrays (T_i, F), or (T_i,) for one feature;
-        - list of N pandas DataFrames, time x channel (sktime's "df-list");
+        - list, or any other `collections.abc.Sequence`, of N arrays (T_i, F), or (T_i,) for one
+          feature; 1-D object array of them, or (N, F) with a series in each cell;
+        - list of N data frames, time x channel (sktime's "df-list");
         - pandas Series of arrays, lists or Series; nested DataFrame, N rows x F channels, a
           series in each cell (sktime's "nested_univ");
         - pandas DataFrame with a MultiIndex (instance, time) (sktime's "pd-multiindex");
@@ -41,6 +42,7 @@ def to_sequences(
         - `Sequences`.
 
         sktime's and aeon's "numpy3D" is (N, channel, time): pass ``X.transpose(0, 2, 1)``.
+        Names of channels, strings, are kept in ``channels``.
     lengths : array-like of int, shape (N,), optional
         Valid steps of each sequence; the rest, padding, is cut off. Or X is flat, of shape
         (S, F), all steps one sequence after the other, and the lengths add up to S.
@@ -59,7 +61,8 @@ def to_sequences(
     Raises
     ------
     DataFormatError
-        A form that is not accepted, an empty sequence, mixed feature counts; the rows are named.
+        A form that is not accepted, an empty sequence, mixed feature counts, data frames whose
+        columns differ or stand in another order; the rows are named.
 
     Examples
     --------

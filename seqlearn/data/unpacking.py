@@ -179,13 +179,19 @@ def _unpack_data_array(X: Any) -> Any:
 def _unpack_frame(X: Any) -> Any:
     """A column of sequences, or of texts, as a list; a table of channels as `Rows`."""
     if _is_panel(X):
+        columns = [X] if not hasattr(X, "columns") else [c for _, c in X.items()]
+        remedy = "Convert it first: seqlearn.to_sequences(X)."
+        if any(_cells(column) for column in columns):
+            remedy = "If each row is a sequence, drop the index: X.reset_index(drop=True)."
+        elif any(_is_open(column.dtype) for column in columns):
+            remedy += " Words become lists: X['NAME'].groupby(level=0).agg(list)."
         raise DataFormatError(
             "X is a pandas object with a MultiIndex: scikit-learn would count its rows, not its "
-            "series. Convert it first: seqlearn.to_sequences(X)."
+            f"series. {remedy}"
         )
     if not hasattr(X, "columns"):
         return _unpack_column(X)
-    if hasattr(X, "dtypes") and not any(map(_is_open, X.dtypes)):
+    if hasattr(X, "dtypes") and not any(map(_is_open, set(X.dtypes))):
         return X  # a table of numbers; numbers of pyarrow are found column by column
     labels = channel_labels(X)
     if hasattr(X, "iloc"):

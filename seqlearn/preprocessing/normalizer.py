@@ -24,7 +24,8 @@ class SequenceNormalizer(StepTransformer):
     `SequenceScaler` keeps what distinguishes sequences in level and size; this removes it. As in
     scikit-learn's ``Normalizer``, nothing is learned from the data, so there is no way back.
 
-    What comes back is the kind of container that went in.
+    What comes back is the kind of container that went in. A table with a sequence in each cell
+    keeps its columns and their names.
 
     Parameters
     ----------

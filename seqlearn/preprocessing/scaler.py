@@ -98,7 +98,7 @@ class SequenceScaler(StepTransformer):
     and padding does not exist. What comes back is the kind of container that went in: a list of
     arrays stays a list of arrays, each of its own length. A 2-D array holds univariate series:
     one scale for all its columns. A list of (T,) arrays of one length is read as a 2-D array, and
-    comes back as one.
+    comes back as one. A table with a sequence in each cell keeps its columns and their names.
 
     Parameters
     ----------

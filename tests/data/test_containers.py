@@ -288,3 +288,15 @@ def test_several_columns_of_words_are_refused_with_the_way_out():
         unpack(X)
     with pytest.raises(DataFormatError, match=r"row\['NAME'\]"):
         to_sequences([pd.DataFrame({"word": ["a", "b"]})])
+
+
+def test_the_advice_on_a_multiindex_fits_what_it_holds():
+    steps = long_frame().set_index(["sentence", np.arange(6)])
+    with pytest.raises(DataFormatError, match=r"MultiIndex.*Words become lists: (.*)") as caught:
+        unpack(steps)
+    remedy = re.search("lists: (.*)[.]$", str(caught.value))[1].replace("NAME", "word")
+    assert read_words(eval(remedy, {"X": steps})) == WORDS
+    sentences = pd.Series(WORDS, index=pd.MultiIndex.from_tuples([(0, 0), (0, 1), (1, 0)]))
+    with pytest.raises(DataFormatError, match=r"MultiIndex.*reset_index\(drop=True\)"):
+        unpack(sentences)
+    assert read_words(sentences.reset_index(drop=True)) == WORDS
