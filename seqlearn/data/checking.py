@@ -191,7 +191,7 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     if dimensions <= {0}:
         return None
     if dimensions == {1}:
-        may_be_matrix = kind == "series" or (kind is None and not isinstance(X, Rows))
+        may_be_matrix = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
         if may_be_matrix and len({len(array) for array in arrays}) == 1:
             return None
         return [array[:, None] for array in arrays]  # (T_i, 1)
