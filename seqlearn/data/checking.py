@@ -237,6 +237,8 @@ def _open_row(row: Any, name: str) -> Any:
         raise DataFormatError(f"{name} is a sparse matrix; pass dense arrays: row.toarray().")
     _refuse_mask(row, name)
     refuse_container(row, name)
+    if "pyarrow" in packages and hasattr(row, "as_py"):
+        return row.as_py()
     return unpack_tensor(row) if "torch" in packages else row
 
 

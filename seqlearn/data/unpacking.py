@@ -127,11 +127,14 @@ def steps_of(row: Any) -> Sequence | np.ndarray | None:
     if isinstance(row, str | bytes | bytearray | memoryview | Mapping):
         return None
     if packages_of(row) & FRAMES:
+        row = row.as_py() if hasattr(row, "as_py") else row  # a cell of pyarrow
+        if isinstance(row, list):
+            return row
         if hasattr(row, "columns") or not hasattr(row, "__len__"):
             return None
         if not _is_open(getattr(row, "dtype", None)):
             return None
-        return row.to_pylist() if hasattr(row, "to_pylist") else list(row)
+        return _listed(row)
     return list(row) if isinstance(row, Sequence) else None
 
 
@@ -140,7 +143,17 @@ def _is_panel(X: Any) -> bool:
 
 
 def _is_sequence(cell: Any) -> bool:
-    return isinstance(cell, list | tuple) or np.ndim(cell) > 0
+    if isinstance(cell, list | tuple):
+        return True
+    if isinstance(cell, Sequence):
+        return not isinstance(cell, str | bytes)
+    return np.ndim(cell) > 0
+
+
+def _listed(column: Any) -> list:
+    """The values of a column of pandas, polars or pyarrow as Python has them."""
+    name = next(name for name in ("to_pylist", "to_list", "tolist") if hasattr(column, name))
+    return getattr(column, name)()
 
 
 def _hold_sequences(cells: list | np.ndarray) -> bool:
@@ -220,7 +233,7 @@ def _cells(column: Any) -> list | None:
     """The cells of a column if they hold sequences, else None."""
     if not _is_open(getattr(column, "dtype", None)):
         return None
-    cells = column.to_list() if hasattr(column, "to_list") else column.to_pylist()
+    cells = _listed(column)
     if not _hold_sequences(cells):
         return None
     return [_bare(cell) for cell in cells]

@@ -74,6 +74,11 @@ WORD_FORMS = {
     "arrow dictionaries": lambda: [pa.array(row).dictionary_encode() for row in WORDS],
     "arrow chunks": lambda: [pa.chunked_array([row]) for row in WORDS],
     "arrow column": lambda: pa.array(WORDS),
+    "cells of an arrow column": lambda: list(pa.array(WORDS)),
+    "values of an arrow column": lambda: (
+        groups().agg(list).astype(pd.ArrowDtype(pa.list_(pa.string()))).array
+    ),
+    "deques in a column": lambda: pd.Series(list(map(deque, WORDS))),
     "arrow table": lambda: pa.table({"words": WORDS}),
     "NumPy strings": lambda: [np.array(row, dtype=np.dtypes.StringDType()) for row in WORDS],
     "object column": lambda: objects(WORDS, (3, 1)),
@@ -92,6 +97,8 @@ NUMBER_FORMS = {
     "arrays of arrays": lambda: pd.Series([objects(list(map(np.array, r)), -1) for r in NUMBERS]),
     "polars lists of lists": lambda: pl.Series(NUMBERS),
     "arrow lists of lists": lambda: pa.array(NUMBERS),
+    "cells of an arrow column": lambda: list(pa.array(NUMBERS)),
+    "lazy rows in a column": lambda: pd.Series([Lazy(row) for row in NUMBERS]),
     "tensors in a column": lambda: pd.Series(list(map(torch.tensor, NUMBERS))),
     "nullable frames": lambda: [pd.DataFrame(row, dtype="Float64") for row in NUMBERS],
 }
@@ -166,7 +173,9 @@ def test_a_missing_row_of_words_is_named(missing):
 
 TEXTS = {
     "pandas": lambda: pd.Series(["a b", "c"]),
+    "values": lambda: pd.Series(["a b", "c"], dtype="string").array,
     "categories": lambda: pd.Series(["a b", "c"], dtype="category"),
+    "values of categories": lambda: pd.Categorical(["a b", "c"]),
     "polars": lambda: pl.Series(["a b", "c"]),
     "arrow": lambda: pa.array(["a b", "c"]),
     "lazy": lambda: Lazy(["a b", "c"]),
@@ -196,6 +205,13 @@ MISSING = {
 @pytest.mark.parametrize("name", MISSING)
 def test_missing_values_are_nan(name):
     np.testing.assert_array_equal(to_sequences(MISSING[name]).values, [[1.0], [np.nan]])
+
+
+def test_a_cell_that_is_not_rectangular_is_named():
+    for cell in (deque([[1.0], [1.0, 2.0]]), Lazy([[1.0], [1.0, 2.0]])):
+        X = pd.Series([[[1.0]], cell])
+        with pytest.raises(DataFormatError, match="Sequence 1 of X is not rectangular"):
+            to_sequences(X)
 
 
 def test_missing_cells_are_named():
