@@ -239,6 +239,8 @@ def _open_row(row: Any, name: str) -> Any:
     refuse_container(row, name)
     if "pyarrow" in packages and hasattr(row, "as_py"):
         return row.as_py()
+    if "polars" in packages and hasattr(row, "dtype") and row.dtype.is_nested():
+        return row.to_list()  # NumPy gets wrong values from a slice of it in polars 1.0
     return unpack_tensor(row) if "torch" in packages else row
 
 

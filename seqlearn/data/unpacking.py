@@ -152,7 +152,7 @@ def _is_sequence(cell: Any) -> bool:
 
 def _listed(column: Any) -> list:
     """The values of a column of pandas, polars or pyarrow as Python has them."""
-    name = next(name for name in ("to_pylist", "to_list", "tolist") if hasattr(column, name))
+    name = next(name for name in ("to_pylist", "tolist", "to_list") if hasattr(column, name))
     return getattr(column, name)()
 
 

@@ -50,7 +50,8 @@ def groups(dtype=None):
 
 def objects(rows, shape):
     array = np.empty(len(rows), dtype=object)
-    array[:] = rows
+    for i, row in enumerate(rows):
+        array[i] = row
     return array.reshape(shape)
 
 
@@ -96,10 +97,11 @@ NUMBER_FORMS = {
     "lazy tensors": lambda: Lazy(list(map(torch.tensor, NUMBERS))),
     "arrays of arrays": lambda: pd.Series([objects(list(map(np.array, r)), -1) for r in NUMBERS]),
     "polars lists of lists": lambda: pl.Series(NUMBERS),
+    "cells of a polars column": lambda: list(pl.Series(NUMBERS)),
     "arrow lists of lists": lambda: pa.array(NUMBERS),
     "cells of an arrow column": lambda: list(pa.array(NUMBERS)),
     "lazy rows in a column": lambda: pd.Series([Lazy(row) for row in NUMBERS]),
-    "tensors in a column": lambda: pd.Series(list(map(torch.tensor, NUMBERS))),
+    "tensors in a column": lambda: objects(list(map(torch.tensor, NUMBERS)), (2, 1)),
     "nullable frames": lambda: [pd.DataFrame(row, dtype="Float64") for row in NUMBERS],
 }
 
