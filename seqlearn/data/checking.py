@@ -8,15 +8,17 @@ are made here.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 from sklearn.utils import check_array
 
+from seqlearn.data.channels import Channels, Rows, channels_of
+from seqlearn.data.refusals import packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import unpack_tensor
+from seqlearn.data.unpacking import as_array, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -75,7 +77,8 @@ def as_sequences(
         if isinstance(X, Sequences):
             sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
         elif isinstance(X, list) and (arrays := _read_rows(X, kind, first)) is not None:
-            sequences, found = _join(arrays, dtype, first), "sequences"
+            channels = channels_of(X, arrays[0].shape[1], first)
+            sequences, found = _join(arrays, dtype, first, channels), "sequences"
         else:
             sequences, found = _read_array(X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
@@ -115,8 +118,15 @@ def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, Kind]:
 
 def _check_array(X: Any, owner: str) -> np.ndarray:
     """Return X as a numeric array of two or three dimensions with values in it."""
-    if isinstance(X, str | bytes | dict) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
-        raise DataFormatError(f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.")
+    is_indexed = hasattr(X, "__getitem__") and hasattr(X, "__len__")
+    if isinstance(X, str | bytes | Mapping) or not (is_indexed or hasattr(X, "__array__")):
+        advice = ""
+        if isinstance(X, Iterable) and not isinstance(X, str | bytes):
+            values = "X.values()" if isinstance(X, Mapping) else "X"
+            advice = f" Pass list({values}) if these are the sequences."
+        raise DataFormatError(
+            f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
+        )
     _refuse_mask(X, "X")
     shape = getattr(X, "shape", ())
     _refuse_strings(X, owner)
@@ -181,7 +191,8 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     if dimensions <= {0}:
         return None
     if dimensions == {1}:
-        if kind != "sequences" and len({len(array) for array in arrays}) == 1:
+        may_be_matrix = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
+        if may_be_matrix and len({len(array) for array in arrays}) == 1:
             return None
         return [array[:, None] for array in arrays]  # (T_i, 1)
     refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
@@ -196,20 +207,9 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
 
 def _read_row(row: Any, number: int) -> np.ndarray:
     """One sequence as a numeric array of any number of dimensions."""
-    if type(row).__module__.startswith("scipy.sparse"):
-        raise DataFormatError(
-            f"Sequence {number} of X is a sparse matrix; pass dense arrays: row.toarray()."
-        )
-    _refuse_mask(row, f"Sequence {number} of X")
-    if type(row).__module__.partition(".")[0] == "torch":
-        row = unpack_tensor(row)
-    try:
-        array = np.asarray(row)
-    except ValueError as cause:
-        raise DataFormatError(
-            f"Sequence {number} of X is not rectangular: its steps have different numbers of "
-            f"features. Every sequence must be of shape (T_i, F). ({cause})"
-        ) from cause
+    if not isinstance(row, list | tuple):
+        row = _open_row(row, f"Sequence {number} of X")
+    array = as_array(row, f"Sequence {number} of X")
     if array.dtype.kind == "c":
         raise DataFormatError(
             f"Complex data not supported: sequence {number} of X is complex. Pass real and "
@@ -226,10 +226,25 @@ def _read_row(row: Any, number: int) -> np.ndarray:
     raise DataFormatError(
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
+        + (" Words are one column of a data frame, row['NAME']." if hasattr(row, "columns") else "")
     )
 
 
-def _join(arrays: list[np.ndarray], dtype: Any, first: int) -> Sequences:
+def _open_row(row: Any, name: str) -> Any:
+    """Undo the container of one sequence where NumPy cannot."""
+    packages = packages_of(row)
+    if "scipy" in packages and hasattr(row, "toarray"):
+        raise DataFormatError(f"{name} is a sparse matrix; pass dense arrays: row.toarray().")
+    _refuse_mask(row, name)
+    refuse_container(row, name)
+    if "pyarrow" in packages and hasattr(row, "as_py"):
+        return row.as_py()
+    if "polars" in packages and hasattr(row, "dtype") and row.dtype.is_nested():
+        return row.to_list()  # NumPy gets wrong values from a slice of it in polars 1.0
+    return unpack_tensor(row) if "torch" in packages else row
+
+
+def _join(arrays: list[np.ndarray], dtype: Any, first: int, channels: Channels | None) -> Sequences:
     """Join (T_i, F) arrays; the values are copied."""
     lengths = [len(array) for array in arrays]
     widths = {array.shape[1] for array in arrays}
@@ -241,7 +256,7 @@ def _join(arrays: list[np.ndarray], dtype: Any, first: int) -> Sequences:
         dtype = _floating(np.result_type(*{array.dtype for array in arrays}))
     values = np.concatenate(arrays, dtype=dtype, casting="same_kind")  # (S, F)
     offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
-    return Sequences(values, offsets)
+    return Sequences(values, offsets, channels=channels)
 
 
 def _floating(dtype: np.dtype) -> np.dtype:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.channels import Channels, channel_labels, channel_names
 from seqlearn.data.checking import as_sequences, name_rows
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.unpacking import split_panel, unpack
@@ -30,8 +31,9 @@ def to_sequences(
 
         - array (N, T): N univariate series of T steps, read as (T, 1) each;
         - array or torch tensor (N, T, F), optionally padded (see ``lengths``, ``padding``);
-        - list, tuple or 1-D object array of N arrays (T_i, F), or (T_i,) for one feature;
-        - list of N pandas DataFrames, time x channel (sktime's "df-list");
+        - list, or any other `collections.abc.Sequence`, of N arrays (T_i, F), or (T_i,) for one
+          feature; 1-D object array of them, or (N, F) with a series in each cell;
+        - list of N data frames, time x channel (sktime's "df-list");
         - pandas Series of arrays, lists or Series; nested DataFrame, N rows x F channels, a
           series in each cell (sktime's "nested_univ");
         - pandas DataFrame with a MultiIndex (instance, time) (sktime's "pd-multiindex");
@@ -40,6 +42,7 @@ def to_sequences(
         - `Sequences`.
 
         sktime's and aeon's "numpy3D" is (N, channel, time): pass ``X.transpose(0, 2, 1)``.
+        Names of channels, strings, are kept in ``channels``.
     lengths : array-like of int, shape (N,), optional
         Valid steps of each sequence; the rest, padding, is cut off. Or X is flat, of shape
         (S, F), all steps one sequence after the other, and the lengths add up to S.
@@ -58,7 +61,8 @@ def to_sequences(
     Raises
     ------
     DataFormatError
-        A form that is not accepted, an empty sequence, mixed feature counts; the rows are named.
+        A form that is not accepted, an empty sequence, mixed feature counts, data frames whose
+        columns differ or stand in another order; the rows are named.
 
     Examples
     --------
@@ -75,17 +79,23 @@ def to_sequences(
             f"dtype must be a floating type, such as 'float32', not {np.dtype(dtype)}: a network "
             "computes with nothing else."
         )
-    X = unpack(split_panel(X))
-    sequences, kind = as_sequences(X, dtype=dtype, allow_nan=True, owner="to_sequences")
+    unpacked = unpack(split_panel(X))
+    sequences, kind = as_sequences(unpacked, dtype=dtype, allow_nan=True, owner="to_sequences")
     if lengths is not None:
-        sequences = _apply_lengths(sequences, np.asarray(lengths), is_matrix=kind == "series")
+        labels = channel_labels(X) if kind == "series" else None
+        sequences = _apply_lengths(sequences, np.asarray(lengths), kind == "series", labels)
     if padding is not None:
         sequences = _cut(sequences, _lengths_before(sequences, float(padding)))
     return sequences
 
 
-def _apply_lengths(sequences: Sequences, lengths: np.ndarray, is_matrix: bool) -> Sequences:
-    """Cut padding off, or cut a flat matrix (S, F), read as S series of F steps, into rows."""
+def _apply_lengths(
+    sequences: Sequences, lengths: np.ndarray, is_matrix: bool, labels: list | None
+) -> Sequences:
+    """Cut padding off, or cut a flat matrix (S, F), read as S series of F steps, into rows.
+
+    The columns of a flat matrix are channels; ``labels`` are theirs.
+    """
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
         raise DataFormatError(
             f"lengths must be integers of shape (N,), not {lengths.dtype} of shape {lengths.shape}."
@@ -94,7 +104,9 @@ def _apply_lengths(sequences: Sequences, lengths: np.ndarray, is_matrix: bool) -
     if len(lengths) == n:
         return _cut(sequences, lengths.astype(np.int64))
     if is_matrix and lengths.sum() == n and (lengths > 0).all():
-        return Sequences(sequences.values.reshape(n, -1), np.concatenate(([0], np.cumsum(lengths))))
+        values, names = sequences.values.reshape(n, -1), channel_names(labels)
+        channels = None if names is None else Channels(names, (1,) * len(names))
+        return Sequences(values, np.concatenate(([0], np.cumsum(lengths))), channels=channels)
     raise DataFormatError(
         f"There are {len(lengths)} lengths that add up to {lengths.sum()}, but X has {n} rows: "
         "pass one length a row, or a flat (S, F) array with positive lengths that add up to S."

@@ -5,19 +5,28 @@ for data frames, and ``input_kind_``. Reading and remembering are two steps, so 
 changes only when all else has succeeded.
 """
 
+import warnings
 from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from seqlearn.data.channels import channels_of, name_difference
 from seqlearn.data.checking import has_steps, name_rows
 from seqlearn.data.conversion import as_sequences
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
 from seqlearn.errors import DataFormatError
 
-__all__ = ["read_X", "remember_X"]
+__all__ = ["REMEMBERED", "read_X", "remember_X"]
 
+REMEMBERED = (
+    "input_kind_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_channel_widths",
+    "_column_label",
+)
 KINDS = {
     "series": "a 2-D array",
     "sequences": "3-D or a list of sequences",
@@ -83,6 +92,9 @@ def read_X(
             empty = np.flatnonzero(sequences.lengths == 0)
             if len(empty) and not may_be_empty:
                 _refuse_empty(first + empty, found)
+            sequences.channels = channels_of(X, 1, first)
+            if not reset:
+                _check_channels(estimator, sequences)
             return sequences, found
     if reset:
         return as_sequences(X, dtype=dtype, first=first, owner=name)
@@ -101,12 +113,50 @@ def read_X(
         raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
     if kind == "series" and not is_table:
         validate_data(estimator, X, skip_check_array=True, reset=False)
-    if kind == "sequences" and sequences.n_features != estimator.n_features_in_:
-        raise DataFormatError(
-            f"X has {sequences.n_features} features, but {name} is expecting "
-            f"{estimator.n_features_in_} features as input, the number of values a step in fit."
-        )
+    if kind == "sequences":
+        _check_channels(estimator, sequences)
     return sequences, kind
+
+
+def _check_channels(estimator: Any, sequences: Sequences) -> None:
+    """Hold names, number and widths of channels against those of ``fit``, as scikit-learn does."""
+    name, channels = type(estimator).__name__, sequences.channels
+    given = None if channels is None else channels.names
+    known = getattr(estimator, "feature_names_in_", None)
+    if given is not None and known is not None and given != tuple(known):
+        raise DataFormatError(
+            "The feature names should match those that were passed during fit, and must be in the "
+            f"same order as they were in fit; {name_difference(known, given)}. The names in fit "
+            f"are in feature_names_in_ of {name}: bring the channels of X into their order."
+        )
+    widths = estimator._channel_widths
+    expected = sequences.n_features  # of words
+    if widths is not None:
+        expected = sum(widths)
+    elif hasattr(estimator, "n_features_in_"):
+        expected = estimator.n_features_in_
+    if sequences.n_features != expected:
+        raise DataFormatError(
+            f"X has {sequences.n_features} features, but {name} is expecting {expected} features "
+            "as input, the number of values a step in fit."
+        )
+    if channels is not None and widths is not None and channels.widths != widths:
+        raise DataFormatError(
+            f"X has {len(channels.widths)} columns with {_shown(channels.widths)} values a step, "
+            f"but {name} was fitted on {len(widths)} with {_shown(widths)}. Give the same columns "
+            "in the same order, in fit and after it."
+        )
+    if (given is None) != (known is None):
+        has, was = ("has", "without") if known is None else ("does not have valid", "with")
+        warnings.warn(
+            f"X {has} feature names, but {name} was fitted {was} feature names",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _shown(widths: tuple[int, ...]) -> str:
+    return ", ".join(map(str, widths[:5])) + (", ..." if len(widths) > 5 else "")
 
 
 def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
@@ -114,11 +164,22 @@ def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
     if kind == "series":
         validate_data(estimator, X, skip_check_array=True, reset=True)
     else:
-        for name in ("feature_names_in_", "n_features_in_"):
-            estimator.__dict__.pop(name, None)
-        if kind == "sequences":
-            estimator.n_features_in_ = sequences.n_features
+        _remember_channels(estimator, sequences)
     estimator.input_kind_ = kind
+    estimator._channel_widths = sequences.channels and sequences.channels.widths
+    estimator._column_label = getattr(X, "label", None)
+
+
+def _remember_channels(estimator: Any, sequences: Sequences) -> None:
+    for name in ("feature_names_in_", "n_features_in_"):
+        estimator.__dict__.pop(name, None)
+    channels = sequences.channels
+    if channels is not None:
+        estimator.n_features_in_ = len(channels.widths)
+        if channels.names is not None:
+            estimator.feature_names_in_ = np.array(channels.names, dtype=object)
+    elif sequences.dictionary is None:
+        estimator.n_features_in_ = sequences.n_features
 
 
 def _refuse_empty(rows: Any, kind: str) -> NoReturn:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
+from seqlearn.data.channels import take_rows
 from seqlearn.data.checking import has_steps, listed
 from seqlearn.data.label_values import as_labels, refuse_other_types
 from seqlearn.data.sequences import Sequences
@@ -247,4 +248,4 @@ def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list
             )
     numbers = RowNumbers(np.asarray(kept, dtype=np.int64))
     weights = weights if weights is None else weights[kept]
-    return numbers, [X[i] for i in kept], [rows[i] for i in kept], weights
+    return numbers, take_rows(X, kept), [rows[i] for i in kept], weights

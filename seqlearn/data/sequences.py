@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.channels import Channels
 from seqlearn.errors import DataFormatError
 
 __all__ = ["Sequences"]
@@ -29,6 +30,8 @@ class Sequences:
     dictionary : object, optional
         What the values stand for, if they are codes of shape (S, 1): the distinct steps of
         `seqlearn.data.tokens`.
+    channels : Channels, optional
+        Names and widths of the columns that the values came from, if those of a table.
 
     Attributes
     ----------
@@ -50,10 +53,17 @@ class Sequences:
     array([2, 1])
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray, dictionary: Any = None):
+    def __init__(
+        self,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        dictionary: Any = None,
+        channels: Channels | None = None,
+    ):
         self.values = values
         self.offsets = offsets
         self.dictionary = dictionary
+        self.channels = channels
 
     @property
     def lengths(self) -> np.ndarray:
@@ -95,7 +105,7 @@ class Sequences:
             start, stop, _ = key.indices(len(self))
             offsets = self.offsets[start : max(stop, start) + 1]
             values = self.values[offsets[0] : offsets[-1]]
-            return Sequences(values, offsets - offsets[0], self.dictionary)
+            return Sequences(values, offsets - offsets[0], self.dictionary, self.channels)
         return self.take(key)
 
     def take(self, indices, axis: int = 0) -> "Sequences":
@@ -116,15 +126,16 @@ class Sequences:
     def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> "Sequences":
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)  # (S',)
-        return Sequences(self.values[steps], offsets, self.dictionary)
+        return Sequences(self.values[steps], offsets, self.dictionary, self.channels)
 
     def astype(self, dtype) -> "Sequences":
         """Return the same sequences with values of ``dtype``; shared where it is that already."""
-        return Sequences(self.values.astype(dtype, copy=False), self.offsets)
+        return self.replace_values(self.values.astype(dtype, copy=False))
 
     def replace_values(self, values: np.ndarray) -> "Sequences":
         """Return sequences of the same lengths with other ``values`` of shape (S, F')."""
-        return Sequences(values, self.offsets)
+        channels = self.channels if values.shape[1] == self.n_features else None
+        return Sequences(values, self.offsets, channels=channels)
 
     def __eq__(self, other) -> bool:
         if not isinstance(other, Sequences):

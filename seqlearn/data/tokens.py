@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from seqlearn.data.checking import show
+from seqlearn.data.channels import channel_labels
+from seqlearn.data.checking import NUMBERS, show
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.unpacking import is_missing, steps_of
 from seqlearn.errors import DataFormatError
 
 __all__ = ["Bags", "Words", "discrete_kind", "read_discrete"]
@@ -50,7 +52,10 @@ class Bags:
 
 
 def discrete_kind(X: Any, *, first: int = 0) -> str | None:
-    """Tell what the first step of X is: "tokens", "features", or None for anything else.
+    """Tell what the steps of X are: "tokens", "features", or None for anything else.
+
+    One word among the steps makes X words, and `read_discrete` names what is none, wherever it
+    stands. A sequence with several numbers a step does not, for it cannot be meant as words.
 
     Raises
     ------
@@ -60,8 +65,14 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
     if hasattr(X, "ndim") and X.ndim == 1 and len(X) and getattr(X.dtype, "kind", "O") in "OUT":
         X = list(X[:1])  # an array or pandas Series, which is no list of sequences
     if not isinstance(X, list):
+        _refuse_frame_of_text(X)
         return None
+    found = None
     for i, row in enumerate(X):
+        if type(row) is np.ndarray and row.dtype.kind in NUMBERS:
+            if row.ndim > 1:
+                return None
+            continue
         if isinstance(row, str):
             raise DataFormatError(
                 f"Sequence {first + i} of X is a string, {show(row)}, where a list of tokens was "
@@ -69,16 +80,30 @@ def discrete_kind(X: Any, *, first: int = 0) -> str | None:
                 "make_pipeline(seqlearn.preprocessing.Tokenizer(), ...). One list of tokens alone "
                 "is [tokens]."
             )
-        if isinstance(row, list | tuple) or (
-            isinstance(row, np.ndarray) and row.dtype.kind in "UOT"
-        ):
-            if len(row) == 0:
-                continue
-            if isinstance(row[0], str):
-                return "tokens"
-            return "features" if isinstance(row[0], Mapping) else None
+        if found is None:
+            found = _step_kind(steps_of(row))
+    return found
+
+
+def _step_kind(steps: Any) -> str | None:
+    """Kind of the first step that is a word or a dictionary; the types are looked at first."""
+    kinds = () if steps is None else set(map(type, steps))
+    if not any(issubclass(kind, str | Mapping) for kind in kinds):
         return None
-    return None
+    step = next(step for step in steps if isinstance(step, str | Mapping))
+    return "tokens" if isinstance(step, str) else "features"
+
+
+def _refuse_frame_of_text(X: Any) -> None:
+    labels = channel_labels(X) if hasattr(X, "columns") else None
+    if labels is None or len(labels) != 1 or len(X) == 0:
+        return
+    column = X.iloc[:, 0] if hasattr(X, "iloc") else X[labels[0]]
+    if any(isinstance(text, str) for text in steps_of(column[:1]) or ()):
+        raise DataFormatError(
+            f"X is a data frame with one column, of texts. Pass the column, X[{labels[0]!r}], and "
+            "cut text into tokens first: make_pipeline(seqlearn.preprocessing.Tokenizer(), ...)."
+        )
 
 
 def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
@@ -105,26 +130,24 @@ def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
     DataFormatError
         A step is of another kind; its sequence and step are named.
     """
+    rows = []
     wanted = str if kind == "tokens" else Mapping
     for i, row in enumerate(X):
-        if not isinstance(row, list | tuple | np.ndarray):
+        steps = row if isinstance(row, np.ndarray) else steps_of(row)
+        if steps is None:
             raise DataFormatError(
                 f"Sequence {first + i} of X is {show(row)}, not a list; every sequence must be "
-                "one, as the first is."
+                f"one of {'words' if kind == 'tokens' else 'dictionaries'}, as others of X are."
             )
-        for step, value in enumerate(row):
-            if not isinstance(value, wanted):
-                meant = "a string" if kind == "tokens" else "a dictionary of features"
-                raise DataFormatError(
-                    f"Step {step} of sequence {first + i} of X is {show(value)}, of "
-                    f"type {type(value).__name__}; every step must be {meant}, as the first one is."
-                )
-    offsets = np.fromiter(accumulate(map(len, X), initial=0), np.int64, len(X) + 1)
-    flat = chain.from_iterable(X)
+        if not all(issubclass(type_, wanted) for type_ in set(map(type, steps))):
+            _refuse_step(steps, wanted, first + i)
+        rows.append(steps)
+    offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
+    flat = chain.from_iterable(rows)
     if kind == "tokens":
-        steps = list(map(str, flat))
-        distinct = sorted(set(steps))
-        dictionary = Words(distinct)
+        words = list(map(str, flat))
+        distinct = sorted(set(words))
+        steps, dictionary = words, Words(distinct)
     else:
         steps = [tuple(sorted(_features(bag, "").items())) for bag in flat]
         distinct = sorted(set(steps))
@@ -132,6 +155,25 @@ def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
     code = {step: i for i, step in enumerate(distinct)}
     values = np.fromiter(map(code.__getitem__, steps), np.int64, len(steps))
     return Sequences(values[:, None], offsets, dictionary)
+
+
+def _refuse_step(steps: Any, wanted: type, number: Any) -> NoReturn:
+    """Name the first step that is of another kind."""
+    step, value = next((i, value) for i, value in enumerate(steps) if not isinstance(value, wanted))
+    meant = "a string" if wanted is str else "a dictionary of features"
+    advice = ""
+    if is_missing(value):
+        advice = (
+            " It is missing: drop the step, or put a word of your own, such as '', in its place."
+        )
+    elif isinstance(value, bytes):
+        advice = " Decode it: word.decode()."
+    elif wanted is str and isinstance(value, Real):
+        advice = " If it is a word, write it as one: str(word)."
+    raise DataFormatError(
+        f"Step {step} of sequence {number} of X is {show(value)}, of type "
+        f"{type(value).__name__}; every step must be {meant}, as others of X are.{advice}"
+    )
 
 
 def _features(bag: Mapping, prefix: str) -> dict[str, float]:

@@ -8,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
+from seqlearn.data.fitted import REMEMBERED
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator, mean_and_spread
@@ -90,9 +91,9 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         The fitted estimator, if ``estimator`` was given. The attributes of training below are
         there if it was not.
     n_features_in_ : int
-        Columns of a 2-D X; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, if X was a data frame.
+        Names of the columns or channels, if X had them: data frames, however they hold sequences.
     input_kind_ : {"series", "sequences"}
         Whether X was 2-D, or 3-D or ragged.
     history_ : list of dict
@@ -292,7 +293,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
             inner.fit(X, y, sample_weight=sample_weight)
         check_is_fitted(inner, "net_")
         self.estimator_ = estimator
-        for name in ("n_features_in_", "feature_names_in_", "input_kind_"):
+        for name in REMEMBERED:
             self.__dict__.pop(name, None)
             if hasattr(inner, name):
                 setattr(self, name, getattr(inner, name))

@@ -111,9 +111,9 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Columns of a 2-D X; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, if X was a data frame.
+        Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
     input_kind_ : {"series", "sequences", "tokens", "features"}

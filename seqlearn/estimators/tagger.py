@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.channels import take_rows
 from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import (
@@ -134,9 +135,9 @@ class BiLSTMTagger(SequenceEstimator):
         Score of each label (column) after each other (row), minus infinity where the scheme
         forbids it; of a CRF only.
     n_features_in_ : int
-        Columns of a 2-D X; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, if X was a data frame.
+        Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
     input_kind_ : {"series", "sequences", "tokens", "features"}
@@ -471,7 +472,7 @@ class BiLSTMTagger(SequenceEstimator):
         number = RowNumbers(np.arange(n_rows or 0))
         if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
             kept = np.flatnonzero(filled)
-            X, number = [X[i] for i in kept.tolist()], RowNumbers(kept)
+            X, number = take_rows(X, kept.tolist()), RowNumbers(kept)
         parts, lengths = [], [np.zeros(0, np.int64)]
         for first, piece in pieces(X) if not isinstance(X, list) or X else ():
             first = number.after(first) if n_rows else first

@@ -24,7 +24,8 @@ class SequenceNormalizer(StepTransformer):
     `SequenceScaler` keeps what distinguishes sequences in level and size; this removes it. As in
     scikit-learn's ``Normalizer``, nothing is learned from the data, so there is no way back.
 
-    What comes back is the kind of container that went in.
+    What comes back is the kind of container that went in. A table with a sequence in each cell
+    keeps its columns and their names.
 
     Parameters
     ----------
@@ -36,9 +37,9 @@ class SequenceNormalizer(StepTransformer):
     Attributes
     ----------
     n_features_in_ : int
-        Columns of a 2-D X; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, if X was a data frame.
+        Names of the columns or channels, if X had them: data frames, however they hold sequences.
     input_kind_ : {"series", "sequences"}
         Whether X was 2-D, or 3-D or ragged.
 
@@ -96,8 +97,9 @@ class SequenceNormalizer(StepTransformer):
 
         Returns
         -------
-        ndarray, list, object array or Sequences
-            The kind of container of X; a list for data frames of sequences and the like.
+        ndarray, list, data frame, column or Sequences
+            The kind of container of X; a list of arrays for lists of data frames and the like.
+            With `set_output`, a data frame if `fit` had a table of sequences or names.
 
         Raises
         ------
@@ -106,7 +108,7 @@ class SequenceNormalizer(StepTransformer):
         """
         check_is_fitted(self)
         self._check_method(METHODS)
-        return change_steps(self, X, METHODS[self.method])
+        return change_steps(self, X, METHODS[self.method], transform=True)
 
 
 def _standard(rows: Sequences) -> np.ndarray:

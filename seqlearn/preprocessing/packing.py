@@ -9,20 +9,25 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.channels import Channels
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X
+from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
+from seqlearn.preprocessing.tables import cells_of, frame_of, table_like
 
 __all__ = ["StepTransformer", "change_steps"]
 
 
 def _has_columns(transformer: "StepTransformer") -> bool:
-    """Whether the output may be a table: only a 2-D X has columns."""
-    return getattr(transformer, "input_kind_", "series") == "series"
+    """Whether the output may be a table: X was 2-D, or had channels with names or columns."""
+    is_matrix = getattr(transformer, "input_kind_", "series") == "series"
+    return is_matrix or transformer._channel_widths is not None
 
 
 class StepTransformer(TransformerMixin, BaseEstimator):
@@ -36,7 +41,10 @@ class StepTransformer(TransformerMixin, BaseEstimator):
 
     @available_if(_has_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the column names of a 2-D X; sequences of other kinds have no columns.
+        """Return the names of columns or channels, those of X in `fit`.
+
+        They are there for a 2-D X and for tables of sequences, not for arrays (N, T, F) and lists
+        of arrays.
 
         Parameters
         ----------
@@ -48,6 +56,8 @@ class StepTransformer(TransformerMixin, BaseEstimator):
         ndarray of str
         """
         check_is_fitted(self)
+        if input_features is None and self._column_label is not None:
+            input_features = [self._column_label]
         return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
     def _check_method(self, methods: dict[str, Any]) -> None:
@@ -58,7 +68,9 @@ class StepTransformer(TransformerMixin, BaseEstimator):
             )
 
 
-def change_steps(estimator: Any, X: Any, change: Callable[[Sequences], np.ndarray]) -> Any:
+def change_steps(
+    estimator: Any, X: Any, change: Callable[[Sequences], np.ndarray], *, transform: bool = False
+) -> Any:
     """Check X against the X of ``fit``, change its steps, and pack the result as X was.
 
     Parameters
@@ -69,22 +81,39 @@ def change_steps(estimator: Any, X: Any, change: Callable[[Sequences], np.ndarra
         Sequences in any container.
     change : callable
         Takes `Sequences` and returns their new values, (S, F).
+    transform : bool
+        Whether it is for `transform`, which gives the kind of table that `set_output` asked for.
     """
     unpacked = unpack(X)
     sequences, kind = read_X(estimator, unpacked, reset=False)
     values = change(sequences).astype(sequences.dtype, copy=False)  # (S, F)
     changed = sequences.replace_values(values)
-    if isinstance(X, Sequences):
-        return changed
-    if isinstance(unpacked, list) and kind == "sequences":
-        arrays = list(changed)
-        if np.ndim(unpacked[0]) == 1:
-            arrays = [array[:, 0] for array in arrays]
-        if not isinstance(X, np.ndarray):
-            return arrays
-        packed = np.empty(len(arrays), dtype=object)
-        packed[:] = arrays
-        return packed
     if kind == "series":
         return values.reshape(len(sequences), -1)  # (N, T)
-    return values.reshape(np.shape(unpacked))  # (N, T, F)
+    asked = _get_output_config("transform", estimator)["dense"] if transform else "default"
+    widths = estimator._channel_widths
+    if asked != "default" and widths is not None:
+        index = getattr(X, "index", None) if hasattr(X, "iloc") else None
+        return frame_of(cells_of(changed, widths), estimator.get_feature_names_out(), asked, index)
+    if isinstance(X, Sequences):
+        return changed
+    if not isinstance(unpacked, list):
+        return values.reshape(np.shape(unpacked))  # (N, T, F)
+    is_flat = np.ndim(unpacked[0]) == 1
+    if _is_table(X, changed.channels):
+        widths = changed.channels.widths
+        return table_like(X, cells_of(changed, widths, flat=is_flat or len(widths) > 1))
+    arrays = [array[:, 0] for array in changed] if is_flat else list(changed)
+    if not isinstance(X, np.ndarray):
+        return arrays
+    packed = np.empty(len(arrays), dtype=object)
+    packed[:] = arrays
+    return packed
+
+
+def _is_table(X: Any, channels: Channels | None) -> bool:
+    """Whether X has a cell for each sequence and channel; a column of data frames has not."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 2
+    is_column = not hasattr(X, "columns")
+    return bool(packages_of(X) & FRAMES) and not (is_column and len(channels.widths) > 1)

@@ -98,7 +98,7 @@ class SequenceScaler(StepTransformer):
     and padding does not exist. What comes back is the kind of container that went in: a list of
     arrays stays a list of arrays, each of its own length. A 2-D array holds univariate series:
     one scale for all its columns. A list of (T,) arrays of one length is read as a 2-D array, and
-    comes back as one.
+    comes back as one. A table with a sequence in each cell keeps its columns and their names.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ class SequenceScaler(StepTransformer):
     n_steps_seen_ : int
         Steps the statistics are made of.
     n_features_in_ : int
-        Columns of a 2-D X; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, if X was a data frame.
+        Names of the columns or channels, if X had them: data frames, however they hold sequences.
     input_kind_ : {"series", "sequences"}
         Whether X was 2-D, or 3-D or ragged.
 
@@ -196,11 +196,14 @@ class SequenceScaler(StepTransformer):
 
         Returns
         -------
-        ndarray, list, object array or Sequences
-            The kind of container of X; a list for data frames of sequences and the like.
+        ndarray, list, data frame, column or Sequences
+            The kind of container of X; a list of arrays for lists of data frames and the like.
+            With `set_output`, a data frame if `fit` had a table of sequences or names.
         """
         check_is_fitted(self)
-        return change_steps(self, X, lambda rows: (rows.values - self.center_) / self.scale_)
+        return change_steps(
+            self, X, lambda rows: (rows.values - self.center_) / self.scale_, transform=True
+        )
 
     def inverse_transform(self, X: Any) -> Any:
         """Return scaled sequences in their own unit.
@@ -212,7 +215,7 @@ class SequenceScaler(StepTransformer):
 
         Returns
         -------
-        ndarray, list, object array or Sequences
+        ndarray, list, data frame, column or Sequences
             The kind of container of X.
         """
         check_is_fitted(self)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NoReturn
 from unicodedata import category
 
+import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -132,6 +133,22 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         if pattern.groups == 0:  # then the matches are what findall returns, and it is quicker
             return [[token for token in pattern.findall(text) if token] for text in texts]
         return [[match[0] for match in pattern.finditer(text) if match[0]] for text in texts]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return one name, that of the column of texts: tokens stay one column.
+
+        Pipelines ask for it, on the way to the names of a later step.
+
+        Parameters
+        ----------
+        input_features : array-like of one str, optional
+            As in scikit-learn.
+
+        Returns
+        -------
+        ndarray of one str
+        """
+        return np.asarray(["x0"] if input_features is None else input_features, dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> "Tokenizer":
         """Change nothing: lists of tokens have no form as a table.

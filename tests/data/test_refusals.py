@@ -119,7 +119,7 @@ REFUSED = {
     ),
     "a channel of numbers": (
         pd.DataFrame({"a": [np.ones(2), np.ones(3)], "b": [1.0, 2.0]}),
-        "channels of sequence 0 of X have different lengths",
+        "Columns b of X hold no sequences, but others do.*once for each step",
     ),
 }
 

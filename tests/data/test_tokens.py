@@ -74,7 +74,11 @@ def one_bag(**features):
         ([[], ({},)], "features"),
         ([np.array([{"w": "a"}, {}], dtype=object)], "features"),
         ([[1.0, 2.0]], None),
-        ([[1.0, "a"]], None),
+        ([[1.0, "a"]], "tokens"),
+        ([[None], ["a"]], "tokens"),
+        ([[1984], ["a"]], "tokens"),
+        ([np.array([1984]), ["a"]], "tokens"),
+        ([[None, {}]], "features"),
         ([[[1.0, 2.0]]], None),
         ([[["a"]]], None),
         ([[b"a"]], None),
@@ -88,7 +92,7 @@ def one_bag(**features):
         (None, None),
     ],
 )
-def test_the_first_step_tells_the_kind(X, kind):
+def test_one_word_or_dictionary_tells_the_kind_wherever_it_stands(X, kind):
     assert discrete_kind(X) == kind
 
 
