@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.spread import mean_and_spread, or_constant
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator, mean_and_spread
+from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
@@ -272,7 +273,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
         of_step = np.repeat(weights, sequences.lengths)  # (S,)
         values = sequences.values.astype(np.float64)  # (S, F)
-        _, self._feature_scale = mean_and_spread(values, of_step)  # (F,)
+        _, spread, largest = mean_and_spread(values, of_step)  # (F,)
+        self._feature_scale = or_constant(spread, largest)
 
     @property
     def _reads_discrete(self) -> bool:
