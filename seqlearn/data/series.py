@@ -22,6 +22,7 @@ from seqlearn.data.grid import (
     step_of,
     steps_between,
 )
+from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -273,6 +274,8 @@ def _refuse_infinite(series: TimeSeries) -> None:
                 f"{what} is infinite at {series.index[step]}. Numbers and NaN, for a missing "
                 "value, are accepted."
             )
+        if values is not None:
+            refuse_too_large(values, what)
 
 
 def _name(key: Any, what: str = "y") -> str:

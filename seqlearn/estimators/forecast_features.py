@@ -18,6 +18,7 @@ from seqlearn.data.series import (
     split_panel,
     where_known,
 )
+from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
 
@@ -134,6 +135,7 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
                 f"X is infinite after the end of {one.name}. Numbers and NaN, for a missing value, "
                 "are accepted."
             )
+        refuse_too_large(found[-1], "X")
     return found
 
 

@@ -29,6 +29,7 @@ from seqlearn.training.randomness import Seeds
 __all__ = ["WindowForecaster"]
 
 PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
+ROOM = 0.4  # power of what a dtype holds: squares of such numbers, and their sums, are finite
 
 
 class WindowForecaster:
@@ -161,6 +162,8 @@ class WindowForecaster:
         """Remember level and spread of each series that is not known yet, or of all."""
         for one in series:
             if again or one.key not in self.scales:
+                if self.normalization is None:
+                    self._refuse_drowned(one)
                 self.scales[one.key] = self.scale_of(one.values)
 
     def copy(self) -> "WindowForecaster":
@@ -182,8 +185,11 @@ class WindowForecaster:
         for one in series:
             mean, scale = self.scales[one.key]
             values.append((one.values - mean) / scale)
+            self._refuse_far(values[-1], one.name)
         if features is not None:
             features = [(part - self.feature_mean) / self.feature_scale for part in features]
+            for one, part in zip(series, features, strict=True):
+                self._refuse_far(part, f"X of {one.name}")
         return SeriesTable(
             values,
             features,
@@ -192,6 +198,31 @@ class WindowForecaster:
             after=self.layout.horizon,
             dtype=self.dtype,
         )
+
+    def _refuse_far(self, values: np.ndarray, name: str) -> None:
+        """Raise a DataFormatError if the square of a scaled value is too much for the dtype."""
+        far = np.nanmax(np.abs(values), initial=0.0)
+        most = float(np.finfo(self.dtype).max) ** ROOM
+        if far > most:
+            raise DataFormatError(
+                f"{name} has a value that is {far:.2g} where those of fit are about 1, or with "
+                f"normalization=None as it was given; up to {most:.0e} is accepted with "
+                f"dtype={self.dtype.name!r}. Look for a wrong value, or use another unit."
+            )
+
+    def _refuse_drowned(self, one: TimeSeries) -> None:
+        """Raise a DataFormatError if the dtype does not hold the variation of a series as it is."""
+        _, spread, largest = mean_and_spread(one.values)
+        limits = np.finfo(self.dtype)
+        least = np.maximum(limits.eps * largest, float(limits.tiny) ** ROOM)
+        drowned = (or_constant(spread, largest, np.inf) < least).argmax()
+        if or_constant(spread, largest, np.inf)[drowned] < least[drowned]:
+            raise DataFormatError(
+                f"Column {self.layout.columns[drowned]!r} of {one.name} varies by "
+                f"{spread[drowned]:.2g} at a size of {largest[drowned]:.2g}, which "
+                f"dtype={self.dtype.name!r} does not hold with normalization=None. Set "
+                "normalization='window' or 'series', or take its level away."
+            )
 
     @property
     def _least(self) -> int:

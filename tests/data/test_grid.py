@@ -88,7 +88,7 @@ def test_several_astray_are_counted_and_the_first_are_named():
 def test_a_step_that_changed_is_that_of_most_gaps():
     fine = pd.date_range("2024-01-01", periods=20, freq="30min")
     coarse = pd.date_range("2024-01-01 10:00", periods=100, freq="h")
-    with pytest.raises(DataFormatError, match="10 of the 120 time stamps of y .* 'h'"):
+    with pytest.raises(DataFormatError, match=r"10 of the 120 time stamps of y .* 'h'"):
         read(plain(fine.union(coarse)))
     declared = fine.union(coarse)
     whole = pd.date_range(declared[0], declared[-1], freq="30min")
@@ -292,7 +292,7 @@ def test_time_stamps_that_are_no_steps_ahead(asked, text):
 def test_lengths_of_time_are_whole_steps(freq, length, steps):
     lengths = pd.TimedeltaIndex([length])
     assert steps_in(lengths, going_on(freq), "y").tolist() == [steps]
-    with pytest.raises(DataFormatError, match="a step of y is .* whole steps"):
+    with pytest.raises(DataFormatError, match=r"a step of y is .* whole steps"):
         steps_in(lengths + pd.Timedelta("7min"), going_on(freq), "y")
 
 
