@@ -38,7 +38,9 @@ def refuse_other_indexes(index: Any, what: str) -> None:
     if not (is_int or isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)):
         remedy = "Give it one, for example with y.reset_index(drop=True)."
         if isinstance(index, pd.TimedeltaIndex):
-            remedy = "Count from a date: y.set_axis(pandas.Timestamp('2000-01-01') + y.index)."
+            remedy = (
+                "Count from a date, as in y.set_axis(pandas.Timestamp('2000-01-01') + y.index)."
+            )
         raise DataFormatError(
             f"The index of {what} is of type {type(index).__name__} and dtype {index.dtype}. "
             f"Accepted are a DatetimeIndex, a PeriodIndex and an index of ints. {remedy}"

@@ -31,7 +31,7 @@ __all__ = [
     "panel_index",
     "read_features",
     "read_series",
-    "refuse_other_kind",
+    "refuse_other_stamps",
     "refuse_unobserved",
     "split_panel",
     "where_known",
@@ -89,7 +89,7 @@ class TimeSeries:
         DataFormatError
             Its time stamps are of another kind, or between those of this series.
         """
-        refuse_other_kind(self, other)
+        refuse_other_stamps(self.index, other.index, self.name)
         start = steps_between(self.index, other.index, self.name)
         if start <= 0:
             return other
@@ -304,25 +304,25 @@ def _labels(index: Any, like: Any) -> Any:
     return index
 
 
-def refuse_other_kind(series: TimeSeries, other: TimeSeries) -> None:
-    """Raise a DataFormatError if what follows a series has other kinds of time stamps."""
+def refuse_other_stamps(before: Any, now: Any, name: str) -> None:
+    """Raise a DataFormatError if an index does not have time stamps of the kind of another."""
     import pandas as pd
 
-    before, now = series.index, other.index
+    refuse_other_indexes(now, name)
     if kind_of(before) is not kind_of(now):
         raise DataFormatError(
-            f"The time stamps of {other.name} are a {type(now).__name__} now, and were a "
+            f"The time stamps of {name} are a {type(now).__name__} now, and were a "
             f"{type(before).__name__} before. Give all one kind."
         )
-    zones = [str(getattr(index, "tz", None)) for index in (before, now)]
-    if (zones[0] == "None") != (zones[1] == "None"):
+    zones = [getattr(index, "tz", None) for index in (before, now)]
+    if (zones[0] is None) != (zones[1] is None):
         raise DataFormatError(
-            f"The time stamps of {other.name} have the time zone {zones[1]} now, and had "
-            f"{zones[0]} before. Give all one, with tz_localize."
+            f"The time zone of {name} is {zones[1]} now, and was {zones[0]} before. Give all one, "
+            "with tz_localize."
         )
     if isinstance(now, pd.PeriodIndex) and now.freq != before.freq:
         raise DataFormatError(
-            f"The time stamps of {other.name} are {now.freqstr!r} periods now, and were "
+            f"The time stamps of {name} are {now.freqstr!r} periods now, and were "
             f"{before.freqstr!r} before. Give all one frequency."
         )
 

@@ -17,7 +17,7 @@ from seqlearn.data.series import (
     in_own_order,
     panel_index,
     read_series,
-    refuse_other_kind,
+    refuse_other_stamps,
     refuse_unobserved,
 )
 from seqlearn.errors import DataFormatError
@@ -109,10 +109,9 @@ class ForecastState:
     def after(self, params: Any, y: Any, X: Any, *, train: bool) -> "ForecastState":
         """Return what is known after further steps, with the network trained on if asked for."""
         refuse_other_columns_of_y(self.layout, y)
+        self.refuse_other_stamps(y)
         new = self._read(y, X, "update", self.step_for(y))
         refuse_other_levels(self.last, new[0].key)
-        for one in new:
-            refuse_other_kind(next(iter(self.last.values())), one)
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
         ]
@@ -125,6 +124,11 @@ class ForecastState:
             counts = [n_new[one.key] for one in recent]
             model.go_on(params, recent, feature_arrays(recent, self.layout), counts)
         return replace(self, model=model)._keeping(joined)
+
+    def refuse_other_stamps(self, y: Any) -> None:
+        """Raise a DataFormatError if y has time stamps of another kind than the series of fit."""
+        known = next(iter(self.last.values()))
+        refuse_other_stamps(known.index, y.index.get_level_values(-1), "y")
 
     def step_for(self, y: Any) -> Any:
         """Return the step of the series of fit if y has time stamps of their kind, else None."""

@@ -372,6 +372,8 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
         self
         """
         with unchanged_on_error(self):
+            if "model_" in self.__dict__ and hasattr(y, "index") and not isinstance(y, list):
+                self.model_.refuse_other_stamps(y)  # before sktime joins them to what it keeps
             return super().update(y, X=X, update_params=update_params)
 
     def _fit(self, y, X, fh):
