@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import infer_frequency
-from seqlearn.errors import DataFormatError
+from seqlearn.errors import DataFormatError, NotAheadError
 
 __all__ = [
     "extended",
@@ -172,16 +172,19 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
     Raises
     ------
     DataFormatError
-        A time stamp is of another kind, not after the end, or between the steps.
+        A time stamp is of another kind or between the steps.
+    NotAheadError
+        It is not after the end.
     """
     import pandas as pd
 
     last, asked = index[-1], _as_kind(stamps, index, name)
     early = asked[asked <= last]
     if len(early):
-        raise DataFormatError(
-            f"fh asks for {_listed(early)}, which is not ahead: {name} ends at {last}. Ask for "
-            "time stamps after the end of every series."
+        raise NotAheadError(
+            f"fh asks for {_listed(early)}, which is not ahead: {name} ends at {last}, and this "
+            "forecaster can not perform in-sample prediction. Ask for time stamps after the end of "
+            "every series."
         )
     step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
     if isinstance(index, pd.DatetimeIndex) and not _is_fixed(step):
@@ -369,7 +372,13 @@ def _as_kind(stamps: Any, index: Any, name: str) -> Any:
 
     here, there = kind_of(stamps), kind_of(index)
     if here is pd.DatetimeIndex and there is pd.PeriodIndex and stamps.tz is None:
-        return stamps.to_period(index.freq)
+        periods = stamps.to_period(index.freq)
+        if not periods.is_unique:
+            raise DataFormatError(
+                f"fh asks twice for {periods[periods.duplicated()][0]}, a period of {name}. Ask "
+                "for one time stamp a period."
+            )
+        return periods
     if here is pd.PeriodIndex and there is pd.DatetimeIndex and index.tz is None:
         return stamps.to_timestamp()
     zones = [getattr(i, "tz", None) is None for i in (stamps, index)]

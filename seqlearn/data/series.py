@@ -298,7 +298,14 @@ def _labels(index: Any, like: Any) -> Any:
     import pandas as pd
 
     if isinstance(like, pd.PeriodIndex) and isinstance(index, pd.DatetimeIndex):
-        return index.to_period(like.freq)
+        periods = index.to_period(like.freq)
+        if not periods.is_unique:
+            twice = periods[periods.duplicated()][0]
+            raise DataFormatError(
+                f"X has more than one row in {twice}, a period of y. Give it one row a period, for "
+                f"example with X.groupby(X.index.to_period({like.freqstr!r})).mean()."
+            )
+        return periods
     if isinstance(like, pd.DatetimeIndex) and isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     return index

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqlearn.data.grid import steps_in, steps_to
 from seqlearn.data.series import TimeSeries
-from seqlearn.errors import DataFormatError
+from seqlearn.errors import DataFormatError, NotAheadError
 
 __all__ = ["steps_ahead", "steps_of_backtest"]
 
@@ -29,7 +29,9 @@ def steps_ahead(fh: Any, series: Sequence[TimeSeries]) -> np.ndarray:
     Raises
     ------
     DataFormatError
-        What is asked for is not ahead, or not on the steps of a series, which is named.
+        What is asked for is not on the steps of a series, which is named.
+    NotAheadError
+        It is not ahead.
     """
     asked = fh.to_pandas()
     if not fh.is_relative:
@@ -39,7 +41,7 @@ def steps_ahead(fh: Any, series: Sequence[TimeSeries]) -> np.ndarray:
     else:
         steps = np.broadcast_to(asked.to_numpy(np.int64), (len(series), len(asked)))
     if steps.min(initial=1) < 1 or steps.size == 0:
-        raise DataFormatError(
+        raise NotAheadError(
             f"fh={asked.tolist()} is not ahead. LSTMForecaster forecasts steps after the last "
             "one of y: pass ints of at least 1, for example fh=range(1, 13)."
         )

@@ -286,3 +286,22 @@ def test_an_update_with_other_time_stamps(index, text):
     with pytest.raises(DataFormatError, match=text):
         one.update(series(index), update_params=False)
     assert one.predict().equals(before)
+
+
+def test_two_dates_of_one_period_are_not_one():
+    months = pd.period_range("2020-01", periods=40, freq="M")
+    days = pd.date_range("2020-01-01", periods=1300)
+    X = pd.DataFrame({"x": np.arange(1300.0)}, days)
+    with pytest.raises(DataFormatError, match=r"X has more than one row in 2020-01.*to_period"):
+        make().fit(series(months), X=X, fh=[1])
+    monthly = X.groupby(days.to_period("M")).mean()
+    one = make().fit(series(months), X=monthly, fh=[1])
+    assert one.predict(X=monthly).index.tolist() == [months[-1] + 1]
+    with pytest.raises(DataFormatError, match="fh asks twice for 2023-05, a period of y"):
+        make().fit(series(months), fh=pd.DatetimeIndex(["2023-05-10", "2023-05-20"]))
+
+
+def test_horizons_that_are_not_ahead_are_refused_as_sktime_does():
+    with pytest.raises(NotImplementedError, match="in-sample") as error:
+        make().fit(series(DAYS[:60]), fh=absolute(DAYS[[50, 70]]))
+    assert isinstance(error.value, DataFormatError)
