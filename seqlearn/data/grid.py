@@ -360,9 +360,9 @@ def _refuse_endless(index: Any, n_steps: int, name: str) -> None:
         numbers = getattr(index, "asi8", index)
         at = int(np.diff(np.asarray(numbers, dtype=np.int64)).argmax())
         raise DataFormatError(
-            f"{name} has {len(index)} rows but {n_steps + 1:,} steps; the longest gap is from "
-            f"{index[at]} to {index[at + 1]}. Look at the time stamps around it, and leave out "
-            "what is astray."
+            f"{name} would have {n_steps + 1:,} steps, most of them missing; the longest gap is "
+            f"from {index[at]} to {index[at + 1]}. Look at the time stamps around it, and leave "
+            "out what is astray."
         )
 
 

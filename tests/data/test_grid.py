@@ -3,8 +3,6 @@
 The grids are made by pandas, and rows are then put astray or left out of them.
 """
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,14 +124,9 @@ def test_a_row_of_another_century_does_not_fill_the_memory(freq, first):
         with pytest.warns(UserWarning, match="rows at 301 of its 473652 steps of 'h'"):
             read(index.insert(0, pd.Timestamp(first)))
         return
-    expected = rf"301 rows but .* steps; the longest gap is from {first} 00:00:00 to 2024-01-01"
-    with pytest.raises(DataFormatError, match=expected if freq != "h" else "rows|fewer|steps"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            try:
-                read(index.insert(0, pd.Timestamp(first)))
-            except UserWarning as warning:
-                raise DataFormatError(str(warning)) from warning
+    expected = rf"steps, most of them missing; the longest gap is from {first} .* to 2024-01-01"
+    with pytest.raises(DataFormatError, match=expected):
+        read(index.insert(0, pd.Timestamp(first)))
 
 
 def test_steps_mostly_without_a_row_are_said():
@@ -306,7 +299,7 @@ def test_a_length_of_time_is_no_number_of_months(index):
 
 
 def test_what_follows_a_million_steps_later_is_refused():
-    hours = going_on("h")
-    for index in (hours, going_on("D")):
-        with pytest.raises(DataFormatError, match=r"steps; the longest gap is from .* to 5024"):
-            steps_between(index.as_unit("s"), pd.DatetimeIndex(["5024-01-01"]).as_unit("s"), "y")
+    far = pd.DatetimeIndex(np.array(["5024-01-01"], "M8[s]"))
+    for index in (going_on("h"), going_on("D")):
+        with pytest.raises(DataFormatError, match=r"steps, .*longest gap is from .* to 5024"):
+            steps_between(index.as_unit("s"), far, "y")
