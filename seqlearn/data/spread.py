@@ -11,9 +11,10 @@ import numpy as np
 
 from seqlearn.errors import DataFormatError
 
-__all__ = ["mean_and_spread", "or_constant", "refuse_too_large"]
+__all__ = ["ROOM", "mean_and_spread", "or_constant", "refuse_drowned", "refuse_too_large"]
 
 ROUNDING = 10 * np.finfo(np.float64).eps  # of the largest value: what counts as rounding error
+ROOM = 0.4  # power of what a dtype holds: squares of such numbers, and their sums, are finite
 LARGEST = 1e300  # size of a value; sums and differences of a few of them are finite
 
 
@@ -80,6 +81,33 @@ def mean_and_spread(
         shift = (apart * shares).sum(axis=0) / total
         spread = np.sqrt(((apart - shift) ** 2 * shares).sum(axis=0) / total)
     return middle + shift * unit, spread * unit, np.maximum(np.abs(low), np.abs(high))
+
+
+def refuse_drowned(
+    values: np.ndarray, dtype: np.dtype, columns: list | range, name: str, remedy: str
+) -> None:
+    """Raise a DataFormatError if a dtype does not hold how a column varies, as it is.
+
+    Parameters
+    ----------
+    values : ndarray of shape (S, F), float64
+    dtype : numpy dtype
+        What they will be cast to.
+    columns : list or range
+        Names of the columns, for messages.
+    name, remedy : str
+        What the values are, and what to do.
+    """
+    _, spread, largest = mean_and_spread(values)
+    limits = np.finfo(dtype)
+    least = np.maximum(limits.eps * largest, float(limits.tiny) ** ROOM)
+    drowned = or_constant(spread, largest, np.inf) < least
+    if drowned.any():
+        i = int(drowned.argmax())
+        raise DataFormatError(
+            f"Column {columns[i]!r} of {name} varies by {spread[i]:.2g} at a size of "
+            f"{largest[i]:.2g}, which dtype={dtype.name!r} does not hold. {remedy}"
+        )
 
 
 def refuse_too_large(values: np.ndarray, what: str) -> None:

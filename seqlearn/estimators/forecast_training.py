@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seqlearn.data.series import TimeSeries
-from seqlearn.data.spread import mean_and_spread, or_constant
+from seqlearn.data.spread import ROOM, mean_and_spread, or_constant, refuse_drowned
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import net_settings, warn_of_early_end
@@ -29,7 +29,7 @@ from seqlearn.training.randomness import Seeds
 __all__ = ["WindowForecaster"]
 
 PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
-ROOM = 0.4  # power of what a dtype holds: squares of such numbers, and their sums, are finite
+NORMALIZE = "Set normalization='window' or 'series', or take its level away."
 
 
 class WindowForecaster:
@@ -163,7 +163,8 @@ class WindowForecaster:
         for one in series:
             if again or one.key not in self.scales:
                 if self.normalization is None:
-                    self._refuse_drowned(one)
+                    columns = self.layout.columns
+                    refuse_drowned(one.values, self.dtype, columns, one.name, NORMALIZE)
                 self.scales[one.key] = self.scale_of(one.values)
 
     def copy(self) -> "WindowForecaster":
@@ -208,20 +209,6 @@ class WindowForecaster:
                 f"{name} has a value that is {far:.2g} where those of fit are about 1, or with "
                 f"normalization=None as it was given; up to {most:.0e} is accepted with "
                 f"dtype={self.dtype.name!r}. Look for a wrong value, or use another unit."
-            )
-
-    def _refuse_drowned(self, one: TimeSeries) -> None:
-        """Raise a DataFormatError if the dtype does not hold the variation of a series as it is."""
-        _, spread, largest = mean_and_spread(one.values)
-        limits = np.finfo(self.dtype)
-        least = np.maximum(limits.eps * largest, float(limits.tiny) ** ROOM)
-        drowned = (or_constant(spread, largest, np.inf) < least).argmax()
-        if or_constant(spread, largest, np.inf)[drowned] < least[drowned]:
-            raise DataFormatError(
-                f"Column {self.layout.columns[drowned]!r} of {one.name} varies by "
-                f"{spread[drowned]:.2g} at a size of {largest[drowned]:.2g}, which "
-                f"dtype={self.dtype.name!r} does not hold with normalization=None. Set "
-                "normalization='window' or 'series', or take its level away."
             )
 
     @property

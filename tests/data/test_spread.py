@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlearn import LSTMRegressor
+from seqlearn import LSTMRegressor, SequenceEncoder
 from seqlearn.data.calendar import estimate_season
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import DataFormatError
@@ -142,3 +142,14 @@ def test_a_season_is_found_on_any_level_and_slope_and_in_any_unit(unit, level, s
     y = np.sin(2 * np.pi * t / 7) + (level + slope * t)
     assert estimate_season(y * (unit if abs(unit) < 1e200 else 1e200), 40) == 7
     assert estimate_season((level + slope * t) * 1e-3, 40) == 1
+
+
+def test_an_encoder_refuses_a_unit_that_its_dtype_does_not_hold():
+    X = np.random.default_rng(0).normal(size=(20, 5, 2)) * [1.0, 1e-30]
+    with pytest.raises(DataFormatError, match=r"Column 1 of X varies by .*'float32' does.*Scaler"):
+        SequenceEncoder(hidden_size=4, max_epochs=1).fit(X)
+
+
+def test_a_large_constant_does_not_drown_what_an_encoder_learns():
+    X = np.random.default_rng(0).normal(size=(20, 5, 2)) * [1.0, 0.0] + [0.0, 1e9]
+    assert SequenceEncoder(hidden_size=4, max_epochs=1, random_state=0).fit(X).loss_curve_[0] < 3
