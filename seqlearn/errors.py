@@ -6,6 +6,7 @@ Each one is a `SeqlearnError` and also the built-in a reader would expect, so th
     SeqlearnError
       InvalidParameterError   (ValueError)         a constructor parameter is out of range
       DataFormatError         (ValueError)         X, y or a file has a form that is not accepted
+        NotAheadError         (NotImplementedError) a horizon asks for what has been observed
       DatasetNotFoundError    (FileNotFoundError)  a data set is not on this machine
       MissingDependencyError  (ImportError)        an optional package is not installed
       TrainingDivergedError   (ArithmeticError)    the loss is not finite from the first epoch
@@ -27,6 +28,10 @@ class InvalidParameterError(SeqlearnError, ValueError):
 
 class DataFormatError(SeqlearnError, ValueError):
     """Data has a form that is not accepted; the message names where and how to convert it."""
+
+
+class NotAheadError(DataFormatError, NotImplementedError):
+    """A horizon asks for steps that are not ahead of a series; sktime wants the built-in."""
 
 
 class DatasetNotFoundError(SeqlearnError, FileNotFoundError):

@@ -348,7 +348,7 @@ def _without_trend(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
     time = np.linspace(-1, 1, len(values))
     trend = np.polynomial.Polynomial.fit(time[seen], values[seen] / largest, 3)
     rest = values / largest - trend(time)
-    return np.where(np.abs(rest) > 1e-9, rest, np.where(seen, 0.0, np.nan))
+    return np.where(np.abs(rest) > 1e-12, rest, np.where(seen, 0.0, np.nan))
 
 
 def _autocorrelation(

@@ -5,29 +5,40 @@ the time stamps they belong to. A step that the index leaves out becomes a row o
 No scaling and no windows here; `seqlearn.data.windows` makes those. Callers: the forecaster.
 """
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from seqlearn.data.calendar import infer_frequency
+from seqlearn.data.common_step import common_step
+from seqlearn.data.grid import (
+    extended,
+    kind_of,
+    name_of,
+    on_grid,
+    refuse_other_indexes,
+    step_of,
+    steps_between,
+)
+from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
 __all__ = [
     "TimeSeries",
-    "extended",
+    "in_own_order",
     "panel_index",
     "read_features",
     "read_series",
+    "refuse_other_stamps",
     "refuse_unobserved",
     "split_panel",
-    "steps_after",
     "where_known",
 ]
 
 SHOWN = 3  # time stamps that a message lists
-LOOKED_AT = 100  # places where a frequency is looked for among time stamps with gaps
+MANY, SPARSE = 20, 0.25  # rows, and what share of the steps they are, below which it is said
 
 
 @dataclass(frozen=True)
@@ -57,11 +68,9 @@ class TimeSeries:
         return _name(self.key)
 
     @property
-    def freq(self) -> Any:
-        """Frequency of the time stamps; None where they are no dates, or show none."""
-        import pandas as pd
-
-        return self.index.freq if isinstance(self.index, pd.DatetimeIndex) else None
+    def step(self) -> Any:
+        """Step of the time stamps: an offset, or an int where they are ints; None for none."""
+        return step_of(self.index)
 
     def last(self, n: int) -> "TimeSeries":
         """Return the last ``n`` steps."""
@@ -73,15 +82,15 @@ class TimeSeries:
     def followed_by(self, other: "TimeSeries") -> "TimeSeries":
         """Return what lies before ``other``, then ``other``; missing steps between them.
 
-        ``other`` must be on the same steps: read with the ``freq`` of this series.
+        ``other`` must be on the same steps: read with the ``step`` of this series.
 
         Raises
         ------
         DataFormatError
             Its time stamps are of another kind, or between those of this series.
         """
-        _refuse_other_kind(self, other)
-        start = _steps_from(self.index, other.index)
+        refuse_other_stamps(self.index, other.index, self.name)
+        start = steps_between(self.index, other.index, self.name)
         if start <= 0:
             return other
         gap = max(start - len(self.index), 0)
@@ -102,7 +111,7 @@ class TimeSeries:
 
 
 def read_series(
-    y: Any, X: Any = None, *, X_columns: Any = None, freq: Any = None
+    y: Any, X: Any = None, *, X_columns: Any = None, step: Any = None
 ) -> list[TimeSeries]:
     """Read a frame of one series, or of a panel or hierarchy of them.
 
@@ -115,9 +124,9 @@ def read_series(
         out, missing rows become NaN.
     X_columns : sequence, optional
         Columns of X to read, in this order; by default all.
-    freq : pandas offset, optional
-        Frequency of the dates; by default that of the index, or what the time stamps of the
-        longest series show.
+    step : pandas offset or int, optional
+        Step of the time stamps, int where they are ints; by default that of the index, or what
+        most gaps between time stamps show.
 
     Returns
     -------
@@ -127,18 +136,22 @@ def read_series(
     ------
     DataFormatError
         A column is not numeric, a value is infinite, or time stamps are duplicated, not
-        ascending or of another frequency; series and time stamps are named.
+        ascending or off the steps of the others; series and time stamps are named.
+
+    Warns
+    -----
+    UserWarning
+        Three quarters of the steps of a series have no row.
     """
     if len(y) == 0:
         raise DataFormatError("y has no rows. At least 2 observed steps are needed.")
     _refuse_text(y, "y")
     blocks = dict(split_panel(X, "X")) if X is not None else {}
     parts, series = list(split_panel(y, "y")), []
-    if freq is None:
-        by_length = sorted((part.index for _, part in parts), key=len, reverse=True)
-        freq = next(filter(None, map(_frequency, by_length)), None)
+    if step is None:
+        step = common_step([part.index for _, part in parts])
     for key, part in parts:
-        index, positions = _regular(part.index, freq, _name(key))
+        index, positions = on_grid(part.index, step, _name(key))
         values = _spread(part.to_numpy(np.float64), positions, len(index))
         features = None
         if X is not None:
@@ -151,7 +164,13 @@ def read_series(
             features = read_features(block, index, X_columns)
         series.append(TimeSeries(key, index, values, features))
         _refuse_infinite(series[-1])
+    _warn_of_gaps(series, [len(part) for _, part in parts])
     return series
+
+
+def in_own_order(series: Sequence[TimeSeries]) -> list[TimeSeries]:
+    """Return the series of a panel in an order that does not hang on where they stand in it."""
+    return sorted(series, key=lambda one: [(type(k).__name__, str(k)) for k in one.key or ()])
 
 
 def refuse_unobserved(series: TimeSeries, columns: Any) -> None:
@@ -181,31 +200,6 @@ def where_known(X: Any, index: Any) -> np.ndarray:
     return _labels(X.index, index).get_indexer(index) >= 0
 
 
-def steps_after(index: Any, n: int) -> Any:
-    """Return the ``n`` time stamps that follow ``index``.
-
-    Raises
-    ------
-    DataFormatError
-        Time stamps without a frequency, so that there is no next one.
-    """
-    import pandas as pd
-
-    last = index[-1]
-    if isinstance(index, pd.PeriodIndex):
-        return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
-    if isinstance(index, pd.DatetimeIndex):
-        freq = infer_frequency(index)
-        if freq is None:
-            raise DataFormatError(
-                f"The time stamps of y have no frequency (the last is {last}), so there is no next "
-                "one. Give the index a freq, for example with y.asfreq('D') or "
-                "y.index.to_period('M')."
-            )
-        return pd.date_range(last, periods=n + 1, freq=freq)[1:]
-    return pd.RangeIndex(int(last) + 1, int(last) + 1 + n)
-
-
 def split_panel(frame: Any, what: str) -> Iterator[tuple[Any, Any]]:
     """Yield key and frame of each series of a panel, by its time stamps; (None, frame) of one."""
     if frame.index.nlevels == 1:
@@ -226,7 +220,24 @@ def split_panel(frame: Any, what: str) -> Iterator[tuple[Any, Any]]:
         yield key, part
 
 
+def _warn_of_gaps(series: list[TimeSeries], n_rows: list[int]) -> None:
+    filled = [
+        n / len(one.index) if n >= MANY else 1.0 for one, n in zip(series, n_rows, strict=True)
+    ]
+    at = int(np.argmin(filled))
+    if filled[at] < SPARSE:
+        one = series[at]
+        warnings.warn(
+            f"{one.name} has rows at {n_rows[at]} of its {len(one.index)} steps of "
+            f"{name_of(one.step, one.index)}; the others are read as missing values. If its steps "
+            "are longer, give it those (for dates with resample, for ints with reset_index).",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
 def _refuse_disorder(index: Any, what: str) -> None:
+    refuse_other_indexes(index, what)
     if index.has_duplicates:
         twice = index[index.duplicated()].unique()[:SHOWN]
         raise DataFormatError(
@@ -263,6 +274,8 @@ def _refuse_infinite(series: TimeSeries) -> None:
                 f"{what} is infinite at {series.index[step]}. Numbers and NaN, for a missing "
                 "value, are accepted."
             )
+        if values is not None:
+            refuse_too_large(values, what)
 
 
 def _name(key: Any, what: str = "y") -> str:
@@ -270,60 +283,6 @@ def _name(key: Any, what: str = "y") -> str:
     if key is None:
         return what
     return f"series {(key[0] if len(key) == 1 else key)!r} of {what}"
-
-
-def _frequency(index: Any) -> Any:
-    """Return the frequency that dates with gaps show; None if none, or if there are no dates."""
-    import pandas as pd
-
-    if not isinstance(index, pd.DatetimeIndex) or index.freq is not None or len(index) < 3:
-        return getattr(index, "freq", None)
-    n_parts = min(len(index) - 2, LOOKED_AT)
-    for part in [index, *(index[i : i + 3] for i in range(n_parts))]:  # some have no gap in them
-        freq = infer_frequency(part)
-        if freq is None or isinstance(freq, pd.offsets.BusinessHour):
-            continue
-        whole = pd.date_range(index[0], index[-1], freq=freq)
-        if len(whole) and index.isin(whole).all():
-            return pd.offsets.BDay() if _is_business(index, freq) else freq
-    gaps = np.diff(index.asi8)
-    if (gaps % gaps.min() == 0).all():
-        return pd.tseries.frequencies.to_offset(index[gaps.argmin() + 1] - index[gaps.argmin()])
-    return None
-
-
-def _is_business(index: Any, freq: Any) -> bool:
-    """Whether days with gaps are business days without some holidays."""
-    import pandas as pd
-
-    if freq != pd.offsets.Day() or (index.dayofweek >= 5).any():
-        return False
-    whole = pd.date_range(index[0], index[-1], freq="B")
-    return len(whole) >= 10 and len(index) > 0.9 * len(whole)
-
-
-def _regular(index: Any, freq: Any, name: str) -> tuple[Any, np.ndarray]:
-    """Return an index without gaps, and the position in it of each time stamp of ``index``."""
-    import pandas as pd
-
-    if isinstance(index, pd.DatetimeIndex):
-        if freq is None or index.freq == freq:
-            return index, np.arange(len(index))
-        whole = pd.date_range(index[0], index[-1], freq=freq)
-        positions = whole.get_indexer(index)
-        if (positions < 0).any():
-            raise DataFormatError(
-                f"The time stamps of {name} from {index[0]} on are not {freq.freqstr!r} steps, as "
-                "those before or of other series are. Give all one frequency."
-            )
-        return whole, positions
-    if isinstance(index, pd.PeriodIndex):
-        numbers = (index.asi8 - index.asi8[0]) // index.freq.n
-    else:
-        numbers = index.to_numpy() - index[0]
-    if len(numbers) and numbers[-1] + 1 > len(numbers):
-        index = index[:1].append(steps_after(index[:1], int(numbers[-1])))
-    return index, numbers
 
 
 def _spread(values: np.ndarray, positions: np.ndarray, n: int) -> np.ndarray:
@@ -339,57 +298,40 @@ def _labels(index: Any, like: Any) -> Any:
     import pandas as pd
 
     if isinstance(like, pd.PeriodIndex) and isinstance(index, pd.DatetimeIndex):
-        return index.to_period(like.freq)
+        periods = index.to_period(like.freq)
+        if not periods.is_unique:
+            twice = periods[periods.duplicated()][0]
+            raise DataFormatError(
+                f"X has more than one row in {twice}, a period of y. Give it one row a period, for "
+                f"example with X.groupby(X.index.to_period({like.freqstr!r})).mean()."
+            )
+        return periods
     if isinstance(like, pd.DatetimeIndex) and isinstance(index, pd.PeriodIndex):
         return index.to_timestamp()
     return index
 
 
-def _refuse_other_kind(series: TimeSeries, other: TimeSeries) -> None:
+def refuse_other_stamps(before: Any, now: Any, name: str) -> None:
+    """Raise a DataFormatError if an index does not have time stamps of the kind of another."""
     import pandas as pd
 
-    before, now = series.index, other.index
-    kinds = (pd.PeriodIndex, pd.DatetimeIndex)
-    if any(isinstance(before, kind) != isinstance(now, kind) for kind in kinds):
+    refuse_other_indexes(now, name)
+    if kind_of(before) is not kind_of(now):
         raise DataFormatError(
-            f"The time stamps of {series.name} are a {type(now).__name__} now, and were a "
+            f"The time stamps of {name} are a {type(now).__name__} now, and were a "
             f"{type(before).__name__} before. Give all one kind."
+        )
+    zones = [getattr(index, "tz", None) for index in (before, now)]
+    if (zones[0] is None) != (zones[1] is None):
+        raise DataFormatError(
+            f"The time zone of {name} is {zones[1]} now, and was {zones[0]} before. Give all one, "
+            "with tz_localize."
         )
     if isinstance(now, pd.PeriodIndex) and now.freq != before.freq:
         raise DataFormatError(
-            f"The time stamps of {series.name} are {now.freqstr!r} periods now, and were "
+            f"The time stamps of {name} are {now.freqstr!r} periods now, and were "
             f"{before.freqstr!r} before. Give all one frequency."
         )
-
-
-def _steps_from(index: Any, other: Any) -> int:
-    """How many steps after the first of ``index`` the first of ``other`` lies."""
-    import pandas as pd
-
-    start = other[0]
-    if isinstance(index, pd.PeriodIndex):
-        return int(other.asi8[0] - index.asi8[0]) // index.freq.n
-    if not isinstance(index, pd.DatetimeIndex):
-        return int(start - index[0])
-    if start <= index[-1]:
-        return int(index.searchsorted(start))
-    n = 1
-    while True:  # the frequency may be a month, whose steps have no one length
-        following = steps_after(index, n)
-        if following[-1] >= start:
-            return len(index) + int(following.searchsorted(start))
-        n *= 2
-
-
-def extended(index: Any, n: int) -> Any:
-    """Return the index with ``n`` further time stamps; a frequency stays."""
-    import pandas as pd
-
-    if isinstance(index, pd.DatetimeIndex):
-        following = steps_after(index, n)
-        freq = index.freq or following.freq
-        return pd.date_range(index[0], periods=len(index) + n, freq=freq)
-    return index.append(steps_after(index, n))
 
 
 def _joined(old: np.ndarray, gap: int, new: np.ndarray) -> np.ndarray:

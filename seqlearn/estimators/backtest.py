@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqlearn.data.series import panel_index, read_series
+from seqlearn.data.series import TimeSeries, panel_index, read_series
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_features import (
     feature_arrays,
@@ -15,17 +15,21 @@ from seqlearn.estimators.forecast_features import (
     refuse_other_columns,
     refuse_other_steps,
 )
-from seqlearn.estimators.forecast_state import refuse_other_series
-from seqlearn.estimators.forecast_training import WindowForecaster
+from seqlearn.estimators.forecast_horizon import steps_of_backtest
+from seqlearn.estimators.forecast_state import (
+    ForecastState,
+    refuse_far_steps,
+    refuse_other_columns_of_y,
+)
 
 __all__ = ["backtest"]
 
 
 def backtest(
-    model: WindowForecaster,
+    state: ForecastState,
     y: Any,
     X: Any,
-    steps: np.ndarray,
+    fh: Any,
     *,
     stride: int,
     initial_window: int | None,
@@ -35,16 +39,16 @@ def backtest(
 
     Parameters
     ----------
-    model : WindowForecaster
+    state : ForecastState
         A trained one; it is left as it is.
     y, X : DataFrame
         What is forecast, and what is known besides.
-    steps : ndarray of int
-        Steps ahead, ascending, up to the model's horizon.
+    fh : ForecastingHorizon or None
+        Steps ahead, up to the model's horizon; by default those of fit.
     stride, initial_window, alpha
         As in `LSTMForecaster.backtest`.
     """
-    layout, model = model.layout, model.copy()
+    layout, model = state.layout, state.model.copy()
     y = y.to_frame() if isinstance(y, pd.Series) else y
     X = X.to_frame() if isinstance(X, pd.Series) else X
     first = layout.window_length if initial_window is None else initial_window
@@ -64,11 +68,13 @@ def backtest(
             raise InvalidParameterError(
                 f"alpha={alpha}; give at least one level, and all of them in (0, 1)."
             )
-    refuse_other_series(layout, y, int(steps[-1]))
+    refuse_other_columns_of_y(layout, y)
     features = [*layout.known, *layout.past_only]
     refuse_other_columns(X, features, "backtest")
     refuse_new_columns(X, layout)
-    series = read_series(y, X, X_columns=features)
+    series = _read(state, y, X, features)
+    steps = state.asked if fh is None else steps_of_backtest(fh, series)
+    refuse_far_steps(layout, int(steps[-1]))
     refuse_other_steps(X, series)
     ends = [np.arange(first - 1, len(one.index) - steps[-1], stride) for one in series]
     if not any(len(some) for some in ends):
@@ -96,3 +102,12 @@ def backtest(
         index = panel_index([one.key for one in series], stamps)
         index.names = [*y.index.names[:-1], "cutoff"]
     return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)
+
+
+def _read(state: ForecastState, y: Any, X: Any, columns: list) -> list[TimeSeries]:
+    """Read series of fit on their steps, and others on those that they show."""
+    keys = {None}
+    if y.index.nlevels > 1:
+        keys = {k if isinstance(k, tuple) else (k,) for k in y.index.droplevel(-1).unique()}
+    step = state.step_for(y) if keys <= set(state.last) else None
+    return read_series(y, X, X_columns=columns, step=step)

@@ -34,7 +34,7 @@ from seqlearn.training.device import resolve_device
 from seqlearn.training.net import make_net
 from seqlearn.training.randomness import Seeds
 
-__all__ = ["READOUT_CHECKS", "TOKEN_CHECKS", "SequenceEstimator", "mean_and_spread", "pieces"]
+__all__ = ["READOUT_CHECKS", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
 
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
 UPDATES = 3000  # what max_epochs="auto" aims at
@@ -274,15 +274,6 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
         sequences = self._check_X(X, reset=False, first=first, may_be_empty=True)
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
-
-
-def mean_and_spread(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return weighted mean and standard deviation of columns (N, C); 1 for a constant one."""
-    mean = np.average(values, axis=0, weights=weights)  # (C,)
-    spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
-    # A spread that is rounding error is that of a constant column.
-    error = len(values) * np.finfo(np.float64).eps * np.abs(mean)
-    return mean, np.where(spread <= error, 1.0, spread)
 
 
 def _batch_size(batch_size: int | str, n_rows: int) -> int:

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import REMEMBERED
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator, mean_and_spread
+from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
@@ -273,7 +274,10 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
         of_step = np.repeat(weights, sequences.lengths)  # (S,)
         values = sequences.values.astype(np.float64)  # (S, F)
-        _, self._feature_scale = mean_and_spread(values, of_step)  # (F,)
+        remedy = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
+        refuse_drowned(values, np.dtype(self.dtype), range(values.shape[1]), "X", remedy)
+        _, spread, largest = mean_and_spread(values, of_step)  # (F,)
+        self._feature_scale = or_constant(spread, largest, np.maximum(largest, 1.0))
 
     @property
     def _reads_discrete(self) -> bool:

@@ -11,14 +11,14 @@ import numpy as np
 
 from seqlearn.data.calendar import calendar_features
 from seqlearn.data.checking import listed
+from seqlearn.data.grid import extended, steps_after
 from seqlearn.data.series import (
     TimeSeries,
-    extended,
     read_features,
     split_panel,
-    steps_after,
     where_known,
 )
+from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
 
@@ -102,8 +102,8 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
         What is forecast.
     layout : Layout
         Which columns there are.
-    steps : ndarray of int
-        Steps ahead that are asked for.
+    steps : ndarray of shape (N, n), int
+        Steps ahead of each series that are asked for.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
     if not layout.known:
         return [np.zeros((layout.horizon, 0))] * len(series)
     blocks, found = dict(split_panel(X, "X")), []
-    for one in series:
+    for one, own in zip(series, steps, strict=True):
         block = blocks.get(one.key)
         if block is None:
             raise DataFormatError(
@@ -123,7 +123,7 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
                 "of every series."
             )
         after = steps_after(one.index, layout.horizon)
-        absent = [step for step in after[steps - 1][~where_known(block, after[steps - 1])]]
+        absent = [step for step in after[own - 1][~where_known(block, after[own - 1])]]
         if absent:
             raise DataFormatError(
                 f"X has no row at {listed(absent)}, for {one.name}. predict needs the columns "
@@ -135,6 +135,7 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
                 f"X is infinite after the end of {one.name}. Numbers and NaN, for a missing value, "
                 "are accepted."
             )
+        refuse_too_large(found[-1], "X")
     return found
 
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.series import TimeSeries
-from seqlearn.estimators.fitting import SHARED_CHECKS
+from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.fitting import SHARED_CHECKS, check_shared_parameters
 from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.training.forecast_loss import POINT_LOSSES
 
-__all__ = ["CHECKS", "Layout", "auto_batch_size", "auto_epochs", "layout_for"]
+__all__ = ["Layout", "auto_batch_size", "auto_epochs", "check_parameters", "layout_for"]
 
 UPDATES, FEWER_UPDATES = 800, 400
 MANY_HORIZONS = 200  # from which on a network needs the former, not the latter
@@ -41,6 +42,16 @@ CHECKS: dict[str, Check] = {
     "quantiles": levels,
     "calibration": one_of("conformal", None),
 }
+
+
+def check_parameters(params: Any) -> None:
+    """Raise an InvalidParameterError if a parameter is out of range, or does not go with others."""
+    check_shared_parameters(params, CHECKS)
+    if params.calibration is not None and params.quantiles is None:
+        raise InvalidParameterError(
+            f"calibration={params.calibration!r} shifts quantiles, but quantiles=None. Give "
+            "levels in quantiles, or set calibration=None."
+        )
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.grid import kind_of, steps_after
 from seqlearn.data.series import (
     TimeSeries,
+    in_own_order,
     panel_index,
     read_series,
+    refuse_other_stamps,
     refuse_unobserved,
-    steps_after,
 )
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.forecast_features import (
@@ -27,10 +29,11 @@ from seqlearn.estimators.forecast_features import (
     refuse_other_steps,
     rows_ahead,
 )
+from seqlearn.estimators.forecast_horizon import steps_ahead
 from seqlearn.estimators.forecast_settings import Layout, layout_for
 from seqlearn.estimators.forecast_training import WindowForecaster
 
-__all__ = ["ForecastState", "refuse_other_series"]
+__all__ = ["ForecastState", "refuse_far_steps", "refuse_other_columns_of_y"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,13 @@ class ForecastState:
         The network.
     last : dict
         The last window and horizon of each series, by its key.
+    asked : ndarray of int
+        Steps ahead that fit was asked for, ascending: those of any series.
     """
 
     model: WindowForecaster
     last: dict[Any, TimeSeries]
+    asked: np.ndarray | None = None
 
     @property
     def layout(self) -> Layout:
@@ -54,7 +60,7 @@ class ForecastState:
         return self.model.layout
 
     @classmethod
-    def learn(cls, params: Any, y: Any, X: Any, horizon: int | None) -> "ForecastState":
+    def learn(cls, params: Any, y: Any, X: Any, fh: Any) -> "ForecastState":
         """Train a network on all series of ``y``.
 
         Parameters
@@ -63,42 +69,48 @@ class ForecastState:
             Its parameters.
         y, X : DataFrame
             Series and exogenous columns.
-        horizon : int or None
-            Steps ahead; None is one season, at least 12.
+        fh : ForecastingHorizon or None
+            What is asked for; None is one season, at least 12 steps.
         """
         known, past = columns_of(X, params.past_only)
         series = read_series(y, X, X_columns=[*known, *past])
         refuse_other_steps(X, series)
         for one in series:
             refuse_unobserved(one, list(y.columns))
+        asked = None if fh is None else np.unique(steps_ahead(fh, series))
+        ordered = in_own_order(series)
         layout = layout_for(
             params,
-            series,
+            ordered,
             columns=list(y.columns),
             known=known,
             past_only=past,
-            horizon=horizon,
+            horizon=None if asked is None else int(asked[-1]),
         )
+        features = feature_arrays(ordered, layout)
+        for one in ordered:
+            steps_after(one.index, 1)  # raises where there is no next one
         model = WindowForecaster(params, layout)
-        model.fit(params, series, feature_arrays(series, layout))
-        return cls(model, {})._keeping(series)
+        model.fit(params, ordered, features)
+        return cls(model, {}, asked)._keeping(series)
 
-    def of(self, y: Any, X: Any, horizon: int) -> "ForecastState":
-        """Return the same network, to forecast the series of ``y`` ``horizon`` steps ahead."""
-        layout = self.layout
-        refuse_other_series(layout, y, horizon)
+    def of(self, y: Any, X: Any, fh: Any) -> "ForecastState":
+        """Return the same network, to forecast the series of ``y``."""
+        refuse_other_columns_of_y(self.layout, y)
         series = self._read(y, X, "fit")
+        asked = np.unique(steps_ahead(fh, series))
+        refuse_far_steps(self.layout, int(asked[-1]))
         for one in series:
             refuse_unobserved(one, list(y.columns))
         model = self.model.copy()
         model.learn_scales(series, again=True)
-        return ForecastState(model, {})._keeping(series)
+        return ForecastState(model, {}, asked)._keeping(series)
 
     def after(self, params: Any, y: Any, X: Any, *, train: bool) -> "ForecastState":
         """Return what is known after further steps, with the network trained on if asked for."""
-        refuse_other_series(self.layout, y, self.layout.horizon)
-        freq = next((one.freq for one in self.last.values()), None)
-        new = self._read(y, X, "update", freq)
+        refuse_other_columns_of_y(self.layout, y)
+        self.refuse_other_stamps(y)
+        new = self._read(y, X, "update", self.step_for(y))
         refuse_other_levels(self.last, new[0].key)
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
@@ -106,11 +118,30 @@ class ForecastState:
         model = self.model.copy()
         model.learn_scales(joined)
         if train:
-            counts = [len(one.index) for one in new]
+            n_new = {one.key: len(one.index) for one in new}
             span = self.layout.window_length + self.layout.horizon
-            recent = [one.last(span + n) for one, n in zip(joined, counts, strict=True)]
+            recent = [one.last(span + n_new[one.key]) for one in in_own_order(joined)]
+            counts = [n_new[one.key] for one in recent]
             model.go_on(params, recent, feature_arrays(recent, self.layout), counts)
         return replace(self, model=model)._keeping(joined)
+
+    def refuse_other_stamps(self, y: Any) -> None:
+        """Raise a DataFormatError if y has time stamps of another kind than the series of fit."""
+        known = next(iter(self.last.values()))
+        refuse_other_stamps(known.index, y.index.get_level_values(-1), "y")
+
+    def step_for(self, y: Any) -> Any:
+        """Return the step of the series of fit if y has time stamps of their kind, else None."""
+        known = next(iter(self.last.values()))
+        same = kind_of(known.index) is kind_of(y.index.get_level_values(-1))
+        return known.step if same else None
+
+    def steps(self, fh: Any) -> np.ndarray:
+        """Return the steps ahead that a horizon asks for, of each series, (N, n)."""
+        steps = steps_ahead(fh, list(self.last.values()))
+        for one, far in zip(self.last.values(), steps.max(axis=1).tolist(), strict=True):
+            refuse_far_steps(self.layout, far, one)
+        return steps
 
     def forecast(
         self, X: Any, steps: np.ndarray, levels: Sequence[float] | None = None
@@ -121,29 +152,29 @@ class ForecastState:
         ----------
         X : DataFrame or None
             Exogenous columns at the steps ahead.
-        steps : ndarray of n int
-            Steps ahead.
+        steps : ndarray of shape (N, n), int
+            Steps ahead of each series.
         levels : sequence of float, optional
             Levels of quantiles.
         """
         series = [one.last(self.layout.window_length) for one in self.last.values()]
         ahead = rows_ahead(X, series, self.layout, steps)
         features = feature_arrays(series, self.layout, ahead)
-        return self.model.forecast(series, features, levels=levels)[:, steps - 1]
+        values = self.model.forecast(series, features, levels=levels)
+        return values[np.arange(len(series))[:, None], steps - 1]
 
     def stamps(self, steps: np.ndarray) -> Any:
         """Return the index of forecasts of a panel: each key with its own time stamps ahead."""
         series = self.last.values()
         ahead = [steps_after(one.index, self.layout.horizon) for one in series]
-        if None in self.last:
-            return ahead[0][steps - 1]
-        return panel_index([one.key for one in series], [part[steps - 1] for part in ahead])
+        stamps = [part[own - 1] for part, own in zip(ahead, steps, strict=True)]
+        return stamps[0] if None in self.last else panel_index(list(self.last), stamps)
 
-    def _read(self, y: Any, X: Any, method: str, freq: Any = None) -> list[TimeSeries]:
+    def _read(self, y: Any, X: Any, method: str, step: Any = None) -> list[TimeSeries]:
         columns = [*self.layout.known, *self.layout.past_only]
         refuse_other_columns(X, columns, method)
         refuse_new_columns(X, self.layout)
-        series = read_series(y, X, X_columns=columns, freq=freq)
+        series = read_series(y, X, X_columns=columns, step=step)
         refuse_other_steps(X, series)
         return series
 
@@ -163,8 +194,8 @@ def refuse_other_levels(last: dict[Any, TimeSeries], key: Any) -> None:
         )
 
 
-def refuse_other_series(layout: Layout, y: Any, horizon: int) -> None:
-    """Raise a DataFormatError if y has other columns than the network, or fh goes further."""
+def refuse_other_columns_of_y(layout: Layout, y: Any) -> None:
+    """Raise a DataFormatError if y has other columns than the network."""
     if y.shape[1] != len(layout.columns):
         raise DataFormatError(
             f"y has {y.shape[1]} columns, but the network was trained on {len(layout.columns)}: "
@@ -180,8 +211,13 @@ def refuse_other_series(layout: Layout, y: Any, horizon: int) -> None:
             f"y has the columns {list(y.columns)}, but the network was trained on "
             f"{layout.columns}. Give the same columns in the same order: y[{layout.columns}]."
         )
-    if horizon > layout.horizon:
+
+
+def refuse_far_steps(layout: Layout, far: int, series: TimeSeries | None = None) -> None:
+    """Raise a DataFormatError if fh goes further than the network."""
+    if far > layout.horizon:
+        end = "" if series is None else f" of the end of {series.name}, {series.index[-1]}"
         raise DataFormatError(
-            f"fh goes {horizon} steps ahead, but the network was trained for {layout.horizon}: "
+            f"fh goes {far} steps ahead{end}, but the network was trained for {layout.horizon}: "
             "pass the longer fh where it is trained."
         )

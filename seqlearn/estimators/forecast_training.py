@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from seqlearn.data.series import TimeSeries
+from seqlearn.data.spread import ROOM, mean_and_spread, or_constant, refuse_drowned
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import net_settings, warn_of_early_end
 from seqlearn.estimators.forecast_settings import Layout, auto_batch_size, auto_epochs
-from seqlearn.estimators.quantiles import at_levels, conformal_shifts, sorted_levels
+from seqlearn.estimators.quantiles import around, at_levels, conformal_shifts, sorted_levels
 from seqlearn.modules.forecast_model import ForecastModel
 from seqlearn.registry import resolve_backend
 from seqlearn.training.device import resolve_device
@@ -28,6 +29,7 @@ from seqlearn.training.randomness import Seeds
 __all__ = ["WindowForecaster"]
 
 PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
+NORMALIZE = "Set normalization='window' or 'series', or take its level away."
 
 
 class WindowForecaster:
@@ -136,10 +138,10 @@ class WindowForecaster:
         dataset = self._dataset(table, origins, self.device)
         mean, scale = self._scales_of(series, [len(steps) for steps in ends])  # (M, 1, C)
         if levels is None:
-            values = self._outputs(dataset, _point)[..., 0]  # (M, H, C)
-            return values * scale + mean
-        values = self._quantiles(dataset)  # (M, H, C, K)
-        return at_levels(values, self.levels, levels) * scale[..., None] + mean[..., None]
+            return self._outputs(dataset, _point)[..., 0] * scale + mean  # (M, H, C)
+        values, point = self._quantiles(dataset)  # (M, H, C, K), (M, H, C, 1)
+        found = around(point, at_levels(values, self.levels, levels), levels)
+        return found * scale[..., None] + mean[..., None]
 
     @property
     def loss_curve(self) -> list[float]:
@@ -160,6 +162,9 @@ class WindowForecaster:
         """Remember level and spread of each series that is not known yet, or of all."""
         for one in series:
             if again or one.key not in self.scales:
+                if self.normalization is None:
+                    columns = self.layout.columns
+                    refuse_drowned(one.values, self.dtype, columns, one.name, NORMALIZE)
                 self.scales[one.key] = self.scale_of(one.values)
 
     def copy(self) -> "WindowForecaster":
@@ -181,8 +186,11 @@ class WindowForecaster:
         for one in series:
             mean, scale = self.scales[one.key]
             values.append((one.values - mean) / scale)
+            self._refuse_far(values[-1], one.name)
         if features is not None:
             features = [(part - self.feature_mean) / self.feature_scale for part in features]
+            for one, part in zip(series, features, strict=True):
+                self._refuse_far(part, f"X of {one.name}")
         return SeriesTable(
             values,
             features,
@@ -191,6 +199,17 @@ class WindowForecaster:
             after=self.layout.horizon,
             dtype=self.dtype,
         )
+
+    def _refuse_far(self, values: np.ndarray, name: str) -> None:
+        """Raise a DataFormatError if the square of a scaled value is too much for the dtype."""
+        far = np.nanmax(np.abs(values), initial=0.0)
+        most = float(np.finfo(self.dtype).max) ** ROOM
+        if far > most:
+            raise DataFormatError(
+                f"{name} has a value that is {far:.2g} where those of fit are about 1, or with "
+                f"normalization=None as it was given; up to {most:.0e} is accepted with "
+                f"dtype={self.dtype.name!r}. Look for a wrong value, or use another unit."
+            )
 
     @property
     def _least(self) -> int:
@@ -324,13 +343,13 @@ class WindowForecaster:
         self.history = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net = net
 
-    def _quantiles(self, dataset: WindowDataset) -> np.ndarray:
-        """Return the quantiles of the network's own levels in series units, (M, H, C, Q)."""
-        outputs = self._outputs(dataset, _quantiles_and_scale)
-        values, scale = outputs[..., :-1], outputs[..., -1:]
+    def _quantiles(self, dataset: WindowDataset) -> tuple[np.ndarray, np.ndarray]:
+        """Return quantiles of the network's own levels in series units, and its point forecast."""
+        outputs = self._outputs(dataset, _everything)
+        point, values, scale = outputs[..., :1], outputs[..., 1:-1], outputs[..., -1:]
         if self.shifts is not None:
             values = np.sort(values + self.shifts[:, None] * scale, axis=-1)
-        return values
+        return values, point
 
     def _outputs(self, dataset: WindowDataset, read: Any) -> np.ndarray:
         """Return what ``read`` makes of each window, (M, H, C, ...) in double precision."""
@@ -343,7 +362,7 @@ class WindowForecaster:
 
     def _calibrated(self, held_out: WindowDataset) -> np.ndarray:
         """Return what is added to each quantile at each step ahead, relative to the scale."""
-        outputs = self._outputs(held_out, _quantiles_and_scale)  # (M, H, C, Q + 1)
+        outputs = self._outputs(held_out, _everything)[..., 1:]  # (M, H, C, Q + 1)
         rows = np.arange(held_out.n_windows)
         targets = [
             held_out[rows + column * held_out.n_windows][1]["y"].cpu().numpy()
@@ -365,20 +384,14 @@ def _point(forecast: Any) -> torch.Tensor:
     return outputs[..., :1] * scale[..., None] + centre[..., None]
 
 
-def _quantiles_and_scale(forecast: Any) -> torch.Tensor:
-    """Return the quantiles in series units and, last, the window's scale, (B, H, C, Q + 1)."""
+def _everything(forecast: Any) -> torch.Tensor:
+    """Return point forecast, quantiles in series units and the window's scale, (B, H, C, Q + 2)."""
     outputs, centre, scale = forecast
-    values = outputs[..., 1:] * scale[..., None] + centre[..., None]
+    values = outputs * scale[..., None] + centre[..., None]
     return torch.cat([values, scale[..., None].expand(*values.shape[:3], 1)], dim=-1)
 
 
 def _mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; its size where it does not vary; NaN left out."""
-    observed = ~np.isnan(values)
-    count = np.maximum(observed.sum(axis=0), 1)
-    mean = np.where(observed, values, 0.0).sum(axis=0) / count
-    deviation = np.where(observed, values - mean, 0.0)
-    scale = np.sqrt((deviation**2).sum(axis=0) / count)
-    tiny = scale <= 1e-12 * np.abs(mean)
-    size = np.where(mean == 0, 1.0, np.abs(mean))
-    return mean, np.where(tiny, size, scale)
+    mean, spread, largest = mean_and_spread(values)
+    return mean, or_constant(spread, largest, np.where(largest > 0, largest, 1.0))

@@ -15,8 +15,8 @@ from sktime.utils.validation.forecasting import check_fh
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.backtest import backtest
-from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
-from seqlearn.estimators.forecast_settings import CHECKS
+from seqlearn.estimators.fitting import unchanged_on_error
+from seqlearn.estimators.forecast_settings import check_parameters
 from seqlearn.estimators.forecast_state import ForecastState
 
 __all__ = ["LSTMForecaster"]
@@ -112,7 +112,8 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
         forecast alone.
     calibration : {"conformal"} or None, default=None
         "conformal" holds out the last windows, a share of ``validation_fraction``, and shifts
-        the quantiles so that they cover there what they say (Romano et al. 2019).
+        the quantiles so that they cover there what they say (Romano et al. 2019). ``predict``
+        still gives the point forecast, not the shifted median; every interval contains it.
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -316,7 +317,9 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
             Exogenous columns of the same form, NaN where missing. A row at each step of y is
             expected; a missing one counts as missing values.
         fh : int, list of int or ForecastingHorizon
-            Steps ahead to forecast; the network learns all steps up to the largest.
+            Steps ahead to forecast; the network learns all steps up to the largest. Time stamps
+            are forecast for every series, on whatever day it ends; a step of ints is what most
+            gaps of the index show, as for dates.
 
         Returns
         -------
@@ -369,34 +372,26 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
         self
         """
         with unchanged_on_error(self):
+            if "model_" in self.__dict__ and hasattr(y, "index") and not isinstance(y, list):
+                self.model_.refuse_other_stamps(y)  # before sktime joins them to what it keeps
             return super().update(y, X=X, update_params=update_params)
 
-    def _check_parameters(self) -> None:
-        check_shared_parameters(self, CHECKS)
-        if self.calibration is not None and self.quantiles is None:
-            raise InvalidParameterError(
-                f"calibration={self.calibration!r} shifts quantiles, but quantiles=None. Give "
-                "levels in quantiles, or set calibration=None."
-            )
-
     def _fit(self, y, X, fh):
-        self._check_parameters()
-        horizon = int(self._steps(fh)[-1])
+        check_parameters(self)
         self._y_names = y.index.names
         if "model_" in self.__dict__:
-            self.model_ = self.model_.of(y, X, horizon)
+            self.model_ = self.model_.of(y, X, fh)
         else:
-            self.model_ = ForecastState.learn(self, y, X, horizon)
+            self.model_ = ForecastState.learn(self, y, X, fh)
         return self
 
     def _pretrain(self, y, X=None, fh=None):
-        self._check_parameters()
-        horizon = None if fh is None else int(self._steps(fh)[-1])
-        self.model_ = ForecastState.learn(self, y, X, horizon)
+        check_parameters(self)
+        self.model_ = ForecastState.learn(self, y, X, None if fh is None else check_fh(fh))
         return self
 
     def _pretrain_update(self, y, X=None, fh=None):
-        self._check_parameters()
+        check_parameters(self)
         self.model_ = self.model_.after(self, y, X, train=True)
         return self
 
@@ -422,7 +417,7 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
 
     def _forecast(self, fh: Any, X: Any, alpha: Any = None) -> pd.DataFrame:
         """Return point forecasts or quantiles of every series at the steps of ``fh``."""
-        steps = self._steps(fh)
+        steps = self.model_.steps(fh)  # (N, n)
         values = self.model_.forecast(X, steps, alpha)  # (N, n, C) or (N, n, C, Q)
         index = self.model_.stamps(steps)
         if index.nlevels > 1:
@@ -432,15 +427,19 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
             columns = pd.MultiIndex.from_product([columns, alpha])
         return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
 
-    def _steps(self, fh: Any) -> np.ndarray:
-        """Return the steps ahead that ``fh`` asks for, ascending."""
-        steps = np.asarray(fh.to_relative(self.cutoff).to_numpy())
-        if len(steps) == 0 or steps.min() < 1:
+    def _check_fh(self, fh, pred_int=False):
+        # Time stamps are left to our own count of steps: sktime's goes by periods of one cut-off.
+        asked = self._fh if fh is None else check_fh(fh)
+        if asked is None or asked.is_relative:
+            return super()._check_fh(fh, pred_int=pred_int)
+        if self._fh is None or not self.is_fitted:
+            self._fh = asked
+        elif not asked.to_pandas().equals(self._fh.to_pandas()):
             raise DataFormatError(
-                f"fh={steps.tolist()} is not ahead. LSTMForecaster forecasts steps after the last "
-                "one of y: pass ints of at least 1, for example fh=range(1, 13)."
+                "A different forecasting horizon than in fit is asked for: the network gives the "
+                "time stamps of fit. Pass this fh to fit, or leave it out."
             )
-        return steps.astype(np.int64)
+        return self._fh
 
     def backtest(
         self,
@@ -487,10 +486,10 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
         """
         self.check_is_fitted()
         return backtest(
-            self.model_.model,
+            self.model_,
             y,
             X,
-            self._steps(self._fh if fh is None else check_fh(fh)),
+            None if fh is None else check_fh(fh),
             stride=stride,
             initial_window=initial_window,
             alpha=alpha,

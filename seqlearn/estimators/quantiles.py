@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtri
 
-__all__ = ["at_levels", "conformal_shifts", "sorted_levels"]
+__all__ = ["around", "at_levels", "conformal_shifts", "sorted_levels"]
 
 FEW = 50  # held-out errors of one step ahead below which neighbouring steps are pooled
 
@@ -59,6 +59,31 @@ def at_levels(values: np.ndarray, known: Sequence[float], wanted: Sequence[float
         if place < len(at) and at[place] == level:
             found[..., i] = values[..., place]
     return found
+
+
+def around(point: np.ndarray, values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return quantiles such that every interval contains the point forecast.
+
+    Quantiles below the median are at most the point forecast, those above it at least; the median
+    stays where it is, and ascending quantiles stay so.
+
+    Parameters
+    ----------
+    point : ndarray of shape (..., 1)
+        Point forecast.
+    values : ndarray of shape (..., Q)
+        Quantiles.
+    levels : sequence of Q float
+        Their levels.
+
+    Examples
+    --------
+    >>> around(np.array([3.0]), np.array([0.0, 1.0, 2.0]), [0.1, 0.5, 0.9])
+    array([0., 1., 3.])
+    """
+    levels = np.asarray(levels)
+    values = np.where(levels < 0.5, np.minimum(values, point), values)
+    return np.where(levels > 0.5, np.maximum(values, point), values)
 
 
 def conformal_shifts(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:

@@ -7,14 +7,10 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from seqlearn.data.conversion import unpack
+from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import (
-    READOUT_CHECKS,
-    TOKEN_CHECKS,
-    SequenceEstimator,
-    mean_and_spread,
-)
+from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.parameters import one_of
 from seqlearn.modules.sequence_model import SequenceModel
@@ -297,6 +293,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
                 raise DataFormatError(
                     f"y has shape {y.shape}; numbers of shape (N,) or (N, C) are accepted."
                 )
+            refuse_too_large(y, "y")
             if continuing and y.shape[1:] != self._target_shape:
                 raise DataFormatError(
                     f"y has the shape {y.shape} of targets, but those of the last fit had "
@@ -327,7 +324,8 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         return self
 
     def _learn_target_scale(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        self._target_mean, self._target_scale = mean_and_spread(targets, weights)  # (C,)
+        self._target_mean, spread, largest = mean_and_spread(targets, weights)  # (C,)
+        self._target_scale = or_constant(spread, largest)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the prediction for each sequence, in the unit of y.

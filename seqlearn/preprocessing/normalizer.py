@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.spread import or_constant
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
 __all__ = ["SequenceNormalizer"]
@@ -123,7 +124,7 @@ def _standard(rows: Sequences) -> np.ndarray:
     size = np.maximum(high - middle, middle - low)
     values /= np.repeat(np.where(size > 0, size, 1.0), lengths, axis=0)
     spread = np.sqrt(_of_rows(np.add, values**2, rows) / n_steps)
-    return values / np.repeat(_spread(spread, high, low), lengths, axis=0)
+    return values / np.repeat(_divisor(spread, size, high, low), lengths, axis=0)
 
 
 def _minmax(rows: Sequences) -> np.ndarray:
@@ -131,7 +132,7 @@ def _minmax(rows: Sequences) -> np.ndarray:
     values, lengths = rows.values.astype(np.float64), rows.lengths
     low, high = _of_rows(np.minimum, values, rows), _of_rows(np.maximum, values, rows)
     values -= np.repeat(low, lengths, axis=0)
-    return values / np.repeat(_spread(high - low, high, low), lengths, axis=0)
+    return values / np.repeat(_divisor(high - low, 1.0, high, low), lengths, axis=0)
 
 
 def _of_rows(operation: np.ufunc, values: np.ndarray, rows: Sequences) -> np.ndarray:
@@ -139,9 +140,10 @@ def _of_rows(operation: np.ufunc, values: np.ndarray, rows: Sequences) -> np.nda
     return operation.reduceat(values, rows.offsets[:-1], axis=0)
 
 
-def _spread(spread: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Return the spread, infinite where a feature is constant: what is left of it becomes 0."""
-    return np.where(high > low, spread, np.inf)
+def _divisor(spread: np.ndarray, unit: Any, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return the spread in its unit, infinite where a feature is constant: it becomes 0."""
+    largest = np.maximum(np.abs(low), np.abs(high))
+    return np.where(or_constant(spread * unit, largest, 0.0) > 0, spread, np.inf)
 
 
 METHODS = {"standard": _standard, "minmax": _minmax}

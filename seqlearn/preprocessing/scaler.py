@@ -3,6 +3,7 @@
 The statistics are taken over all valid steps; nothing here pads, and nothing here needs torch.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
 from seqlearn.data.fitted import read_X, remember_X
+from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
@@ -20,28 +22,24 @@ __all__ = ["SequenceScaler"]
 
 @dataclass(frozen=True)
 class _Moments:
-    """Mean and sum of squared deviations; pieces add up as in Chan et al. (1983)."""
+    """Mean and standard deviation; pieces add up as in Chan et al. (1983), by their roots."""
 
     n_steps: int
     center: np.ndarray
-    squares: np.ndarray
+    spread: np.ndarray
+    largest: np.ndarray
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Moments":
-        mean = values.mean(axis=0)
-        apart = values - mean
-        left = apart.mean(axis=0)  # rounding error of the mean, which grows with the steps
-        return cls(len(values), mean + left, ((apart - left) ** 2).sum(axis=0))
+        return cls(len(values), *mean_and_spread(values))
 
     def plus(self, other: "_Moments") -> "_Moments":
         n_steps = self.n_steps + other.n_steps
         apart, share = other.center - self.center, other.n_steps / n_steps
-        squares = self.squares + other.squares + apart**2 * self.n_steps * share
-        return _Moments(n_steps, self.center + apart * share, squares)
-
-    @property
-    def spread(self) -> np.ndarray:
-        return np.sqrt(self.squares / self.n_steps)
+        inside = np.hypot(math.sqrt(1 - share) * self.spread, math.sqrt(share) * other.spread)
+        spread = np.hypot(inside, math.sqrt((1 - share) * share) * apart)
+        largest = np.maximum(self.largest, other.largest)
+        return _Moments(n_steps, self.center + apart * share, spread, largest)
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,10 @@ class _Range:
     def spread(self) -> np.ndarray:
         return self.high - self.center
 
+    @property
+    def largest(self) -> np.ndarray:
+        return np.maximum(np.abs(self.center), np.abs(self.high))
+
 
 @dataclass(frozen=True)
 class _Quartiles:
@@ -72,11 +74,12 @@ class _Quartiles:
     n_steps: int
     center: np.ndarray
     spread: np.ndarray
+    largest: np.ndarray
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Quartiles":
         low, median, high = np.percentile(values, (25, 50, 75), axis=0)
-        return cls(len(values), median, high - low)
+        return cls(len(values), median, high - low, np.maximum(np.abs(low), np.abs(high)))
 
 
 STATISTICS = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
@@ -226,16 +229,14 @@ class SequenceScaler(StepTransformer):
         X = unpack(X)
         sequences, kind = read_X(self, X, reset=reset)
         values = sequences.values.astype(np.float64, copy=False)  # (S, F)
+        refuse_too_large(values, "X")
         statistics = STATISTICS[self.method].of(values)
         if not reset:
             statistics = self._statistics.plus(statistics)
-        # A spread that is rounding error is that of a constant feature.
-        error = 10 * np.finfo(np.float64).eps * np.abs(statistics.center)
-        scale = np.where(statistics.spread <= error, 1.0, statistics.spread)
         if reset:
             remember_X(self, X, sequences, kind)
         self._statistics = statistics
         self.n_steps_seen_ = statistics.n_steps
         self.center_ = statistics.center
-        self.scale_ = scale
+        self.scale_ = or_constant(statistics.spread, statistics.largest)
         return self

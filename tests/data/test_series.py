@@ -4,19 +4,20 @@ What is read, continued and refused in `seqlearn.data.series`; windows over the 
 own tests, and so has what the forecaster makes of an error.
 """
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from seqlearn.data.grid import extended, step_of, steps_after
 from seqlearn.data.series import (
-    extended,
     panel_index,
     read_features,
     read_series,
     refuse_unobserved,
-    steps_after,
     where_known,
 )
 from seqlearn.errors import DataFormatError
@@ -83,16 +84,36 @@ def test_a_frequency_that_shows_is_found(name):
 def test_steps_left_out_are_missing_rows(name, kept):
     index = INDEXES[name]
     y = frame(index).iloc[sorted(kept)]
-    assert_is(read_one(y), y.reindex(index[min(kept) : max(kept) + 1]))
+    assert_is(read_one(y, step=step_of(index) or 1), y.reindex(index[min(kept) : max(kept) + 1]))
+    if isinstance(index, pd.PeriodIndex):
+        assert_is(read_one(y), y.reindex(index[min(kept) : max(kept) + 1]))
 
 
-@pytest.mark.parametrize("name", EVEN)
+@pytest.mark.parametrize("name", [*EVEN, "integers", "range", "negative"])
 @given(kept=st.sets(st.integers(4, LONG - 1), min_size=1))
+@example(kept={*range(6, LONG, 3)})
 @settings(deadline=None, max_examples=12)
-def test_time_stamps_without_frequency_keep_their_rhythm_over_gaps(name, kept):
+def test_time_stamps_without_a_step_keep_that_of_most_gaps(name, kept):
+    """Of places 0, 1, 2, 3 and others, whose gaps are counted here in another way."""
+    places = [0, 1, 2, 3, *sorted(kept)]
+    gaps = Counter(np.diff(places).tolist())
+    usual = next(gap for gap in sorted(gaps) if gaps[gap] == max(gaps.values()))
+    phase = Counter(place % usual for place in places).most_common(1)[0][0]
+    off = [place for place in places if place % usual != phase]
+    n_on = len(places) - len(off)
     index = INDEXES[name]
-    y = frame(without_frequency(index)).iloc[[0, 1, 2, 3, *sorted(kept)]]
-    assert_is(read_one(y), y.reindex(index[: max(kept) + 1]))
+    y = frame(pd.Index(without_frequency(index) if name in EVEN else list(index))).iloc[places]
+    try:
+        series = read_one(y)
+    except DataFormatError as error:
+        assert 0 < len(off) < len(places) / 2
+        assert str(error).startswith(f"{len(off)} of the {len(places)} time stamps of y are not")
+        assert f": {', '.join(str(y.index[places.index(place)]) for place in off[:3])}" in str(
+            error
+        )
+    else:
+        assert not off or 2 * (n_on - 1 - len(off)) <= len(places)
+        assert_is(series, y.reindex(index[: max(kept) + 1]))
 
 
 @pytest.mark.parametrize("missing", [16, 64])  # with these, pandas infers business hours
@@ -114,15 +135,16 @@ def test_months_without_frequency_keep_their_rhythm_over_a_gap(name):
 def test_steps_of_a_known_frequency_have_their_features():
     index = pd.date_range("2024-01-05", periods=9, freq="D")
     y, X = frame(index).iloc[::2], frame(index, 2)
-    series = read_one(y, X, freq=index.freq)
+    series = read_one(y, X, step=index.freq)
     assert_is(series, y.reindex(index))
     np.testing.assert_array_equal(series.features, X.to_numpy())
 
 
 def test_time_stamps_off_the_known_frequency_are_refused():
     y = frame(pd.date_range("2024-01-05", periods=9, freq="h"))
-    with pytest.raises(DataFormatError, match=r"of y from 2024-01-05 .* are not 'D' steps"):
-        read_one(y, freq=pd.offsets.Day())
+    off = r"8 of the 9 time stamps of y are not on the steps .* 'D': 2024-01-05 01:00:00, .*5 more"
+    with pytest.raises(DataFormatError, match=off):
+        read_one(y, step=pd.offsets.Day())
 
 
 def test_series_that_are_read_share_no_memory_that_a_user_could_see_change():
@@ -167,7 +189,7 @@ def test_followed_by_steps_with_gaps_among_themselves(name, start, kept):
     y = frame(index)
     old, new = y.iloc[:10], y.iloc[[start + i for i in sorted(kept)]]
     before = read_one(old)
-    assert_is(before.followed_by(read_one(new, freq=before.freq)), joined(old, new, index))
+    assert_is(before.followed_by(read_one(new, step=before.step)), joined(old, new, index))
 
 
 @given(cut=st.integers(3, 20), start=st.integers(0, 25), length=st.integers(1, 10))

@@ -70,7 +70,7 @@ def test_days_with_a_weekend_among_them_stay_days():
     days = pd.date_range("2024-01-01", periods=60).delete([3, 4, 20])
     y = pd.DataFrame({"y": np.arange(57.0)}, pd.DatetimeIndex(days.values))
     (series,) = read_series(y)
-    assert series.freq == pd.offsets.Day()
+    assert series.step == pd.offsets.Day()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,392 @@
+"""The grid of a time index: how long a step is, and which step each time stamp is.
+
+`on_grid` puts an index onto steps and names what lies off them, `steps_after`, `extended` and
+`steps_to` go on from its end. A step is a pandas offset for dates and periods, an int for time
+stamps that are ints. Callers: `seqlearn.data.series` and what a forecaster knows ahead.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from seqlearn.data.calendar import infer_frequency
+from seqlearn.errors import DataFormatError, NotAheadError
+
+__all__ = [
+    "extended",
+    "kind_of",
+    "name_of",
+    "on_grid",
+    "places",
+    "refuse_other_indexes",
+    "step_of",
+    "steps_after",
+    "steps_between",
+    "steps_in",
+    "steps_to",
+]
+
+SHOWN = 3  # time stamps that a message lists
+ENDLESS = 1_000_000  # steps of a grid; more must not be a thousand times the time stamps
+
+
+def refuse_other_indexes(index: Any, what: str) -> None:
+    """Raise a DataFormatError if time stamps are neither dates, periods nor ints."""
+    import pandas as pd
+
+    is_int = pd.api.types.is_integer_dtype(index.dtype)
+    if not (is_int or isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)):
+        remedy = "Give it one, for example with y.reset_index(drop=True)."
+        if isinstance(index, pd.TimedeltaIndex):
+            remedy = (
+                "Count from a date, as in y.set_axis(pandas.Timestamp('2000-01-01') + y.index)."
+            )
+        raise DataFormatError(
+            f"The index of {what} is of type {type(index).__name__} and dtype {index.dtype}. "
+            f"Accepted are a DatetimeIndex, a PeriodIndex and an index of ints. {remedy}"
+        )
+    if index.hasnans:
+        raise DataFormatError(f"A time stamp of {what} is missing. Leave out those rows.")
+    if is_int and len(index) and int(index.max()) > np.iinfo(np.int64).max:
+        raise DataFormatError(
+            f"The time stamps of {what} reach {index.max()}; ints of 64 bits with a sign are "
+            "accepted."
+        )
+
+
+def kind_of(index: Any) -> type:
+    """Return pandas.DatetimeIndex or PeriodIndex, or int: what time stamps are."""
+    import pandas as pd
+
+    kinds = (pd.DatetimeIndex, pd.PeriodIndex)
+    return next((kind for kind in kinds if isinstance(index, kind)), int)
+
+
+def step_of(index: Any) -> Any:
+    """Return the step that an index declares: an offset or an int; None if it does not."""
+    return getattr(index, "step", getattr(index, "freq", None))
+
+
+def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
+    """Return an index without gaps, and the position in it of each time stamp of ``index``.
+
+    Parameters
+    ----------
+    index : pandas.Index of length T
+        Ascending, without duplicates.
+    step : pandas offset, int or None
+        None leaves dates as they are.
+    name : str
+        What messages call the series.
+
+    Raises
+    ------
+    DataFormatError
+        Time stamps lie off the steps, which are named, or too far apart.
+    """
+    import pandas as pd
+
+    if isinstance(index, pd.DatetimeIndex):
+        if step is None or index.freq == step:
+            return index, np.arange(len(index))
+        if not _is_fixed(step):
+            return _on_calendar(index, step, name)
+    numbers, n = _numbers(index, step)
+    first, positions = _positions(numbers, n)
+    if (positions < 0).any():
+        _refuse_off(index, positions < 0, step, name)
+    _refuse_endless(index, (int(numbers[-1]) - first) // n, name)
+    if isinstance(index, pd.DatetimeIndex):
+        return pd.date_range(index[0], periods=int(positions[-1]) + 1, freq=step), positions
+    if isinstance(index, pd.PeriodIndex):
+        if positions[-1] + 1 > len(index):
+            index = pd.period_range(index[0], periods=int(positions[-1]) + 1, freq=index.freq)
+        return index, positions
+    return pd.RangeIndex(first, int(numbers[-1]) + n, n), positions
+
+
+def places(index: Any, step: Any) -> np.ndarray:
+    """Return the position of each time stamp on steps, -1 off them."""
+    import pandas as pd
+
+    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+        return _calendar(index, step)[1]
+    return _positions(*_numbers(index, step))[1]
+
+
+def steps_after(index: Any, n: int) -> Any:
+    """Return the ``n`` time stamps that follow ``index``.
+
+    Raises
+    ------
+    DataFormatError
+        Time stamps without a frequency, so that there is no next one.
+    """
+    import pandas as pd
+
+    last = index[-1]
+    if isinstance(index, pd.PeriodIndex):
+        return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
+    if isinstance(index, pd.DatetimeIndex):
+        return pd.date_range(last, periods=n + 1, freq=_frequency(index))[1:]
+    step = step_of(index) or 1
+    return pd.RangeIndex(int(last) + step, int(last) + (n + 1) * step, step)
+
+
+def extended(index: Any, n: int) -> Any:
+    """Return the index with ``n`` further time stamps; a frequency stays."""
+    import pandas as pd
+
+    if isinstance(index, pd.DatetimeIndex):
+        return pd.date_range(index[0], periods=len(index) + n, freq=_frequency(index))
+    return index.append(steps_after(index, n))
+
+
+def steps_between(index: Any, other: Any, name: str) -> int:
+    """Return how many steps after the first of ``index`` the first of ``other`` lies.
+
+    Raises
+    ------
+    DataFormatError
+        There are too many steps between the end of the one and the start of the other.
+    """
+    import pandas as pd
+
+    both = index[-1:].append(_as_kind(other[:1], index, name))
+    step = _frequency(index) if kind_of(index) is pd.DatetimeIndex else step_of(index)
+    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+        if both[1] <= both[0]:
+            return int(index.searchsorted(both[1]))
+        _refuse_endless(both, int((both[1] - both[0]) / _roughly(step)), name)
+        following = pd.date_range(both[0], both[1] + 2 * step, freq=step)
+        return len(index) - 1 + int(following.searchsorted(both[1]))
+    numbers, n = _numbers(both, step)
+    n_steps = (int(numbers[1]) - int(numbers[0])) // n
+    _refuse_endless(both, n_steps, name)
+    return len(index) - 1 + n_steps
+
+
+def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
+    """Return how many steps after the end of ``index`` each of ``stamps`` is.
+
+    Raises
+    ------
+    DataFormatError
+        A time stamp is of another kind or between the steps.
+    NotAheadError
+        It is not after the end.
+    """
+    import pandas as pd
+
+    last, asked = index[-1], _as_kind(stamps, index, name)
+    early = asked[asked <= last]
+    if len(early):
+        raise NotAheadError(
+            f"fh asks for {_listed(early)}, which is not ahead: {name} ends at {last}, and this "
+            "forecaster can not perform in-sample prediction. Ask for time stamps after the end of "
+            "every series."
+        )
+    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
+    if isinstance(index, pd.DatetimeIndex) and not _is_fixed(step):
+        steps = pd.date_range(last, asked.max(), freq=step).get_indexer(asked)
+    else:
+        numbers, n = _numbers(index[-1:].append(asked), step)
+        steps = _positions(numbers, n, first=0)[1][1:]
+    if (steps < 0).any():
+        following = steps_after(index, 2)
+        raise DataFormatError(
+            f"fh asks for {_listed(asked[steps < 0])}, which is not a step of {name}: those after "
+            f"its end are {_listed(following)} and so on."
+        )
+    return steps
+
+
+def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
+    """Return how many steps of ``index`` lengths of time have, a TimedeltaIndex.
+
+    Raises
+    ------
+    DataFormatError
+        The steps are not of one length, as those of months are not, or do not divide it.
+    """
+    import pandas as pd
+
+    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
+    fixed = isinstance(step, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
+    if not fixed:
+        raise DataFormatError(
+            f"fh asks for {_listed(lengths)} ahead, but the steps of {name}, of "
+            f"{name_of(step, index)}, are not of one length of time. Ask for a number of them, as "
+            "in fh=range(1, 13), or for time stamps."
+        )
+    days = step.n * (7 if isinstance(step, pd.offsets.Week) else 1)
+    one = pd.Timedelta(step) if isinstance(step, pd.offsets.Tick) else pd.Timedelta(days=days)
+    if (lengths % one != pd.Timedelta(0)).any():
+        raise DataFormatError(
+            f"fh asks for {_listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
+            "steps."
+        )
+    return np.asarray(lengths // one, dtype=np.int64)
+
+
+def _frequency(index: Any) -> Any:
+    """Return the frequency of dates, or raise a DataFormatError that says there is none."""
+    freq = infer_frequency(index)
+    if freq is None:
+        raise DataFormatError(
+            f"The time stamps of y have no frequency (the last is {index[-1]}), so there is no "
+            "next one. Give the index a freq, for example with y.asfreq('D') or "
+            "y.index.to_period('M')."
+        )
+    return freq
+
+
+# Dates whose step is not of one length in nanoseconds.
+
+
+def _on_calendar(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
+    whole, positions = _calendar(index, step, name)
+    if (positions < 0).any():
+        _refuse_off(index, positions < 0, step, name)
+    return whole, positions
+
+
+def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
+    """Return the grid and positions that most time stamps are on; -1 for those off it."""
+    import pandas as pd
+
+    best = None
+    for anchor in index[:SHOWN]:  # the first ones may be astray
+        _refuse_endless(index, int((index[-1] - anchor) / _roughly(step)), name)
+        whole = pd.date_range(anchor, index[-1], freq=step)
+        if anchor > index[0]:
+            before = pd.date_range(anchor, index[0], freq=-step)[:0:-1]
+            whole = before.append(whole)
+        positions = whole.get_indexer(index)
+        if best is None or (positions < 0).sum() < (best[1] < 0).sum():
+            best = whole, positions
+        if (positions >= 0).all():
+            break
+    whole, positions = best
+    on = positions[positions >= 0]
+    if len(on) == 0:
+        return index[:0], positions
+    whole = pd.date_range(whole[on[0]], periods=on[-1] - on[0] + 1, freq=step)
+    return whole, np.where(positions >= 0, positions - on[0], -1)
+
+
+def _roughly(step: Any) -> Any:
+    """Return how long one step is, about."""
+    import pandas as pd
+
+    start = pd.Timestamp("2001-01-01")
+    return (start + 10 * step - start) / 10
+
+
+def _is_fixed(step: Any) -> bool:
+    """Whether a frequency of dates has steps of one length, whatever clock they are read on."""
+    import pandas as pd
+
+    return isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
+
+
+# Steps of one length, as numbers.
+
+
+def _numbers(index: Any, step: Any) -> tuple[np.ndarray, int]:
+    """Return time stamps as int64, and how many of these numbers one step is.
+
+    Those of periods are their ordinals, those of dates are in a unit that divides the step.
+    """
+    import pandas as pd
+
+    if isinstance(index, pd.PeriodIndex):
+        return index.asi8, index.freq.n
+    if isinstance(index, pd.DatetimeIndex):
+        if pd.Timedelta(step) % pd.Timedelta(1, index.unit):
+            index = index.as_unit("ns")
+        return index.asi8, int(pd.Timedelta(step) / pd.Timedelta(1, index.unit))
+    return np.asarray(index, dtype=np.int64), int(step or 1)
+
+
+def _positions(numbers: np.ndarray, n: int, first: int | None = None) -> tuple[int, np.ndarray]:
+    """Return the first number on the steps that most are on, and all positions; -1 off them.
+
+    With ``first``, the steps are those that the number in that place is on.
+    """
+    phases = numbers % n
+    if first is not None:
+        phase = phases[first]
+    elif (phases == phases[0]).all():
+        phase = phases[0]
+    else:
+        found, counts = np.unique(phases, return_counts=True)
+        phase = found[counts.argmax()]
+    on = phases == phase
+    start = int(numbers[on][0]) if first is None else int(numbers[first])
+    return start, np.where(on, (numbers - start) // n, -1)
+
+
+# Messages.
+
+
+def name_of(step: Any, index: Any) -> str:
+    """Return how messages call the step of an index."""
+    import pandas as pd
+
+    if kind_of(index) is pd.PeriodIndex:
+        return repr(index.freqstr)  # 'M', whose offset is called 'ME'
+    return repr(getattr(step, "freqstr", step))
+
+
+def _listed(stamps: Any) -> str:
+    """Name up to three time stamps."""
+    names = ", ".join(map(str, stamps[:SHOWN]))
+    return names if len(stamps) <= SHOWN else f"{names} and {len(stamps) - SHOWN} more"
+
+
+def _refuse_off(index: Any, off: np.ndarray, step: Any, name: str) -> None:
+    remedy = "move them onto steps."
+    if hasattr(index, "freq"):
+        remedy = "move them onto steps (resample), or give the index a finer step (asfreq)."
+    raise DataFormatError(
+        f"{int(off.sum())} of the {len(index)} time stamps of {name} are not on the steps of the "
+        f"others, of {name_of(step, index)}: {_listed(index[off])}. Leave those rows out, {remedy}"
+    )
+
+
+def _refuse_endless(index: Any, n_steps: int, name: str) -> None:
+    if n_steps > max(ENDLESS, 1000 * len(index)):
+        numbers = getattr(index, "asi8", index)
+        at = int(np.diff(np.asarray(numbers, dtype=np.int64)).argmax())
+        raise DataFormatError(
+            f"{name} would have {n_steps + 1:,} steps, most of them missing; the longest gap is "
+            f"from {index[at]} to {index[at + 1]}. Look at the time stamps around it, and leave "
+            "out what is astray."
+        )
+
+
+def _as_kind(stamps: Any, index: Any, name: str) -> Any:
+    """Return the time stamps that a horizon asks for as those of the series are written."""
+    import pandas as pd
+
+    here, there = kind_of(stamps), kind_of(index)
+    if here is pd.DatetimeIndex and there is pd.PeriodIndex and stamps.tz is None:
+        periods = stamps.to_period(index.freq)
+        if not periods.is_unique:
+            raise DataFormatError(
+                f"fh asks twice for {periods[periods.duplicated()][0]}, a period of {name}. Ask "
+                "for one time stamp a period."
+            )
+        return periods
+    if here is pd.PeriodIndex and there is pd.DatetimeIndex and index.tz is None:
+        return stamps.to_timestamp()
+    zones = [getattr(i, "tz", None) is None for i in (stamps, index)]
+    freqs = [i.freq if here is pd.PeriodIndex is there else None for i in (stamps, index)]
+    if here is not there or zones[0] != zones[1] or freqs[0] != freqs[1]:
+        raise DataFormatError(
+            f"Time stamps of {stamps.dtype} are no steps of {name}, whose time stamps are of "
+            f"{index.dtype}. Give them as the same kind; of a forecast, ask for steps ahead: "
+            "fh=range(1, 13)."
+        )
+    return stamps.tz_convert(index.tz) if not zones[0] else stamps
