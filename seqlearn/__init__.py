@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagger import BiLSTMTagger
+    from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.conversion",
+    "trusted_types": "seqlearn.persistence",
 }
 _MODULES = [
     "backend",
@@ -59,6 +61,7 @@ __all__ = [
     "load_backend",
     "resolve_backend",
     "to_sequences",
+    "trusted_types",
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import infer_frequency
+from seqlearn.data.plain import PlainState
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -31,7 +32,7 @@ LOOKED_AT = 100  # places where a frequency is looked for among time stamps with
 
 
 @dataclass(frozen=True)
-class TimeSeries:
+class TimeSeries(PlainState):
     """One series on regular steps: T time stamps, C columns of y, P columns of X.
 
     Parameters

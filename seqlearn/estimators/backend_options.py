@@ -1,16 +1,18 @@
-"""Options of a backend that was given by name, set as those of an object are.
+"""What every estimator with a parameter ``backend`` inherits: `BackendOptions`.
 
-Every estimator with a parameter ``backend`` inherits from `BackendOptions`.
+Options of a backend that was given by name are set as those of an object are, and an estimator is
+saved as plain values.
 """
 
 from typing import Any
 
+from seqlearn.data.plain import PlainState
 from seqlearn.registry import resolve_backend
 
 __all__ = ["BackendOptions"]
 
 
-class BackendOptions:
+class BackendOptions(PlainState):
     """Lets ``backend__option`` be set, and searched, where ``backend`` is a name."""
 
     def set_params(self, **params: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.plain import PlainState
 from seqlearn.data.series import (
     TimeSeries,
     panel_index,
@@ -34,7 +35,7 @@ __all__ = ["ForecastState", "refuse_other_series"]
 
 
 @dataclass(frozen=True)
-class ForecastState:
+class ForecastState(PlainState):
     """A trained network and the series it forecasts.
 
     Parameters

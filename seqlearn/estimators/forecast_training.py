@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqlearn.data.plain import PlainState
 from seqlearn.data.series import TimeSeries
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
@@ -30,7 +31,7 @@ __all__ = ["WindowForecaster"]
 PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
 
 
-class WindowForecaster:
+class WindowForecaster(PlainState):
     """A trained network and the scales it was trained in.
 
     Parameters

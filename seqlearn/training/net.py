@@ -22,6 +22,7 @@ from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
+from seqlearn.data.plain import as_plain, from_plain
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
@@ -45,6 +46,7 @@ from seqlearn.training.schedules import Schedule
 
 __all__ = ["SequenceNet", "make_net"]
 
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
 PREDICT_ROWS = 2048  # at once, at most
@@ -411,10 +413,17 @@ class SequenceNet(NeuralNet):
     def __getstate__(self):
         fit_only = ("callbacks", "train_split")
         arguments = {k: v for k, v in self._arguments.items() if k not in fit_only}
-        return {"arguments": arguments, "arrays": self._arrays(), "history": self.epochs()}
+        state = {
+            "arguments": arguments | {"dtype": self.dtype},
+            "arrays": self._arrays(),
+            "history": self.epochs(),
+        }
+        return as_plain(state)
 
     def __setstate__(self, state):
+        state = from_plain(state)
         arguments = state["arguments"]
+        arguments = {**arguments, "dtype": _DTYPES[arguments["dtype"]]}
         if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
             arguments = {**arguments, "device": "cpu"}
         self.__init__(**arguments)
