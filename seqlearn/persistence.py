@@ -51,8 +51,9 @@ def trusted_types() -> list[str]:
     """Return the types in saved models of this package, for ``trusted=`` of skops.
 
     They are seqlearn's own, the backends that are installed, and torch's optimisers, which the
-    parameter ``optimizer`` takes. skops knows those of scikit-learn. Types of yours, such as a
-    callback or a metric, are for you to add.
+    parameter ``optimizer`` takes. skops knows scikit-learn's estimators. Other types are for you to
+    add once you have looked at them, such as those of callbacks or of a search: skops lists them
+    with ``skops.io.get_untrusted_types(file="model.skops")``.
 
     Returns
     -------

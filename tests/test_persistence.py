@@ -165,6 +165,8 @@ PLAIN = [
     {KIND: "dict", "keys": 1},
     {f"w{i}": i / np.arange(1.0, 4.0) for i in range(100)},
     np.dtype("float32"),
+    np.array([["a\0"], ["bc"]], np.dtypes.StringDType()),
+    np.array([[pd.Timestamp("2024-01-01"), "x"], [[1, {2: 3}], None]], dtype=object),
     pd.Timestamp("2024-01-01", tz="Asia/Tokyo"),
     pd.Timedelta("3h"),
     pd.Period("2024Q1", "Q"),
@@ -196,6 +198,8 @@ def test_what_is_written_down_in_plain_values_comes_back_as_it_was(value):
         pd.testing.assert_series_equal(back, value, check_freq=True)
     elif isinstance(value, pd.Index):
         pd.testing.assert_index_equal(back, value, exact=True)
+    elif isinstance(value, np.ndarray):
+        assert back.dtype == value.dtype and np.array_equal(back, value)
     elif isinstance(value, dict) and "w1" in value:
         assert list(back) == list(value)
         assert all(np.array_equal(back[key], value[key]) for key in value)

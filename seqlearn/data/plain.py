@@ -59,6 +59,8 @@ def as_plain(value: Any) -> Any:
 
 def _plain(value: Any, strict: bool) -> Any:
     kind = type(value)
+    if kind is np.ndarray and value.dtype.kind in "OT":
+        return _entries_as_plain(value, strict)
     if kind in AS_THEY_ARE:
         return value
     if kind in (list, tuple):
@@ -87,13 +89,25 @@ def _plain(value: Any, strict: bool) -> Any:
     return value  # it can be pickled, and skops will name it
 
 
+def _entries_as_plain(array: np.ndarray, strict: bool) -> Any:
+    """Write down an array of objects that are not plain, or of NumPy's strings of any length."""
+    entries = array.ravel().tolist()
+    parts = {"values": _plain(entries, strict), "shape": list(array.shape)}
+    if array.dtype.kind == "O":
+        same = all(one is given for one, given in zip(parts["values"], entries, strict=True))
+        return array if same else {KIND: "objects", **parts}
+    return {KIND: "strings", **parts} if array.dtype == np.dtypes.StringDType() else array
+
+
 def _as_rows(value: dict) -> np.ndarray | None:
     """Stack many arrays that are alike, such as vectors of words: skops makes a file of each."""
     arrays = list(value.values())
-    if len(arrays) < MANY or type(arrays[0]) is not np.ndarray or arrays[0].dtype.hasobject:
+    if len(arrays) < MANY or type(arrays[0]) is not np.ndarray:
         return None
     form = (arrays[0].shape, arrays[0].dtype)
-    if all(type(one) is np.ndarray and (one.shape, one.dtype) == form for one in arrays):
+    if form[1].kind in "biufc" and all(
+        type(one) is np.ndarray and (one.shape, one.dtype) == form for one in arrays
+    ):
         return np.stack(arrays)
     return None
 
@@ -204,6 +218,17 @@ def _column(column: Any) -> Any:
 # One maker for each kind; `from_plain` has made their arguments already.
 
 
+def _make_objects(values: list, shape: list[int]) -> np.ndarray:
+    array = np.empty(len(values), object)
+    for i, value in enumerate(values):  # which may be lists
+        array[i] = value
+    return array.reshape(shape)
+
+
+def _make_strings(values: list[str], shape: list[int]) -> np.ndarray:
+    return np.array(values, np.dtypes.StringDType()).reshape(shape)
+
+
 def _make_frame(index: Any, columns: Any, values: list) -> Any:
     import pandas as pd
 
@@ -289,6 +314,8 @@ def _make_horizon(state: dict[str, Any]) -> Any:
 _MAKERS = {
     "rows": lambda keys, rows: dict(zip(keys, rows, strict=True)),
     "dict": lambda keys, values: dict(zip(keys, values, strict=True)),
+    "objects": _make_objects,
+    "strings": _make_strings,
     "dtype": lambda name: np.dtype(name),
     "DataFrame": _make_frame,
     "Series": _make_series,
