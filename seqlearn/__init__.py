@@ -1,13 +1,21 @@
 """seqlearn: sequence models that are scikit-learn estimators.
 
 The public names load on first use: ``import seqlearn`` alone imports neither torch, skorch
-nor sktime.
+nor sktime. Type checkers see imports in place of ``__getattr__``, which would let any name pass.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqlearn import backend as backend
+    from seqlearn import datasets as datasets
+    from seqlearn import displays as displays
+    from seqlearn import errors as errors
+    from seqlearn import metrics as metrics
+    from seqlearn import preprocessing as preprocessing
+    from seqlearn import registry as registry
+    from seqlearn import testing as testing
     from seqlearn.data.conversion import to_sequences
     from seqlearn.data.sequences import Sequences
     from seqlearn.displays import ForecastDisplay
@@ -17,7 +25,10 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagger import BiLSTMTagger
+    from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
+
+    __version__: str
 
 _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagger",
@@ -33,6 +44,7 @@ _HOMES = {
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.conversion",
+    "trusted_types": "seqlearn.persistence",
 }
 _MODULES = [
     "backend",
@@ -59,22 +71,25 @@ __all__ = [
     "load_backend",
     "resolve_backend",
     "to_sequences",
+    "trusted_types",
 ]
 
 
-def __getattr__(name: str):
-    if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"seqlearn.{name}")
-    elif name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:
 
-        value = version("scikit-seqlearn")
-    else:
-        raise AttributeError(f"module 'seqlearn' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str):
+        if name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        elif name in _MODULES:
+            value = import_module(f"seqlearn.{name}")
+        elif name == "__version__":
+            from importlib.metadata import version
+
+            value = version("scikit-seqlearn")
+        else:
+            raise AttributeError(f"module 'seqlearn' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from seqlearn.errors import (
     InvalidBackendError,
     UnknownBackendError,
 )
+from seqlearn.printing import short_repr
 
 __all__ = ["available_backends", "describe_backend", "load_backend", "resolve_backend"]
 
@@ -140,7 +141,7 @@ def resolve_backend(backend: str | Backend) -> Backend:
     if inspect.isclass(backend) and issubclass(backend, Backend):
         hint = f" Make an object of it: backend={backend.__name__}()."
     raise InvalidBackendError(
-        f"backend={backend!r} is neither the name of an installed backend "
+        f"backend={short_repr(backend)} is neither the name of an installed backend "
         f"({', '.join(available_backends())}) nor a seqlearn.backend.Backend object.{hint}"
     )
 

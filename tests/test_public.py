@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +137,15 @@ def test_every_public_method_is_documented(Estimator):
         if not name.startswith("_") and method.__module__.startswith("seqlearn"):
             text = inspect.getdoc(method)
             assert text and "Returns\n-------" in text, name
+
+
+def test_type_checkers_see_each_name_where_it_is_loaded_from():
+    tree = ast.parse(Path(seqlearn.__file__).read_text())
+    seen = next(node for node in tree.body if isinstance(node, ast.If)).body
+    imports = {
+        alias.name: node.module
+        for node in seen
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imports == seqlearn._HOMES | dict.fromkeys(seqlearn._MODULES, "seqlearn")

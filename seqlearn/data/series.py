@@ -22,6 +22,7 @@ from seqlearn.data.grid import (
     step_of,
     steps_between,
 )
+from seqlearn.data.plain import PlainState
 from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
@@ -42,7 +43,7 @@ MANY, SPARSE = 20, 0.25  # rows, and what share of the steps they are, below whi
 
 
 @dataclass(frozen=True)
-class TimeSeries:
+class TimeSeries(PlainState):
     """One series on regular steps: T time stamps, C columns of y, P columns of X.
 
     Parameters

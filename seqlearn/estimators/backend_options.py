@@ -1,17 +1,42 @@
-"""Options of a backend that was given by name, set as those of an object are.
+"""What every estimator with a parameter ``backend`` inherits: `BackendOptions`.
 
-Every estimator with a parameter ``backend`` inherits from `BackendOptions`.
+Options of a backend that was given by name are set as those of an object are; an estimator is
+saved as plain values, and large parameters are printed by their size.
 """
 
+import sys
 from typing import Any
 
+from seqlearn.data.plain import PlainState
+from seqlearn.printing import shortened
 from seqlearn.registry import resolve_backend
 
 __all__ = ["BackendOptions"]
 
+# What prints estimators, alone and inside of others, asks them for their parameters. Nothing else
+# that an estimator has is asked inside of a pipeline or a search.
+PRINTERS = ("sklearn.utils._pprint", "skbase.base._pretty_printing._pprint")
 
-class BackendOptions:
+
+class BackendOptions(PlainState):
     """Lets ``backend__option`` be set, and searched, where ``backend`` is a name."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Return those of a backend object too, as ``backend__option``.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep=deep)
+        if sys._getframe(1).f_globals.get("__name__") in PRINTERS:  # 50,000 words take minutes
+            return {name: shortened(value) for name, value in params.items()}
+        return params
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``backend__option`` sets an option of the backend.

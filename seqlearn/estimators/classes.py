@@ -7,6 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from seqlearn.data.labels import read_classes, refuse_other_types
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.printing import short_repr
 
 __all__ = [
     "classes_of_partial_fit",
@@ -75,7 +76,8 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
         unknown = [c for c in class_weight if c not in set(classes.tolist())]
         if unknown:
             raise InvalidParameterError(
-                f"class_weight holds {unknown}, but the classes are {classes.tolist()}."
+                f"class_weight holds {short_repr(unknown)}, but the classes are "
+                f"{short_repr(classes.tolist())}."
             )
         of_class = np.asarray([class_weight.get(c, 1.0) for c in classes.tolist()], np.float64)
     elif isinstance(class_weight, str) and class_weight == "balanced":
@@ -90,15 +92,15 @@ def weights_of_classes(estimator: Any, codes: np.ndarray, weights: np.ndarray) -
     else:
         raise InvalidParameterError(
             f"The 'class_weight' parameter of {type(estimator).__name__} must be a dict, "
-            f"'balanced' or None. Got {class_weight!r} instead."
+            f"'balanced' or None. Got {short_repr(class_weight)} instead."
         )
     occurring = of_class[np.unique(codes)]
     if not ((occurring >= 0) & np.isfinite(occurring)).all() or not (
         of_class[codes[weights > 0]].any()
     ):
         raise InvalidParameterError(
-            f"class_weight={class_weight!r} must be finite and non-negative, and positive for at "
-            "least one class that occurs."
+            f"class_weight={short_repr(class_weight)} must be finite and non-negative, and "
+            "positive for at least one class that occurs."
         )
     largest = occurring.max()
     if not 1 / EXTREME <= largest <= EXTREME:

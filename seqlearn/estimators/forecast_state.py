@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.grid import kind_of, steps_after
+from seqlearn.data.plain import PlainState
 from seqlearn.data.series import (
     TimeSeries,
     in_own_order,
@@ -37,7 +38,7 @@ __all__ = ["ForecastState", "refuse_far_steps", "refuse_other_columns_of_y"]
 
 
 @dataclass(frozen=True)
-class ForecastState:
+class ForecastState(PlainState):
     """A trained network and the series it forecasts.
 
     Parameters

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqlearn.data.plain import PlainState
 from seqlearn.data.series import TimeSeries
 from seqlearn.data.spread import ROOM, mean_and_spread, or_constant, refuse_drowned
 from seqlearn.data.windows import SeriesTable, WindowDataset
@@ -32,7 +33,7 @@ PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
 NORMALIZE = "Set normalization='window' or 'series', or take its level away."
 
 
-class WindowForecaster:
+class WindowForecaster(PlainState):
     """A trained network and the scales it was trained in.
 
     Parameters

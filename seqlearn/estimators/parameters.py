@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from seqlearn.errors import InvalidParameterError
+from seqlearn.printing import short_repr
 
 __all__ = ["check_parameters", "integer", "levels", "number", "one_of"]
 
@@ -108,5 +109,6 @@ def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:
         if wanted is not None:
             owner = type(estimator).__name__
             raise InvalidParameterError(
-                f"The {name!r} parameter of {owner} must be {wanted}. Got {value!r} instead."
+                f"The {name!r} parameter of {owner} must be {wanted}. Got "
+                f"{short_repr(value)} instead."
             )

@@ -15,6 +15,7 @@ from seqlearn.data.encoding import Encoding
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
+from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 
 __all__ = ["TokenInput"]
@@ -98,8 +99,8 @@ class TokenInput:
             if was != now:
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
-                    f"{name} was {was!r}; now it is {now!r}. Set it back, or call fit with "
-                    "warm_start=False."
+                    f"{name} was {short_repr(was)}; now it is {short_repr(now)}. Set it back, or "
+                    "call fit with warm_start=False."
                 )
 
 

@@ -4,16 +4,23 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 `seqlearn.estimators.encoder` and is loaded on first use, so that nothing else here needs torch.
 """
 
+from typing import TYPE_CHECKING
+
 from seqlearn.preprocessing.normalizer import SequenceNormalizer
 from seqlearn.preprocessing.scaler import SequenceScaler
 from seqlearn.preprocessing.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from seqlearn.estimators.encoder import SequenceEncoder
+
 __all__ = ["SequenceEncoder", "SequenceNormalizer", "SequenceScaler", "Tokenizer"]
 
 
-def __getattr__(name: str):
-    if name == "SequenceEncoder":
-        from seqlearn.estimators.encoder import SequenceEncoder
+if not TYPE_CHECKING:  # which would let any name pass
 
-        return SequenceEncoder
-    raise AttributeError(f"module 'seqlearn.preprocessing' has no attribute {name!r}")
+    def __getattr__(name: str):
+        if name == "SequenceEncoder":
+            from seqlearn.estimators.encoder import SequenceEncoder
+
+            return SequenceEncoder
+        raise AttributeError(f"module 'seqlearn.preprocessing' has no attribute {name!r}")

@@ -22,6 +22,7 @@ from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
+from seqlearn.data.plain import as_plain, from_plain
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
@@ -30,6 +31,7 @@ from seqlearn.modules.encoder import Encoder
 from seqlearn.torch_internals import computes_bf16
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import Threads, cpu_for
+from seqlearn.training.device import adding_in_order, rows_at_once
 from seqlearn.training.direct import DirectGradient, direct_outputs
 from seqlearn.training.flat import (
     FlatParameters,
@@ -46,10 +48,8 @@ from seqlearn.training.schedules import Schedule
 
 __all__ = ["SequenceNet", "make_net"]
 
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
-PREDICT_VALUES = 1_500_000  # of a core's outputs at once in prediction: what caches hold
-PREDICT_ROWS = 2048  # at once, at most
-LEAST_ROWS, MOST_VALUES = 16, 4_000_000  # so many rows even so, as long as they hold no more
 
 
 class SequenceNet(NeuralNet):
@@ -264,7 +264,12 @@ class SequenceNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         interrupted = False
         try:
-            with self._cpu(self.batch_size) as self._threads, kept_memory(), torch.enable_grad():
+            with (
+                self._cpu(self.batch_size) as self._threads,
+                adding_in_order(self.device),
+                kept_memory(),
+                torch.enable_grad(),
+            ):
                 self.fit_loop(dataset)
         except KeyboardInterrupt:
             # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
@@ -332,23 +337,30 @@ class SequenceNet(NeuralNet):
         """Yield row numbers and what ``run`` makes of them, an array, batch by batch.
 
         The sequences run in batches of like length, in evaluation; the batch size bounds the
-        memory.
+        memory. One that a card has no memory for runs in halves.
         """
         self._set_training(False)
         dataset = SequenceDataset(sequences, device=self.device)
         n_rows = self._rows_at_once(len(dataset), int(dataset.lengths.max()))
         whole = len(dataset) == n_rows
-        batches = [None] if whole else length_batches(dataset.lengths, n_rows)
-        for rows in batches:
-            with self._cpu(n_rows), torch.inference_mode():
-                batch = run(dataset.inputs(rows)).cpu().numpy()
-            yield np.arange(len(dataset)) if rows is None else rows, batch
+        batches = [None] if whole else length_batches(dataset.lengths, n_rows)[::-1]
+        while batches:
+            given = batches.pop()
+            rows = np.arange(len(dataset)) if given is None else given
+            try:
+                with self._cpu(n_rows), torch.inference_mode():
+                    batch = run(dataset.inputs(given)).cpu().numpy()
+            except torch.OutOfMemoryError:
+                if len(rows) == 1:
+                    raise
+                batches += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
+                continue
+            yield rows, batch
 
     def _rows_at_once(self, n: int, n_steps: int) -> int:
         encoder = self.module_.encoder
-        values = n_steps * max(encoder.output_size, encoder.input_size)
-        fitting = max(PREDICT_VALUES // values, min(LEAST_ROWS, MOST_VALUES // values), 1)
-        return min(fitting, PREDICT_ROWS, n)
+        sizes = (encoder.input_size, encoder.output_size)
+        return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
 
     @property
     def dtype(self) -> str:
@@ -412,10 +424,17 @@ class SequenceNet(NeuralNet):
     def __getstate__(self):
         fit_only = ("callbacks", "train_split")
         arguments = {k: v for k, v in self._arguments.items() if k not in fit_only}
-        return {"arguments": arguments, "arrays": self._arrays(), "history": self.epochs()}
+        state = {
+            "arguments": arguments | {"dtype": self.dtype},
+            "arrays": self._arrays(),
+            "history": self.epochs(),
+        }
+        return as_plain(state)
 
     def __setstate__(self, state):
+        state = from_plain(state)
         arguments = state["arguments"]
+        arguments = {**arguments, "dtype": _DTYPES[arguments["dtype"]]}
         if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
             arguments = {**arguments, "device": "cpu"}
         if arguments["precision"] == "bf16" and not computes_bf16(arguments["device"]):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
-from seqlearn.training import cpu, direct, net
+from seqlearn.training import cpu, device, direct
 
 SETTINGS = {
     "hidden_size": 6,
@@ -135,8 +135,8 @@ def test_the_number_of_threads_does_not_change_the_bits(
         X = np.stack([np.resize(x, (6, 3)) for x in X])
     monkeypatch.setattr(direct, "PARTS", parts)
     monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
-    monkeypatch.setattr(net, "PREDICT_VALUES", 1)
-    monkeypatch.setattr(net, "LEAST_ROWS", 7)
+    monkeypatch.setattr(device, "CPU_VALUES", 1)
+    monkeypatch.setattr(device, "LEAST_ROWS", 7)
     helped = pools_made(monkeypatch)
     before, answers = torch.get_num_threads(), []
     try:

@@ -13,7 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.direct import DirectModel
-from seqlearn.training import net
+from seqlearn.training import device
 from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat import FlatParameters, is_finite
@@ -311,8 +311,8 @@ def test_prediction_holds_the_outputs_of_batches_in_work_only(monkeypatch):
         return outputs
 
     monkeypatch.setattr(DirectModel, "evaluate", evaluate)
-    monkeypatch.setattr(net, "PREDICT_VALUES", 1)
-    monkeypatch.setattr(net, "LEAST_ROWS", 8)
+    monkeypatch.setattr(device, "CPU_VALUES", 1)
+    monkeypatch.setattr(device, "LEAST_ROWS", 8)
     model.predict(X)
     assert len(held) == 8
     assert most <= 2 * torch.get_num_threads()

@@ -1,0 +1,50 @@
+"""What a user with a type checker writes; mypy and pyright check it, nobody runs it."""
+
+# mypy: disallow-untyped-calls, warn-return-any, warn-unused-ignores
+# pyright: standard, reportUnnecessaryTypeIgnoreComment=true
+
+from typing import assert_type
+
+import numpy as np
+
+import seqlearn
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sequences
+from seqlearn.backend import Backend
+from seqlearn.backends.torch_lstm import TorchLSTM
+from seqlearn.preprocessing import SequenceEncoder, SequenceScaler, Tokenizer
+
+
+def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[str]]) -> str:
+    """Train and ask each kind of estimator."""
+    core: Backend = TorchLSTM(forget_bias=0.5)
+    classifier: LSTMClassifier = LSTMClassifier(hidden_size=8, backend=core).fit(X, y)
+    assert_type(classifier.predict_proba(X), np.ndarray)
+    regressor: LSTMRegressor = LSTMRegressor(device="cpu").fit(X, y, sample_weight=np.ones(len(X)))
+    regressor.score(X, y)
+    features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
+    words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
+    quality: float = BiLSTMTagger(decoder="softmax").fit(words, tags).score(words, tags)
+    forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
+    shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
+        forecaster, features
+    )
+    held: Sequences = seqlearn.to_sequences(X)
+    trusted: list[str] = seqlearn.trusted_types()
+    names: dict[str, str] = seqlearn.registry.available_backends()
+    seqlearn.metrics.span_f1_score(tags, tags)
+    seqlearn.testing.backend_checks("torch")
+    seqlearn.datasets.make_noisy_sines(60, 30)
+    try:
+        classifier.predict(X)
+    except seqlearn.errors.SeqlearnError as error:
+        return f"{error} {quality} {shown} {held} {trusted} {names}"
+    return seqlearn.__version__
+
+
+def misspell() -> None:
+    """Each line is an error, else the checkers say that its comment is needless."""
+    from seqlearn import LSTMClasifier  # type: ignore[attr-defined] # noqa: F401
+    from seqlearn.preprocessing import Scaler  # type: ignore # noqa: F401
+
+    seqlearn.datasetz  # type: ignore[attr-defined] # noqa: B018
+    LSTMClassifier(hiden_size=8)  # type: ignore[call-arg]

@@ -1,0 +1,334 @@
+"""State as plain values, so that a model can be saved without pickle.
+
+skops, and MLflow with it, store dictionaries with text as keys, lists, tuples, numbers, text and
+NumPy arrays, and for the rest a type and its state, never code. pandas' indexes, frames and
+frequencies cannot be stored so, nor can a type of torch or a dictionary with other keys.
+`as_plain` writes them down in plain values, `from_plain` makes them again. `PlainState` does both
+for a class, in pickles too: there is one way to save a model. Callers: the estimators, what they
+keep, and the net.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from seqlearn.errors import DataFormatError
+
+__all__ = ["PlainState", "as_plain", "from_plain"]
+
+KIND = "kind of value"  # the key that marks a dictionary in which something is written down
+MANY = 100  # arrays in a dictionary
+AS_THEY_ARE = (type(None), bool, int, float, str, np.ndarray)
+
+
+class PlainState:
+    """Base of classes whose state is saved as plain values."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: as_plain(value) for name, value in super().__getstate__().items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({name: from_plain(value) for name, value in state.items()})
+
+
+class _NotPlain(Exception):
+    """There is no plain form that would give the value back as it is."""
+
+
+def as_plain(value: Any) -> Any:
+    """Return ``value`` with what stores cannot hold written down in plain values.
+
+    Parameters
+    ----------
+    value : object
+        Lists, tuples and dictionaries are searched. What is not known stays as it is, for
+        example an object of the user.
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from_plain(as_plain({"at": pd.date_range("2024-01-01", periods=2, freq="ME")}))["at"].freq
+    <MonthEnd>
+    """
+    return _plain(value, strict=False)
+
+
+def _plain(value: Any, strict: bool) -> Any:
+    kind = type(value)
+    if kind is np.ndarray and value.dtype.kind in "OT":
+        return _entries_as_plain(value, strict)
+    if kind in AS_THEY_ARE:
+        return value
+    if kind in (list, tuple):
+        return kind(_plain(one, strict) for one in value)
+    if kind is dict:
+        rows = _as_rows(value)
+        if rows is not None:
+            return {KIND: "rows", "keys": _plain(list(value), strict), "rows": rows}
+        if all(type(key) is str for key in value) and KIND not in value:
+            return {key: _plain(one, strict) for key, one in value.items()}
+        parts = {"keys": list(value), "values": list(value.values())}
+        return {KIND: "dict", **{name: _plain(part, strict) for name, part in parts.items()}}
+    if isinstance(value, np.dtype) and not value.hasobject:
+        return {KIND: "dtype", "name": value.str}
+    package = kind.__module__.partition(".")[0]
+    try:
+        if package == "pandas":
+            return _pandas_as_plain(value)
+        if package == "sktime" and kind.__name__ == "ForecastingHorizon":
+            return _marked(kind, state=vars(value))
+        if strict and not isinstance(value, np.generic):
+            raise _NotPlain
+    except _NotPlain:
+        if strict:
+            raise
+    return value  # it can be pickled, and skops will name it
+
+
+def _entries_as_plain(array: np.ndarray, strict: bool) -> Any:
+    """Write down an array of objects that are not plain, or of NumPy's strings of any length."""
+    entries = array.ravel().tolist()
+    parts = {"values": _plain(entries, strict), "shape": list(array.shape)}
+    if array.dtype.kind == "O":
+        same = all(one is given for one, given in zip(parts["values"], entries, strict=True))
+        return array if same else {KIND: "objects", **parts}
+    return {KIND: "strings", **parts} if array.dtype == np.dtypes.StringDType() else array
+
+
+def _as_rows(value: dict) -> np.ndarray | None:
+    """Stack many arrays that are alike, such as vectors of words: skops makes a file of each."""
+    arrays = list(value.values())
+    if len(arrays) < MANY or type(arrays[0]) is not np.ndarray:
+        return None
+    form = (arrays[0].shape, arrays[0].dtype)
+    if form[1].kind in "biufc" and all(
+        type(one) is np.ndarray and (one.shape, one.dtype) == form for one in arrays
+    ):
+        return np.stack(arrays)
+    return None
+
+
+def from_plain(value: Any) -> Any:
+    """Return what `as_plain` was given."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return kind(from_plain(one) for one in value)
+    if kind is not dict:
+        return value
+    if KIND not in value:
+        return {key: from_plain(one) for key, one in value.items()}
+    parts = {key: from_plain(one) for key, one in value.items() if key != KIND}
+    return _MAKERS[value[KIND]](**parts)
+
+
+# pandas is imported where there is a value of it, or was one.
+
+
+def _pandas_as_plain(value: Any) -> dict[str, Any]:
+    import pandas as pd
+
+    kind = type(value)
+    if kind is pd.DataFrame:
+        columns = [_column(value.iloc[:, i]) for i in range(value.shape[1])]
+        parts = {"index": value.index, "columns": value.columns, "values": columns}
+    elif kind is pd.Series:
+        parts = {"index": value.index, "values": _column(value), "name": value.name}
+    elif isinstance(value, pd.Index):
+        return _index_as_plain(value)
+    elif kind in (pd.Timestamp, pd.Timedelta, pd.Period):
+        kind, parts = "first", {"of": pd.Index([value])}
+    elif kind.__name__ == "FrozenList":
+        kind, parts = "names", {"names": list(value)}
+    elif isinstance(value, pd.tseries.offsets.BaseOffset):
+        return _frequency_as_plain(value)
+    else:
+        raise _NotPlain
+    return _marked(kind, **parts)
+
+
+def _index_as_plain(index: Any) -> dict[str, Any]:
+    import pandas as pd
+
+    kind, name = type(index), index.name
+    if kind is pd.RangeIndex:
+        return _marked(kind, start=index.start, stop=index.stop, step=index.step, name=name)
+    if kind is pd.MultiIndex:
+        codes = [np.asarray(codes) for codes in index.codes]
+        return _marked(kind, levels=list(index.levels), codes=codes, names=list(index.names))
+    if kind is pd.DatetimeIndex:
+        zone = None if index.tz is None else str(index.tz)
+        if zone is not None and _in_zone(pd.DatetimeIndex([0]), zone).tz != index.tz:
+            raise _NotPlain
+        values = index.asi8.view(f"datetime64[{index.unit}]")
+        return _marked(kind, values=values, zone=zone, freq=index.freq, name=name)
+    if kind is pd.TimedeltaIndex:
+        return _marked(kind, values=index.to_numpy(), freq=index.freq, name=name)
+    if kind is pd.PeriodIndex:
+        return _marked(kind, ordinals=index.asi8, freq=index.freq, name=name)
+    if kind is pd.CategoricalIndex:
+        codes, ordered = np.asarray(index.codes), index.ordered
+        return _marked(kind, codes=codes, categories=index.categories, ordered=ordered, name=name)
+    if kind is not pd.Index:
+        raise _NotPlain
+    if isinstance(index.dtype, np.dtype):
+        return _marked(kind, values=index.to_numpy(), dtype=None, name=name)
+    values, dtype = index.astype(object).to_numpy(), str(index.dtype)
+    values = np.where(index.isna(), None, values)
+    if pd.array([None], dtype=dtype).dtype != index.dtype:
+        raise _NotPlain
+    return _marked(kind, values=values, dtype=dtype, name=name)
+
+
+def _frequency_as_plain(freq: Any) -> dict[str, Any]:
+    import pandas as pd
+
+    try:
+        if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
+            return _marked("frequency", text=freq.freqstr)
+    except ValueError:
+        pass  # not every frequency has a text that pandas reads
+    given = {key: value for key, value in freq.kwds.items() if key != "calendar" and value}
+    if "holidays" in given:
+        given["holidays"] = np.array(given["holidays"], "datetime64[D]")
+    name, plain = type(freq).__name__, all(type(value) in AS_THEY_ARE for value in given.values())
+    parts = {"name": name, "n": freq.n, "normalize": freq.normalize, "given": given}
+    if not plain or name not in pd.offsets.__all__ or _offset(**parts) != freq:
+        raise _NotPlain
+    return _marked("offset", **parts)
+
+
+def _marked(kind: Any, **parts: Any) -> dict[str, Any]:
+    """Write down a value by its parts, all of which have to be plain."""
+    name = kind if isinstance(kind, str) else kind.__name__
+    return {KIND: name, **{key: _plain(part, strict=True) for key, part in parts.items()}}
+
+
+def _column(column: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind not in "mM":
+        return column.to_numpy()
+    return pd.Index(column.array)
+
+
+# One maker for each kind; `from_plain` has made their arguments already.
+
+
+def _make_objects(values: list, shape: list[int]) -> np.ndarray:
+    array = np.empty(len(values), object)
+    for i, value in enumerate(values):  # which may be lists
+        array[i] = value
+    return array.reshape(shape)
+
+
+def _make_strings(values: list[str], shape: list[int]) -> np.ndarray:
+    return np.array(values, np.dtypes.StringDType()).reshape(shape)
+
+
+def _make_frame(index: Any, columns: Any, values: list) -> Any:
+    import pandas as pd
+
+    frame = pd.DataFrame(dict(enumerate(values)), index=index)
+    frame.columns = columns
+    return frame
+
+
+def _make_series(index: Any, values: Any, name: Any) -> Any:
+    import pandas as pd
+
+    return pd.Series(getattr(values, "array", values), index=index, name=name)
+
+
+def _make_index(values: np.ndarray, dtype: str | None, name: Any) -> Any:
+    import pandas as pd
+
+    if dtype is not None:
+        return pd.Index(pd.array(values, dtype=dtype), name=name)
+    return pd.Index(values, dtype=values.dtype, name=name)
+
+
+def _make_dates(values: np.ndarray, zone: str | None, freq: Any, name: Any) -> Any:
+    import pandas as pd
+
+    dates = _in_zone(pd.DatetimeIndex(values), zone)
+    return pd.DatetimeIndex(dates, freq=freq, name=name)
+
+
+def _in_zone(dates: Any, zone: str | None) -> Any:
+    return dates if zone is None else dates.tz_localize("UTC").tz_convert(zone)
+
+
+def _make_periods(ordinals: np.ndarray, freq: Any, name: Any) -> Any:
+    import pandas as pd
+
+    return pd.PeriodIndex.from_ordinals(ordinals, freq=freq, name=name)
+
+
+def _make_categories(codes: np.ndarray, categories: Any, ordered: bool, name: Any) -> Any:
+    import pandas as pd
+
+    values = pd.Categorical.from_codes(codes, categories=categories, ordered=ordered)
+    return pd.CategoricalIndex(values, name=name)
+
+
+def _make(kind: str, **arguments: Any) -> Any:
+    import pandas as pd
+
+    return getattr(pd, kind)(**arguments)
+
+
+def _make_frequency(text: str) -> Any:
+    import pandas as pd
+
+    return pd.tseries.frequencies.to_offset(text)
+
+
+def _offset(name: str, n: int, normalize: bool, given: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    if name not in pd.offsets.__all__:
+        raise DataFormatError(f"The saved model holds a frequency {name!r}, which pandas has not.")
+    if "holidays" in given:
+        given = {**given, "holidays": list(given["holidays"])}
+    return getattr(pd.offsets, name)(n, normalize, **given)
+
+
+def _make_names(names: list) -> Any:
+    import pandas as pd
+
+    return type(pd.RangeIndex(0).names)(names)
+
+
+def _make_horizon(state: dict[str, Any]) -> Any:
+    from sktime.forecasting.base import ForecastingHorizon
+
+    horizon = ForecastingHorizon.__new__(ForecastingHorizon)
+    vars(horizon).update(state)
+    return horizon
+
+
+_MAKERS = {
+    "rows": lambda keys, rows: dict(zip(keys, rows, strict=True)),
+    "dict": lambda keys, values: dict(zip(keys, values, strict=True)),
+    "objects": _make_objects,
+    "strings": _make_strings,
+    "dtype": lambda name: np.dtype(name),
+    "DataFrame": _make_frame,
+    "Series": _make_series,
+    "Index": _make_index,
+    "RangeIndex": lambda **parts: _make("RangeIndex", **parts),
+    "MultiIndex": lambda **parts: _make("MultiIndex", **parts, verify_integrity=False),
+    "DatetimeIndex": _make_dates,
+    "TimedeltaIndex": lambda values, **parts: _make("TimedeltaIndex", data=values, **parts),
+    "PeriodIndex": _make_periods,
+    "CategoricalIndex": _make_categories,
+    "first": lambda of: of[0],
+    "names": _make_names,
+    "frequency": _make_frequency,
+    "offset": _offset,
+    "ForecastingHorizon": _make_horizon,
+}

@@ -1,0 +1,59 @@
+"""How a value that may be large is shown: in messages, and where an estimator is printed."""
+
+from collections.abc import Mapping, Sequence, Set
+from itertools import islice
+from typing import Any
+
+__all__ = ["short_repr", "shortened"]
+
+MOST_ENTRIES, MOST_LETTERS = 30, 500  # of a value that is shown whole
+
+
+def short_repr(value: Any) -> str:
+    """Return the ``repr`` of a value, for a message; of a large one, its size and beginning.
+
+    Parameters
+    ----------
+    value : object
+        A dictionary, list, set or text that is large, or holds one, is shortened. Arrays and
+        frames shorten themselves.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> short_repr({"hidden_size": [8, 16]})
+    "{'hidden_size': [8, 16]}"
+    >>> short_repr(list(range(5_000)))
+    '<list of 5,000, 0, 1, 2, ...>'
+    """
+    return repr(shortened(value))
+
+
+def shortened(value: Any) -> Any:
+    """Return a value whose ``repr`` is `short_repr` of this one; itself if it is small."""
+    if isinstance(value, str | bytes | bytearray):
+        return value if len(value) <= MOST_LETTERS else _Short(value, repr(value[:20])[:-1])
+    if not isinstance(value, Mapping | Sequence | Set) or isinstance(value, range):
+        return value
+    if len(value) > MOST_ENTRIES:
+        return _Short(value, ", ".join(short_repr(one) for one in islice(value, 3)))
+    if type(value) is dict:
+        entries = {key: shortened(one) for key, one in value.items()}
+        same = all(entries[key] is one for key, one in value.items())
+    elif type(value) in (list, tuple):
+        entries = type(value)(map(shortened, value))
+        same = all(one is given for one, given in zip(entries, value, strict=True))
+    else:
+        return value
+    return value if same else entries
+
+
+class _Short:
+    def __init__(self, value: Any, beginning: str):
+        self.text = f"<{type(value).__name__} of {len(value):,}, {beginning}, ...>"
+
+    def __repr__(self) -> str:
+        return self.text

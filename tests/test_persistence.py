@@ -1,0 +1,263 @@
+"""Models saved without pickle, by skops: equal answers, plain values, the trusted types."""
+
+import copy
+import importlib
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import torch
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sktime.forecasting.base import ForecastingHorizon
+
+import seqlearn
+from seqlearn import (
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    SequenceEncoder,
+    SktimeLSTMClassifier,
+    SktimeLSTMRegressor,
+    available_backends,
+    trusted_types,
+)
+from seqlearn.data.plain import KIND, as_plain, from_plain
+from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler, Tokenizer
+
+SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
+RNG = np.random.default_rng(0)
+X = [RNG.normal(size=(n, 2)) for n in RNG.integers(3, 9, size=12)]
+LABELS = np.array(["a", "b", "c"])[np.arange(12) % 3]
+NUMBERS = RNG.normal(size=12)
+WORDS = [[f"w{i}" for i in RNG.integers(0, 9, size=5)] for _ in range(12)]
+TAGS = [[f"B-{int(word[1]) % 2}" for word in words] for words in WORDS]
+BAGS = [[{word: 1.0, "bias": 0.5} for word in words] for words in WORDS]
+TEXTS = [" ".join(words) for words in WORDS]
+PANEL = RNG.normal(size=(12, 2, 6))
+VECTORS = {f"w{i}": RNG.normal(size=3).astype("f") for i in range(30)}
+
+
+TRUSTED = trusted_types()
+
+
+def loaded(model):
+    """The model as skops gives it back, and as pickle does, which saves the same state."""
+    data = skops.io.dumps(model)
+    return skops.io.loads(data, trusted=TRUSTED), pickle.loads(pickle.dumps(model))
+
+
+def assert_equal_answers(model, X, method):
+    due = getattr(model, method)(X)
+    for other in loaded(model):
+        answer = getattr(other, method)(X)
+        assert type(answer) is type(due)
+        for one, expected in zip(answer, due, strict=True):
+            assert np.array_equal(one, expected)
+
+
+@pytest.mark.parametrize("backend", list(available_backends()))
+def test_every_backend(backend):
+    model = LSTMClassifier(**SMALL, backend=backend).fit(X, LABELS)
+    assert_equal_answers(model, X, "predict_proba")
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "y", "method"),
+    [
+        (LSTMClassifier(**SMALL, dtype="float64", readout="attention"), X, LABELS, "predict_proba"),
+        (LSTMClassifier(**SMALL, character_size=3), WORDS, LABELS, "predict_proba"),
+        (LSTMClassifier(**SMALL, embeddings=VECTORS), WORDS, LABELS, "predict_proba"),
+        (LSTMClassifier(**SMALL), BAGS, LABELS == "a", "predict_proba"),
+        (LSTMClassifier(**SMALL), X, np.stack([LABELS == "a", LABELS == "b"], 1) * 1, "predict"),
+        (LSTMRegressor(**SMALL, early_stopping=True), X, NUMBERS, "predict"),
+        (LSTMRegressor(**SMALL, loss="huber"), X, NUMBERS, "predict"),
+        (LSTMRegressor(**SMALL, loss="absolute_error"), X, np.stack([NUMBERS] * 2, 1), "predict"),
+        (SequenceEncoder(**SMALL), X, None, "transform"),
+        (BiLSTMTagger(**SMALL), WORDS, TAGS, "predict"),
+        (BiLSTMTagger(**SMALL, decoder="softmax"), X, [["O"] * len(x) for x in X], "predict"),
+        (SequenceScaler(), X, None, "transform"),
+        (SequenceScaler(method="minmax"), X, None, "transform"),
+        (SequenceScaler(method="robust"), X, None, "transform"),
+        (SequenceNormalizer(), X, None, "transform"),
+        (Tokenizer(level="character"), TEXTS, None, "transform"),
+        (make_pipeline(SequenceScaler(), LSTMClassifier(**SMALL)), X, LABELS, "predict_proba"),
+        (make_pipeline(Tokenizer(), LSTMClassifier(**SMALL)), TEXTS, LABELS, "predict_proba"),
+        (
+            make_pipeline(SequenceEncoder(**SMALL), LogisticRegression()),
+            X,
+            LABELS,
+            "predict_proba",
+        ),
+        (
+            ColumnTransformer([("e", SequenceEncoder(**SMALL), "s")]),
+            pd.DataFrame({"s": [x[:, 0] for x in X]}),
+            None,
+            "transform",
+        ),
+        (SktimeLSTMClassifier(**SMALL), PANEL, LABELS, "predict_proba"),
+        (SktimeLSTMRegressor(**SMALL), PANEL, NUMBERS, "predict"),
+    ],
+    ids=lambda value: repr(value) if hasattr(value, "fit") else "",
+)
+def test_every_estimator_and_pipelines_of_them(model, X, y, method):
+    assert_equal_answers(model.fit(X, y), X, method)
+
+
+def series(index, **columns):
+    values = np.sin(np.arange(len(index)) / 3)
+    return pd.DataFrame({"v": values, **columns}, index=index)
+
+
+DAYS = pd.date_range("2020-01-01", periods=40, freq="D")
+CLOSED = pd.offsets.CustomBusinessDay(holidays=["2020-01-06", "2020-02-03"])
+INDEXES = [
+    DAYS,
+    DAYS.tz_localize("Europe/Berlin"),
+    pd.date_range("2020-01-01", periods=40, freq=CLOSED),
+    pd.period_range("2020-01", periods=40, freq="M"),
+    pd.RangeIndex(3, 43),
+    pd.Index(np.arange(3, 43)),
+    pd.MultiIndex.from_product([["a", "b"], DAYS[:20]], names=["shop", "day"]),
+    pd.MultiIndex.from_product([[0, 1], ["a", "b"], pd.RangeIndex(20)]),
+]
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: type(index).__name__)
+def test_forecasters_of_every_index(index):
+    frame = series(index, u=np.arange(len(index)) % 7.0)
+    if index.nlevels > 1:
+        frame = frame.sort_index()
+    model = LSTMForecaster(**SMALL, window_length=6, segment_length=2)
+    model.fit(frame[["v"]], fh=[1, 3])
+    due = model.predict()
+    quantiles = model.predict_quantiles(alpha=[0.1, 0.5])
+    later = model.clone().fit(frame[["v"]], fh=[1, 3]).update(frame[["v"]].iloc[-3:])
+    for other in loaded(model):
+        pd.testing.assert_frame_equal(other.predict(), due, check_exact=True, check_freq=True)
+        answer = other.predict_quantiles(alpha=[0.1, 0.5])
+        pd.testing.assert_frame_equal(answer, quantiles, check_exact=True)
+        pd.testing.assert_index_equal(other.cutoff, model.cutoff)
+        assert getattr(other.cutoff, "freq", None) == getattr(model.cutoff, "freq", None)
+        pd.testing.assert_frame_equal(other._y, model._y, check_freq=True)
+        other.update(frame[["v"]].iloc[-3:])
+        pd.testing.assert_frame_equal(other.predict(), later.predict(), check_exact=True)
+
+
+def test_a_forecaster_with_everything():
+    X = series(DAYS, w=(np.arange(40) % 7).astype("float32"), flag=np.arange(40) % 2 == 0)
+    X["count"] = pd.array([None, *range(39)], dtype="Int64")
+    model = LSTMForecaster(**SMALL, window_length=6, calibration="conformal", past_only=["v"])
+    model.fit(series(DAYS)["v"], X=X, fh=ForecastingHorizon(DAYS[-1:] + DAYS.freq, False))
+    ahead = X.iloc[:1].set_axis(DAYS[-1:] + DAYS.freq)
+    for other in loaded(model):
+        assert other.predict(X=ahead).equals(model.predict(X=ahead))
+        assert (other.fh.to_pandas() == model.fh.to_pandas()).all() and other._X.equals(model._X)
+        assert (other._X.dtypes == model._X.dtypes).all()
+
+
+PLAIN = [
+    {0: "a", None: 2, (1, "x"): [np.float32(2)], True: {False: 3}},
+    {KIND: "dict", "keys": 1},
+    {f"w{i}": i / np.arange(1.0, 4.0) for i in range(100)},
+    np.dtype("float32"),
+    np.array([["a\0"], ["bc"]], np.dtypes.StringDType()),
+    np.array([[pd.Timestamp("2024-01-01"), "x"], [[1, {2: 3}], None]], dtype=object),
+    pd.Timestamp("2024-01-01", tz="Asia/Tokyo"),
+    pd.Timedelta("3h"),
+    pd.Period("2024Q1", "Q"),
+    pd.offsets.Week(weekday=3),
+    pd.offsets.DateOffset(months=2, days=1),
+    pd.offsets.CustomBusinessDay(weekmask="Mon Tue", holidays=["2024-01-01"]),
+    pd.offsets.BusinessHour(start="10:00"),  # stays as it is: its hours are no plain values
+    DAYS.to_series().dt.tz_localize("UTC"),
+    pd.Series([1, 2], index=["a", "b"], name=("x", 1)),
+    pd.Series(["u", None], dtype="string"),
+    pd.Series(["u", "v"], dtype="category"),
+    pd.Index(["u", None], dtype=object),
+    pd.timedelta_range("1h", periods=3, name="t"),
+    pd.CategoricalIndex(["b", "a", None], categories=["b", "a"], ordered=True),
+    pd.DataFrame({"a": [1, 2], 3: ["x", "y"]}, index=pd.period_range("2024", periods=2, freq="Y")),
+    pd.DataFrame(index=pd.RangeIndex(3)),
+    pd.MultiIndex.from_tuples([("a", 1), ("b", 2)]).names,
+]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: type(value).__name__)
+def test_what_is_written_down_in_plain_values_comes_back_as_it_was(value):
+    plain = as_plain(value)
+    back = from_plain(copy.deepcopy(plain))
+    assert type(back) is type(value)
+    if isinstance(value, pd.DataFrame):
+        pd.testing.assert_frame_equal(back, value, check_freq=True)
+    elif isinstance(value, pd.Series):
+        pd.testing.assert_series_equal(back, value, check_freq=True)
+    elif isinstance(value, pd.Index):
+        pd.testing.assert_index_equal(back, value, exact=True)
+    elif isinstance(value, np.ndarray):
+        assert back.dtype == value.dtype and np.array_equal(back, value)
+    elif isinstance(value, dict) and "w1" in value:
+        assert list(back) == list(value)
+        assert all(np.array_equal(back[key], value[key]) for key in value)
+    else:
+        assert back == value
+    if not isinstance(value, pd.offsets.BusinessHour):
+        assert skops.io.get_untrusted_types(data=skops.io.dumps(plain)) == []
+
+
+def test_weights_of_true_and_false_are_two_weights():
+    # skops makes bool("false"), which is True, of a key.
+    model = LSTMClassifier(**SMALL, class_weight={False: 1.0, True: 5.0}).fit(X, LABELS == "a")
+    for other in loaded(model):
+        assert other.class_weight == {False: 1.0, True: 5.0}
+        assert np.array_equal(other.fit(X, LABELS == "a").predict(X), model.predict(X))
+
+
+def test_optimisers_and_backends_with_options_are_trusted_too():
+    model = LSTMClassifier(**SMALL, optimizer=torch.optim.NAdam, backend="gru")
+    model.set_params(backend="torch", backend__forget_bias=2.0).fit(X, LABELS)
+    for other in loaded(model):
+        assert other.optimizer is torch.optim.NAdam and other.backend.forget_bias == 2.0
+        other.partial_fit(X, LABELS)
+        assert np.array_equal(other.predict_proba(X), loaded_again(model).predict_proba(X))
+
+
+def loaded_again(model):
+    return copy.deepcopy(model).partial_fit(X, LABELS)
+
+
+def test_a_type_of_the_user_is_not_trusted():
+    class Logger(LSTMClassifier):
+        pass
+
+    data = skops.io.dumps(Logger())
+    with pytest.raises(skops.io.exceptions.UntrustedTypesFoundException, match="Logger"):
+        skops.io.loads(data, trusted=trusted_types())
+
+
+def test_a_forged_frequency_or_weight_type_is_refused():
+    with pytest.raises(seqlearn.errors.DataFormatError, match="no_such"):
+        from_plain({KIND: "offset", "name": "no_such", "n": 1, "normalize": False, "given": {}})
+    net = LSTMClassifier(**SMALL).fit(X, LABELS).net_
+    state = net.__getstate__()
+    state["arguments"]["dtype"] = "load"  # torch.load is no type
+    with pytest.raises(KeyError):
+        type(net).__new__(type(net)).__setstate__(state)
+
+
+def test_every_trusted_type_exists_and_none_of_python_is_among_them():
+    for name in trusted_types():
+        module, _, kind = name.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), kind), type), name
+        assert not module.startswith("builtins")
+
+
+def test_a_broken_backend_is_left_out_with_a_warning(install):
+    install("seqlearn-broken", {"broken": "seqlearn_broken:Broken"}, {"seqlearn_broken": "1 / 0"})
+    with pytest.warns(UserWarning, match="'broken' of seqlearn-broken 1.0 could not be imported"):
+        names = trusted_types()
+    assert "seqlearn.backends.torch_lstm.TorchLSTM" in names
