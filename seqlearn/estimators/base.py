@@ -30,6 +30,7 @@ from seqlearn.estimators.parameters import Check, boolean, integer, number, one_
 from seqlearn.estimators.token_input import TokenInput
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import make_net
 from seqlearn.training.randomness import Seeds
@@ -265,6 +266,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         self.vocabulary_ = tokens.encoding.vocabulary
         return tokens
 
+    @torch_defaults()
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:
         """Return the model's outputs for every sequence in float64, (N, C).
 

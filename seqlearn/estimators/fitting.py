@@ -25,6 +25,7 @@ from seqlearn.estimators.parameters import (
     sequence,
 )
 from seqlearn.training.callbacks import ADVICE
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.schedules import SCHEDULES
 
@@ -79,7 +80,8 @@ def unchanged_on_error(estimator: Any) -> Iterator[None]:
         for name, value in estimator.__dict__.items()
     }
     try:
-        with torch.inference_mode(False):  # a fit needs gradients wherever it is called
+        # A fit needs gradients wherever it is called.
+        with torch_defaults(), torch.inference_mode(False):
             yield
     except BaseException:
         estimator.__dict__ = before

@@ -20,6 +20,7 @@ from seqlearn.estimators.forecast_settings import Layout, auto_batch_size, auto_
 from seqlearn.estimators.quantiles import at_levels, conformal_shifts, sorted_levels
 from seqlearn.modules.forecast_model import ForecastModel
 from seqlearn.registry import resolve_backend
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.forecast_loss import ForecastLoss
 from seqlearn.training.net import SequenceNet, make_net
@@ -103,6 +104,7 @@ class WindowForecaster:
             dataset = self._dataset(table, origins, resolve_device(params.device))
             self._train(params, dataset, None, one_epoch=True)
 
+    @torch_defaults()
     def forecast(
         self,
         series: Sequence[TimeSeries],

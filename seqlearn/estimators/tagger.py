@@ -31,6 +31,7 @@ from seqlearn.estimators.label_repair import in_scheme, refuse_lengths, share_ri
 from seqlearn.estimators.parameters import boolean, one_of
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.modules.tagging_model import TaggingModel
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.losses import TaggingLoss
 
 __all__ = ["BiLSTMTagger"]
@@ -468,6 +469,7 @@ class BiLSTMTagger(SequenceEstimator):
         scores[~crf.transitions_allowed.cpu().numpy()] = -np.inf
         return DataFrame(scores, index=self.classes_, columns=self.classes_)
 
+    @torch_defaults()
     def _predict(self, X: Any, read: Any, is_label: bool) -> np.ndarray:
         """Return what ``read`` makes of every step, in the form of X."""
         check_is_fitted(self, "net_")

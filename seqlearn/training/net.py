@@ -29,6 +29,7 @@ from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
 from seqlearn.training.cpu import Threads, cpu_for
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.direct import DirectGradient, direct_outputs
 from seqlearn.training.flat import (
     FlatParameters,
@@ -413,6 +414,8 @@ class SequenceNet(NeuralNet):
         arguments = {k: v for k, v in self._arguments.items() if k not in fit_only}
         return {"arguments": arguments, "arrays": self._arrays(), "history": self.epochs()}
 
+    @torch_defaults()
+    @torch.inference_mode(False)
     def __setstate__(self, state):
         arguments = state["arguments"]
         if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
