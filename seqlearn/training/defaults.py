@@ -7,23 +7,22 @@ treated, is the business of `seqlearn.training.cpu`.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ContextDecorator, ExitStack
 from typing import Any
 
 import torch
 
 __all__ = ["torch_defaults"]
 
-AUTOCASTS = ("cpu", "cuda")
-
 _lock = threading.Lock()
-_users = 0
+_users = 0  # those inside that found a setting of the process changed
 _changed: list[tuple[Callable[[Any], None], Any]] = []  # how to set back what, and to what
+# Functions that redirect torch's, a default device among them; where torch does not tell, perhaps.
+_redirections: Callable[[], int] = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
 
 
-@contextmanager
-def torch_defaults() -> Iterator[None]:
+class torch_defaults(ContextDecorator):
     """Compute in float32 on the CPU unless told otherwise, and never under autocast, while inside.
 
     What belongs to this thread alone, autocast and default device, is set aside in it alone. The
@@ -40,74 +39,75 @@ def torch_defaults() -> Iterator[None]:
     torch.float64
     >>> torch.set_default_dtype(torch.float32)
     """
-    _enter()
+
+    def _recreate_cm(self) -> "torch_defaults":
+        return torch_defaults()  # one for each call of what this decorates
+
+    def __enter__(self) -> None:
+        global _users
+        self._stack, self._counts = None, False
+        if _changed or not all(read() == usual for read, _, usual in _SETTINGS):
+            self._counts = True
+            with _lock:
+                _users += 1
+                _set_aside()
+        casts = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
+        if casts or (_redirections() and torch.empty(0).device.type != "cpu"):
+            self._stack = ExitStack()
+            self._stack.enter_context(torch.device("cpu"))
+            for device in ("cpu", "cuda"):
+                self._stack.enter_context(torch.autocast(device, enabled=False))
+
+    def __exit__(self, *error: Any) -> None:
+        global _users
+        if self._stack is not None:
+            self._stack.close()
+        if self._counts:
+            with _lock:
+                _users -= 1
+                if _users == 0:
+                    for write, theirs in reversed(_changed):
+                        write(theirs)
+                    _changed.clear()  # last: who finds it empty finds the settings as they are
+
+
+def _set_aside() -> None:
+    """Set those settings of the process to what they usually are that are not, and note them."""
+    for read, write, usual in _SETTINGS:
+        theirs = read()
+        if theirs != usual:
+            write(usual)
+            _changed.append((write, theirs))
+
+
+def _precision() -> str:
+    """How many bits of float32 count in matrix products on the CPU; "highest" is all."""
     try:
-        aside = [
-            torch.autocast(a, enabled=False) for a in AUTOCASTS if torch.is_autocast_enabled(a)
-        ]
-        if torch.empty(0).device.type != "cpu":
-            aside.append(torch.device("cpu"))
-        if not aside:
-            yield
-            return
-        with ExitStack() as stack:
-            for context in aside:
-                stack.enter_context(context)
-            yield
-    finally:
-        _leave()
+        precision = torch.get_float32_matmul_precision()  # the cheaper question
+    except RuntimeError:  # set for single devices
+        precision = "mixed"
+    if precision not in EXACT and hasattr(torch.backends.mkldnn, "matmul"):
+        precision = torch.backends.mkldnn.matmul.fp32_precision
+    return "highest" if precision in EXACT else precision
 
 
-def _enter() -> None:
-    global _users
-    with _lock:
-        _users += 1
-        if _users > 1:
-            return
-        for read, write, usual in _SETTINGS:
-            theirs = read()
-            if theirs not in usual:
-                write(usual[0])
-                _changed.append((write, theirs))
+def _set_precision(precision: str) -> None:
+    if hasattr(torch.backends.mkldnn, "matmul"):
+        precision = "ieee" if precision == "highest" else precision
+        torch.backends.mkldnn.matmul.fp32_precision = precision
+    else:  # before torch 2.9 there is one for all devices
+        torch.set_float32_matmul_precision(precision)
 
 
-def _leave() -> None:
-    global _users
-    with _lock:
-        _users -= 1
-        if _users == 0:
-            while _changed:
-                write, theirs = _changed.pop()
-                write(theirs)
-
-
-def _set_products(value: str) -> None:
-    torch.backends.mkldnn.matmul.fp32_precision = value
-
-
-# How to read a setting, how to write it, and the values that may stay.
-_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], None], tuple]] = [
-    (torch.get_default_dtype, torch.set_default_dtype, (torch.float32,)),
+EXACT = ("highest", "high", "ieee", "none", "tf32")  # all bits count, on a CPU
+_future = torch.__future__
+# How to read a setting, how to write it, and what it usually is.
+_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], None], Any]] = [
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
     (  # the parameters of our modules are views, which cannot be swapped
-        torch.__future__.get_swap_module_params_on_conversion,
-        torch.__future__.set_swap_module_params_on_conversion,
-        (False,),
+        _future.get_swap_module_params_on_conversion,
+        _future.set_swap_module_params_on_conversion,
+        False,
     ),
+    (_precision, _set_precision, "highest"),
 ]
-# How many bits of float32 count in products on the CPU; "high" and "tf32" change nothing there.
-if hasattr(torch.backends.mkldnn, "matmul"):
-    _SETTINGS.append(
-        (
-            lambda: torch.backends.mkldnn.matmul.fp32_precision,
-            _set_products,
-            ("ieee", "none", "tf32"),
-        )
-    )
-else:  # before torch 2.9 one setting for all devices
-    _SETTINGS.append(
-        (
-            torch.get_float32_matmul_precision,
-            torch.set_float32_matmul_precision,
-            ("highest", "high"),
-        )
-    )
