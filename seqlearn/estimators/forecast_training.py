@@ -15,7 +15,7 @@ import torch
 from seqlearn.data.series import TimeSeries
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.fitting import net_settings, warn_of_early_end
+from seqlearn.estimators.fitting import net_settings, tell_of_early_end
 from seqlearn.estimators.forecast_settings import Layout, auto_batch_size, auto_epochs
 from seqlearn.estimators.quantiles import at_levels, conformal_shifts, sorted_levels
 from seqlearn.modules.forecast_model import ForecastModel
@@ -320,8 +320,7 @@ class WindowForecaster:
         )
         if self.net is not None:
             net.continue_from(self.net)
-        interrupted = net.train(train)
-        warn_of_early_end(params, net, interrupted, stacklevel=8)
+        tell_of_early_end(params, net, net.train(train), stacklevel=8)
         rows = enumerate([*self.history, *net.epochs()], start=1)
         self.history = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net = net
