@@ -25,11 +25,13 @@ from seqlearn.data.split import hold_out
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
-from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, warn_of_early_end
+from seqlearn.estimators.cloning import CopiedCallbacks
+from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, tell_of_early_end
 from seqlearn.estimators.parameters import Check, boolean, integer, number, one_of
 from seqlearn.estimators.token_input import TokenInput
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import make_net
 from seqlearn.training.randomness import Seeds
@@ -72,7 +74,7 @@ TOKEN_CHECKS: dict[str, Check] = {
 }
 
 
-class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
+class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
     """Base of the estimators with one answer a sequence."""
 
     _doc_link_module = "seqlearn"
@@ -226,8 +228,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
             net.continue_from(self.net_)
         elif tokens is not None and tokens.given is not None:
             net.module_.embedding.give(*tokens.given)
-        interrupted = net.train(train)
-        warn_of_early_end(self, net, interrupted)
+        tell_of_early_end(self, net, net.train(train))
         before = self.history_ if data.continuing else []
         rows = enumerate([*before, *net.epochs()], start=1)
         self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
@@ -254,6 +255,7 @@ class SequenceEstimator(BackendOptions, BaseEstimator, ABC):
         self.vocabulary_ = tokens.encoding.vocabulary
         return tokens
 
+    @torch_defaults()
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:
         """Return the model's outputs for every sequence in float64, (N, C).
 

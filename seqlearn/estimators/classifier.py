@@ -80,7 +80,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"

@@ -13,7 +13,7 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
-from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.fitting import check_shared_parameters, fit_inside, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
 from seqlearn.training.losses import OutputIsLoss
@@ -61,7 +61,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
@@ -294,7 +294,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 f"{self.estimator!r} instead."
             )
         if inner is estimator:
-            inner.fit(X, y, sample_weight=sample_weight)
+            fit_inside(self, inner, X, y, sample_weight=sample_weight)
         check_is_fitted(inner, "net_")
         self.estimator_ = estimator
         for name in REMEMBERED:

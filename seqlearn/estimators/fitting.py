@@ -25,15 +25,17 @@ from seqlearn.estimators.parameters import (
     sequence,
 )
 from seqlearn.training.callbacks import ADVICE
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.schedules import SCHEDULES
 
 __all__ = [
     "SHARED_CHECKS",
     "check_shared_parameters",
+    "fit_inside",
     "net_settings",
+    "tell_of_early_end",
     "unchanged_on_error",
-    "warn_of_early_end",
 ]
 
 SHARED_CHECKS: dict[str, Check] = {
@@ -73,17 +75,39 @@ _OURS = {
 
 @contextmanager
 def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Leave the estimator exactly as it was if what happens inside fails."""
+    """Leave the estimator exactly as it was if what happens inside fails.
+
+    An interrupt of the user that `tell_of_early_end` was given, because there is something to keep,
+    is raised at the end.
+    """
     before = {
         name: dict(value) if isinstance(value, dict) else value
         for name, value in estimator.__dict__.items()
     }
     try:
-        with torch.inference_mode(False):  # a fit needs gradients wherever it is called
+        # A fit needs gradients wherever it is called.
+        with torch_defaults(), torch.inference_mode(False):
             yield
-    except BaseException:
+    except BaseException as error:
         estimator.__dict__ = before
+        if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
+            name = type(estimator).__name__
+            error.add_note(f"{name} was interrupted before an epoch ended; it is as it was before.")
         raise
+    interrupt = estimator.__dict__.pop("_interrupt", None)
+    if interrupt is not None:
+        raise interrupt
+
+
+def fit_inside(outer: Any, inner: Any, *args: Any, **kwargs: Any) -> Any:
+    """Fit an estimator that another one holds, and return it; both keep what an interrupt left."""
+    try:
+        return inner.fit(*args, **kwargs)
+    except KeyboardInterrupt as interrupt:
+        if not hasattr(inner, "net_"):
+            raise
+        outer._interrupt = interrupt
+        return inner
 
 
 def check_shared_parameters(estimator: Any, checks: dict[str, Check]) -> None:
@@ -140,22 +164,23 @@ def _decay(estimator: Any) -> dict[str, float]:
     return {}
 
 
-def warn_of_early_end(estimator: Any, net: Any, interrupted: bool, stacklevel: int = 5) -> None:
-    """Say so if the training diverged or was interrupted."""
+def tell_of_early_end(
+    estimator: Any, net: Any, interrupt: KeyboardInterrupt | None, stacklevel: int = 5
+) -> None:
+    """Warn if the training diverged; leave an interrupt to `unchanged_on_error`, with a note."""
     name, epochs = type(estimator).__name__, len(net.epochs())
+    if interrupt is not None:
+        interrupt.add_note(
+            f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
+            "model that those have trained."
+        )
+        estimator._interrupt = interrupt
     diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
     if diverged is not None:
         warnings.warn(
             f"The training loss of {name} stopped being finite in epoch {diverged} of "
             f"{net.max_epochs}. Training stopped there, with the weights of epoch "
             f"{diverged - 1}. {ADVICE}",
-            ConvergenceWarning,
-            stacklevel=stacklevel,
-        )
-    elif interrupted:
-        warnings.warn(
-            f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
-            "model trained so far.",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )

@@ -17,11 +17,12 @@ from seqlearn.data.series import TimeSeries
 from seqlearn.data.spread import ROOM, mean_and_spread, or_constant, refuse_drowned
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.fitting import net_settings, warn_of_early_end
+from seqlearn.estimators.fitting import net_settings, tell_of_early_end
 from seqlearn.estimators.forecast_settings import Layout, auto_batch_size, auto_epochs
 from seqlearn.estimators.quantiles import around, at_levels, conformal_shifts, sorted_levels
 from seqlearn.modules.forecast_model import ForecastModel
 from seqlearn.registry import resolve_backend
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.forecast_loss import ForecastLoss
 from seqlearn.training.net import SequenceNet, make_net
@@ -106,6 +107,7 @@ class WindowForecaster(PlainState):
             dataset = self._dataset(table, origins, resolve_device(params.device))
             self._train(params, dataset, None, one_epoch=True)
 
+    @torch_defaults()
     def forecast(
         self,
         series: Sequence[TimeSeries],
@@ -338,8 +340,7 @@ class WindowForecaster(PlainState):
         )
         if self.net is not None:
             net.continue_from(self.net)
-        interrupted = net.train(train)
-        warn_of_early_end(params, net, interrupted, stacklevel=8)
+        tell_of_early_end(params, net, net.train(train), stacklevel=8)
         rows = enumerate([*self.history, *net.epochs()], start=1)
         self.history = [{**row, "epoch": epoch} for epoch, row in rows]
         self.net = net

@@ -15,6 +15,7 @@ from sktime.utils.validation.forecasting import check_fh
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.backtest import backtest
+from seqlearn.estimators.cloning import SktimeCopied
 from seqlearn.estimators.fitting import unchanged_on_error
 from seqlearn.estimators.forecast_settings import check_parameters
 from seqlearn.estimators.forecast_state import ForecastState
@@ -28,7 +29,7 @@ def _fitted(path: str, meaning: str) -> property:
     return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
 
 
-class LSTMForecaster(BackendOptions, BaseForecaster):
+class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
     Windows are normalised by their own level and spread, cut into segments and read by a
@@ -88,7 +89,7 @@ class LSTMForecaster(BackendOptions, BaseForecaster):
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"

@@ -17,6 +17,8 @@ from sktime.regression.base import BaseRegressor
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.classifier import LSTMClassifier
+from seqlearn.estimators.cloning import SktimeCopied
+from seqlearn.estimators.fitting import fit_inside, unchanged_on_error
 from seqlearn.estimators.regressor import LSTMRegressor
 
 __all__ = ["SktimeLSTMClassifier", "SktimeLSTMRegressor"]
@@ -39,7 +41,7 @@ _TEST_PARAMS = [
 ]
 
 
-class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
+class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
     """`LSTMClassifier` as an sktime classifier, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
@@ -77,7 +79,7 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
@@ -189,9 +191,27 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
         self.net_params = net_params
         super().__init__()
 
+    def fit(self, X: Any, y: Any) -> "SktimeLSTMClassifier":
+        """Train on a panel and its targets; one that fails changes nothing.
+
+        Parameters
+        ----------
+        X : panel
+            Any container of a panel that sktime knows.
+        y : array-like of shape (N,)
+            Targets.
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_on_error(self):
+            return super().fit(X, y)
+
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMClassifier":
         sequences, self._feature_names = _read(X)
-        self.estimator_ = LSTMClassifier(**self.get_params(deep=False)).fit(sequences, y)
+        inner = LSTMClassifier(**self.get_params(deep=False))
+        self.estimator_ = fit_inside(self, inner, sequences, y)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
@@ -216,7 +236,7 @@ class SktimeLSTMClassifier(BackendOptions, BaseClassifier):
         return [dict(params) for params in _TEST_PARAMS]
 
 
-class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
+class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
     """`LSTMRegressor` as an sktime regressor, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
@@ -254,7 +274,7 @@ class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
@@ -362,10 +382,28 @@ class SktimeLSTMRegressor(BackendOptions, BaseRegressor):
         self.net_params = net_params
         super().__init__()
 
+    def fit(self, X: Any, y: Any) -> "SktimeLSTMRegressor":
+        """Train on a panel and its targets; one that fails changes nothing.
+
+        Parameters
+        ----------
+        X : panel
+            Any container of a panel that sktime knows.
+        y : array-like of shape (N,), or (N, C)
+            Targets.
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_on_error(self):
+            return super().fit(X, y)
+
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMRegressor":
         sequences, self._feature_names = _read(X)
         y = y[:, 0] if y.shape[1] == 1 else y  # (N,) or (N, C)
-        self.estimator_ = LSTMRegressor(**self.get_params(deep=False)).fit(sequences, y)
+        inner = LSTMRegressor(**self.get_params(deep=False))
+        self.estimator_ = fit_inside(self, inner, sequences, y)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:

@@ -30,6 +30,7 @@ from seqlearn.estimators.label_repair import in_scheme, refuse_lengths, share_ri
 from seqlearn.estimators.parameters import boolean, one_of
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.modules.tagging_model import TaggingModel
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.losses import TaggingLoss
 
 __all__ = ["BiLSTMTagger"]
@@ -99,7 +100,7 @@ class BiLSTMTagger(SequenceEstimator):
     gradient_clip : float or None, default=1.0
         Largest norm of the gradient of an update.
     callbacks : list of skorch callbacks or None, default=None
-        Copied, then called during training.
+        Called during training, as they are; only `sklearn.base.clone` copies them.
     device : str, default="auto"
         "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
     dtype : {"float32", "float64"}, default="float32"
@@ -464,6 +465,7 @@ class BiLSTMTagger(SequenceEstimator):
         scores[~crf.transitions_allowed.cpu().numpy()] = -np.inf
         return DataFrame(scores, index=self.classes_, columns=self.classes_)
 
+    @torch_defaults()
     def _predict(self, X: Any, read: Any, is_label: bool) -> np.ndarray:
         """Return what ``read`` makes of every step, in the form of X."""
         check_is_fitted(self, "net_")

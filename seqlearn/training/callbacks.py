@@ -1,20 +1,39 @@
 """What happens after batches and epochs of `seqlearn.training.net`.
 
-The learning rate follows its schedule, weights stay finite, progress shows.
+The learning rate follows its schedule, weights stay finite, progress shows; and the user's own
+callbacks are joined to these, if they can do their work here.
 
 This file and the net's are the only ones that import skorch.
 """
 
+import inspect
 import math
+import warnings
+from collections.abc import Iterable
+from typing import Any
 
-from skorch.callbacks import Callback
+import torch
+from skorch.callbacks import Callback, EarlyStopping, InputShapeSetter, LRScheduler
+from skorch.callbacks.scoring import ScoringBase
 from tqdm.auto import tqdm
 
-from seqlearn.errors import TrainingDivergedError
+from seqlearn.errors import InvalidParameterError, TrainingDivergedError
 from seqlearn.training.flat import is_finite
 from seqlearn.training.schedules import Schedule
 
-__all__ = ["ADVICE", "EpochLines", "EpochProgress", "KeepFinite", "Scheduled"]
+__all__ = [
+    "ADVICE",
+    "Diverged",
+    "EpochLines",
+    "EpochProgress",
+    "KeepFinite",
+    "Scheduled",
+    "answer_scorers",
+    "chosen_callbacks",
+    "hearing",
+]
+
+EVENTS = [name for name in dir(Callback) if name.startswith("on_")]
 
 ADVICE = (
     "Try a smaller lr, gradient_clip=1.0, or inputs of a common scale "
@@ -22,8 +41,14 @@ ADVICE = (
 )
 
 
+class Diverged(KeyboardInterrupt):
+    """Ends a training, as callbacks of skorch do it, where the loss is no longer finite."""
+
+
 class KeepFinite(Callback):
-    """Stop when loss or weights stop being finite, and go back to the last finite weights.
+    """Keep what the last epoch learned; stop when loss or weights stop being finite.
+
+    Weights and the optimiser's state are kept, to go back to them.
 
     Attributes
     ----------
@@ -34,29 +59,41 @@ class KeepFinite(Callback):
     def on_train_begin(self, net, **kwargs):
         """Forget the last fit."""
         self.diverged_epoch_ = None
-        self._good = None
+        self._kept = None
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep the weights, or stop."""
-        tensors = list(net.module_.state_dict().values())
-        if math.isfinite(net.history[-1, "train_loss"]) and is_finite(tensors):
-            if self._good is None:
-                self._good = [tensor.clone() for tensor in tensors]
+        """Keep the epoch, or stop."""
+        weights = list(net.module_.state_dict().values())
+        if math.isfinite(net.history[-1, "train_loss"]) and is_finite(weights):
+            tensors = _tensors(net)
+            if self._kept is None or len(self._kept) != len(tensors):
+                self._kept = [tensor.clone() for tensor in tensors]
             else:
-                for kept, tensor in zip(self._good, tensors, strict=True):
+                for kept, tensor in zip(self._kept, tensors, strict=True):
                     kept.copy_(tensor)
             return
         epoch = net.history[-1, "epoch"]
         net.history[-1]["train_loss"] = math.nan
-        if self._good is None:
+        if not self.go_back(net):
             raise TrainingDivergedError(
                 f"The training loss stopped being finite in epoch {epoch}, before there were any "
                 f"usable weights. {ADVICE}"
             )
-        for tensor, kept in zip(tensors, self._good, strict=True):
-            tensor.copy_(kept)
         self.diverged_epoch_ = epoch
-        raise KeyboardInterrupt
+        raise Diverged
+
+    def go_back(self, net) -> bool:
+        """Go back to the end of the last epoch; return whether there was one."""
+        for tensor, kept in zip(_tensors(net), self._kept or [], strict=False):
+            tensor.copy_(kept)
+        return self._kept is not None
+
+
+def _tensors(net) -> list[torch.Tensor]:
+    """Weights, and then the optimiser's state, which may get longer."""
+    state = [value for values in net.optimizer_.state.values() for value in values.values()]
+    state = [value for value in state if isinstance(value, torch.Tensor)]
+    return [*net.module_.state_dict().values(), *state]
 
 
 class Scheduled(Callback):
@@ -73,6 +110,9 @@ class Scheduled(Callback):
         """Begin the plan."""
         self.update_ = 0
         self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Set the rate, which a callback may have loaded with an optimiser's state."""
         self._set(net)
 
     def on_batch_end(self, net, training, **kwargs):
@@ -123,3 +163,114 @@ def _figures(net) -> dict[str, str]:
     row = net.history[-1]
     names = ("train_loss", "valid_loss", "valid_score")
     return {name: f"{row[name]:.4f}" for name in names if name in row}
+
+
+def chosen_callbacks(
+    given: list | None,
+    *,
+    name: str,
+    schedule: Schedule | None,
+    patience: int | None,
+    tol: float,
+    verbose: int,
+) -> list:
+    """Return the callbacks of one fit, the user's last, as they were given.
+
+    Parameters
+    ----------
+    given : list of callbacks, classes of them, or pairs of a name and one of these
+        The user's.
+    name : str
+        For progress.
+    schedule : Schedule or None
+        Of the learning rate.
+    patience : int or None
+        Epochs without a smaller validation loss after which to stop; None without validation.
+    tol, verbose
+        As in the estimators.
+
+    Raises
+    ------
+    InvalidParameterError
+        One of them is no callback, or sets what the estimators set.
+    """
+    given, chosen = list(given or []), []
+    callbacks = [item[1] if isinstance(item, tuple | list) else item for item in given]
+    for callback in callbacks:
+        _refuse_strangers(callback)
+    if schedule is not None:
+        theirs = [kind.__name__ for kind in _kinds(callbacks) if issubclass(kind, LRScheduler)]
+        if theirs:
+            warnings.warn(
+                f"callbacks holds {theirs[0]}, which sets the learning rate, so that "
+                f"lr_schedule={schedule.name!r} is not followed. Set lr_schedule=None to say so.",
+                UserWarning,
+                stacklevel=6,
+            )
+        else:
+            chosen.append(Scheduled(schedule))
+    if patience is not None:
+        chosen.append(
+            EarlyStopping(patience=patience, threshold=tol, load_best=True, sink=_discard)
+        )
+    if verbose:
+        chosen.append(EpochProgress(name) if verbose == 1 else EpochLines(name))
+    return chosen + given
+
+
+def _discard(text, verbose=0):
+    """Take skorch's remarks about early stopping, and print nothing."""
+
+
+def _kinds(callbacks: Iterable[Any]) -> list[type]:
+    return [one if inspect.isclass(one) else type(one) for one in callbacks]
+
+
+def _refuse_strangers(callback: Any) -> None:
+    (kind,) = _kinds([callback])
+    lacks = [event for event in ("initialize", *EVENTS) if not hasattr(callback, event)]
+    if lacks:
+        raise InvalidParameterError(
+            f"callbacks holds {callback!r}, which is no callback of skorch: it has no {lacks[0]}. "
+            "Give objects whose class inherits from skorch.callbacks.Callback."
+        )
+    if issubclass(kind, InputShapeSetter):
+        raise InvalidParameterError(
+            f"callbacks holds {kind.__name__}, which gives a network the width of its input; the "
+            "estimators do that themselves. Leave it out."
+        )
+
+
+def answer_scorers(callbacks: list[tuple[str, Any]], criterion: type) -> set[bool]:
+    """Let callbacks that score by a name ask for the estimator's own score, if that is its name.
+
+    Returns
+    -------
+    set of bool
+        Which epochs' passes are scored: True for that of training, False for validation.
+
+    Raises
+    ------
+    InvalidParameterError
+        There is another name.
+    """
+    scoring = [callback for _, callback in callbacks if isinstance(callback, ScoringBase)]
+    for callback in scoring:
+        if isinstance(callback.scoring_, str):
+            if callback.scoring_ not in criterion.scorers:
+                raise InvalidParameterError(
+                    f"{type(callback).__name__}({callback.scoring!r}) in callbacks: accepted are "
+                    f"{', '.join(map(repr, [None, *criterion.scorers]))}, which stand for the "
+                    "score of the estimator, and callables of (net, X, y), whose y holds the "
+                    "targets as the network learns them. For other scores of scikit-learn call "
+                    "them after fit."
+                )
+            callback.scoring_ = None  # the name under which it is recorded is known by now
+    return {callback.on_train for callback in scoring}
+
+
+def hearing(callbacks: list[tuple[str, Any]], event: str) -> list[Any]:
+    """Return the callbacks that have something to do at ``event``."""
+    given = getattr(Callback, event)
+    heard = [(callback, getattr(callback, event)) for _, callback in callbacks]
+    return [one for one, does in heard if getattr(does, "__func__", does) is not given]

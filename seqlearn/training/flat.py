@@ -34,12 +34,25 @@ class FlatParameters:
         self.vector = nn.Parameter(vector)
         self.vector.grad = torch.zeros_like(vector)
         self.shapes = [tuple(parameter.shape) for parameter in parameters]
+        self._parameters: list[tuple[nn.Parameter, slice]] = []
         start = 0
         for parameter in parameters:
-            stop = start + parameter.numel()
-            parameter.data = vector[start:stop].view(parameter.shape)
-            parameter.grad = self.vector.grad[start:stop].view(parameter.shape)
-            start = stop
+            self._parameters.append((parameter, slice(start, start + parameter.numel())))
+            start += parameter.numel()
+        self.gather()
+
+    def gather(self) -> None:
+        """Take in what has been put in the place of a parameter's data or gradient."""
+        vector, gradients = self.vector.detach(), self.vector.grad
+        for parameter, piece in self._parameters:
+            data, gradient = vector[piece].view(parameter.shape), gradients[piece]
+            if parameter.data_ptr() != data.data_ptr():
+                data.copy_(parameter.detach())
+                parameter.data = data
+            if parameter.grad is None:
+                parameter.grad = gradient.zero_().view(parameter.shape)
+            elif parameter.grad.data_ptr() != gradient.data_ptr():
+                parameter.grad = gradient.view(parameter.shape).copy_(parameter.grad)
 
     def split(self, vector: np.ndarray) -> list[np.ndarray]:
         """Return the parts of a vector, laid out as ``vector``, in the parameters' shapes."""
@@ -62,8 +75,20 @@ class FlatParameters:
         """Let the optimiser update the vector; for Adam and AdamW without their wrappers.
 
         From the second step on these call the one kernel that ``step`` ends in: what stands around
-        it takes ten times as long as the kernel does on a small network.
+        it takes ten times as long as the kernel does on a small network. Parameters that need no
+        gradient, because a callback froze them, stay as they are, and what is known of them.
         """
+        frozen = [piece for one, piece in self._parameters if not one.requires_grad]
+        if frozen:
+            state = optimizer.state[self.vector].values()
+            vectors = [self.vector.detach(), *(v for v in state if v.shape == self.vector.shape)]
+            before = [(v[piece], v[piece].clone()) for v in vectors for piece in frozen]
+        self._update(optimizer)
+        if frozen:
+            for now, was in before:
+                now.copy_(was)
+
+    def _update(self, optimizer: torch.optim.Optimizer) -> None:
         kernel = fused_kernel(optimizer)
         state, group = optimizer.state.get(self.vector), optimizer.param_groups[0]
         if kernel is None or not state or group["amsgrad"]:

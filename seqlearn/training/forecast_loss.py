@@ -39,6 +39,8 @@ class ForecastLoss(nn.Module):
         An unknown loss.
     """
 
+    scorers = ("neg_mean_absolute_error",)
+
     def __init__(self, loss: str = "absolute_error", quantiles: tuple[float, ...] | None = None):
         super().__init__()
         if loss not in POINT_LOSSES:
@@ -70,6 +72,12 @@ class ForecastLoss(nn.Module):
             error = error + (weight * absolute.sum(dim=(1, 2))).sum()
             total = total + (weight * observed.sum(dim=(1, 2))).sum()
         return -error / total
+
+    @staticmethod
+    def predict(outputs: Forecast) -> Tensor:
+        """Return the point forecasts, (B, H, C)."""
+        relative, centre, scale = outputs
+        return relative[..., 0] * scale + centre
 
 
 def _errors(forecast: Forecast, targets: Tensor) -> tuple[Tensor, Tensor]:

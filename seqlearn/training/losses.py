@@ -3,8 +3,9 @@
 A loss is a module ``(outputs: (B, C), targets) -> (B,)``: one value a row, so that row weights
 can be exact. Those of classes and values have their gradient written out, `with_gradient`, for
 `seqlearn.training.direct`. A loss's ``score`` judges the outputs of a whole validation part,
-weighted; that of `TaggingLoss` gets them batch by batch, because their lengths differ. Labels are
-codes here; the estimators know what they mean.
+weighted; that of `TaggingLoss` gets them batch by batch, because their lengths differ. ``scorers``
+are names that scikit-learn has for this score; ``predict`` gives what it compares with targets, and
+``probabilities`` what stands behind. Labels are codes here; the estimators know what they mean.
 """
 
 from typing import Any
@@ -20,6 +21,8 @@ NO_REDUCTION = 0  # torch's number for it
 
 class CrossEntropy(nn.Module):
     """Cross entropy of class codes (B,) under the softmax of (B, C) logits."""
+
+    scorers = ("accuracy",)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each row, (B,)."""
@@ -41,6 +44,16 @@ class CrossEntropy(nn.Module):
         """Accuracy."""
         return _weighted_mean((outputs.argmax(dim=1) == targets).to(weights.dtype), weights)
 
+    @staticmethod
+    def predict(outputs: Tensor) -> Tensor:
+        """Return the code of the best class, (B,)."""
+        return outputs.argmax(dim=1)
+
+    @staticmethod
+    def probabilities(outputs: Tensor) -> Tensor:
+        """Return those of the classes, (B, C)."""
+        return outputs.double().softmax(dim=1)
+
 
 class _WithSlope(nn.Module):
     """A loss that has the gradient of its sum written out, in ``slope``."""
@@ -54,6 +67,8 @@ class _WithSlope(nn.Module):
 
 class BinaryCrossEntropy(_WithSlope):
     """Sum of the binary cross entropies of (B, C) labels in {0, 1} under logits: multilabel."""
+
+    scorers = ("accuracy",)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each row, (B,)."""
@@ -71,8 +86,25 @@ class BinaryCrossEntropy(_WithSlope):
         right = ((outputs > 0) == (targets > 0.5)).all(dim=1)
         return _weighted_mean(right.to(weights.dtype), weights)
 
+    @staticmethod
+    def predict(outputs: Tensor) -> Tensor:
+        """Return 1 for each label that is there, else 0, (B, C)."""
+        return (outputs > 0).long()
+
+    @staticmethod
+    def probabilities(outputs: Tensor) -> Tensor:
+        """Return that of each label, (B, C)."""
+        return outputs.double().sigmoid()
+
 
 class _RegressionLoss(_WithSlope):
+    scorers = ("r2",)
+
+    @staticmethod
+    def predict(outputs: Tensor) -> Tensor:
+        """Return the outputs, (B, C)."""
+        return outputs
+
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """R2, the mean over the outputs."""
@@ -125,6 +157,8 @@ class Huber(_RegressionLoss):
 class OutputIsLoss(nn.Module):
     """For networks whose output is the loss of each row, (B, 1): self-supervision."""
 
+    scorers = ()
+
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the outputs, (B,)."""
         return outputs[:, 0]
@@ -133,6 +167,11 @@ class OutputIsLoss(nn.Module):
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Minus the loss."""
         return -_weighted_mean(outputs[:, 0], weights)
+
+    @staticmethod
+    def predict(outputs: Tensor) -> Tensor:
+        """Return the loss of each row, (B,)."""
+        return outputs[:, 0]
 
 
 class TaggingLoss(nn.Module):
@@ -145,6 +184,8 @@ class TaggingLoss(nn.Module):
     class_weights : list of float, optional
         Weight of each label, (C,). A step's term is weighted by its label, given those before it.
     """
+
+    scorers = ("accuracy",)
 
     def __init__(self, steps_a_row: float = 1.0, class_weights: list[float] | None = None):
         super().__init__()
@@ -175,6 +216,18 @@ class TaggingLoss(nn.Module):
             right = right + (weight * (n_steps - wrong.gather(1, last)[:, 0])).sum()
             total = total + (weight * n_steps).sum()
         return right / total
+
+    @classmethod
+    def predict(cls, outputs: Any) -> Tensor:
+        """Return the best label of each step of the rows, (S,)."""
+        scores, lengths, decoder = outputs
+        return cls.flat(decoder.decode(scores, lengths), lengths)
+
+    @staticmethod
+    def flat(labels: Tensor, lengths: Tensor) -> Tensor:
+        """Return the labels (B, T) of the rows' own steps, (S,)."""
+        is_step = torch.arange(labels.shape[1]) < lengths[:, None]  # (B, T)
+        return labels[is_step.to(labels.device)]
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

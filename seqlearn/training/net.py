@@ -7,8 +7,6 @@ Estimators hold one in ``net_``; they build it with `SequenceNet`, `SequenceNet.
 it for `SequenceNet.outputs`.
 """
 
-import copy
-import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer
+from skorch.callbacks import EpochTimer
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
@@ -29,10 +27,12 @@ from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.torch_internals import computes_bf16
-from seqlearn.training.callbacks import EpochLines, EpochProgress, KeepFinite, Scheduled
+from seqlearn.training.callbacks import KeepFinite, answer_scorers, chosen_callbacks
 from seqlearn.training.cpu import Threads, cpu_for
-from seqlearn.training.device import adding_in_order, rows_at_once
-from seqlearn.training.direct import DirectGradient, direct_outputs
+from seqlearn.training.defaults import torch_defaults
+from seqlearn.training.device import rows_at_once
+from seqlearn.training.direct import direct_outputs
+from seqlearn.training.epochs import Trained
 from seqlearn.training.flat import (
     FlatParameters,
     joined_state,
@@ -40,19 +40,18 @@ from seqlearn.training.flat import (
     to_numpy,
     to_torch,
 )
-from seqlearn.training.memory import kept_memory
 from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.precision import resolve_precision
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import Schedule
+from seqlearn.training.scoring import Scored
 
 __all__ = ["SequenceNet", "make_net"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
-EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")  # those of every batch
 
 
-class SequenceNet(NeuralNet):
+class SequenceNet(Trained, Scored, NeuralNet):
     """A skorch net over batches of sequences.
 
     Parameters
@@ -123,9 +122,16 @@ class SequenceNet(NeuralNet):
 
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer()), ("keep_finite", KeepFinite())]
+        # The timer comes last: an epoch that has a duration is kept.
+        return [("keep_finite", KeepFinite()), ("epoch_timer", EpochTimer())]
 
     # What skorch asks for.
+
+    def initialize_callbacks(self):
+        """Make the callbacks ready; those that score ask for the score of the estimator."""
+        super().initialize_callbacks()
+        self._scored = answer_scorers(self.callbacks_, self.criterion)
+        return self
 
     def initialize_module(self):
         """Build the module: weights from our generator, dropout with its own."""
@@ -184,17 +190,12 @@ class SequenceNet(NeuralNet):
                 self._flat.clip_grad_norm(self._gradient_clip)
         if self._listeners["on_grad_computed"]:
             named = TeeGenerator(self.get_all_learnable_params())
-            self._tell("on_grad_computed", named_parameters=named, batch=batch, training=True)
+            self._tell("on_grad_computed", named_parameters=named, batch=self._told(batch))
         if self._flat is None:
             self.optimizer_.step()
         else:
             self._flat.update(self.optimizer_)
         return step
-
-    def _tell(self, event: str, **what) -> None:
-        """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""
-        for callback in self._listeners[event]:
-            getattr(callback, event)(self, **what)
 
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
@@ -209,83 +210,7 @@ class SequenceNet(NeuralNet):
         if self.module_.training is not training:
             super()._set_training(training)
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run all batches; losses stay on the device and are read once, at the end."""
-        if iterator is None:
-            return
-        if training:
-            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-            self._set_training(True)
-            self._direct_gradient = DirectGradient.of(
-                self._direct, self.criterion_, self._flat, self._threads
-            )
-        losses, sizes, outputs, targets = [], [], [], []
-        self._listeners = {event: self._hearing(event) for event in EVENTS}
-        for batch in iterator:
-            self._tell("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            losses.append(step["loss"].detach())
-            sizes.append(len(batch[0]["lengths"]))
-            if not training:
-                outputs.append(step["y_pred"])
-                targets.append(batch[1])
-            self._tell("on_batch_end", batch=batch, training=training, **step)
-        loss = np.average(torch.stack(losses).cpu().numpy(), weights=sizes)
-        self.history.record(f"{prefix}_loss", float(loss))
-        if not training:
-            self.history.record(f"{prefix}_score", self._score(outputs, targets))
-
-    def _hearing(self, event: str) -> list[Callback]:
-        given = getattr(Callback, event)
-        return [one for _, one in self.callbacks_ if getattr(type(one), event) is not given]
-
-    def _score(self, outputs, targets) -> float:
-        y = [target["y"] for target in targets]
-        weights = [
-            torch.ones(len(t["y"]), dtype=self._dtype, device=t["y"].device)
-            if t["w"] is None
-            else t["w"]
-            for t in targets
-        ]
-        if isinstance(outputs[0], torch.Tensor):
-            outputs, y, weights = map(torch.cat, (outputs, y, weights))
-        return float(self.criterion_.score(outputs, y, weights))
-
     # What the estimators ask for.
-
-    def train(self, dataset: SequenceDataset) -> bool:
-        """Train for ``max_epochs``; return whether the user interrupted it.
-
-        Raises
-        ------
-        TrainingDivergedError
-            The loss was not finite in the first epoch.
-        """
-        self.notify("on_train_begin", X=dataset, y=None)
-        interrupted = False
-        try:
-            with (
-                self._cpu(self.batch_size) as self._threads,
-                adding_in_order(self.device),
-                kept_memory(),
-                torch.enable_grad(),
-            ):
-                self.fit_loop(dataset)
-        except KeyboardInterrupt:
-            # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
-            interrupted = "dur" not in self.history[-1]
-        self.notify("on_train_end", X=dataset, y=None)
-        return interrupted
-
-    def epochs(self) -> list[dict[str, float]]:
-        """One row for each finished epoch whose weights were finite."""
-        names = ("train_loss", "valid_loss", "valid_score", "lr")
-        rows = []
-        for row in self.history:
-            if "train_loss" in row and math.isfinite(row["train_loss"]) and "dur" in row:
-                kept = {name: row[name] for name in names if name in row}
-                rows.append({"epoch": row["epoch"], **kept, "seconds": row["dur"]})
-        return rows
 
     def outputs(self, sequences: Sequences, *, encode: bool = False) -> np.ndarray:
         """Return the module's outputs for every sequence, (N, C), in the order given.
@@ -431,6 +356,8 @@ class SequenceNet(NeuralNet):
         }
         return as_plain(state)
 
+    @torch_defaults()
+    @torch.inference_mode(False)
     def __setstate__(self, state):
         state = from_plain(state)
         arguments = state["arguments"]
@@ -479,20 +406,18 @@ def make_net(
     **arguments
         Of `SequenceNet`, ``max_epochs`` and ``batch_size`` among them.
     """
-    chosen: list = []
+    schedule = None
     if lr_schedule is not None:
         n_batches = len(BucketedBatches(dataset, arguments["batch_size"]))
-        chosen.append(Scheduled(Schedule(lr_schedule, arguments["max_epochs"] * n_batches)))
+        schedule = Schedule(lr_schedule, arguments["max_epochs"] * n_batches)
     if valid is not None:
-        chosen.append(
-            EarlyStopping(patience=n_iter_no_change, threshold=tol, load_best=True, sink=_discard)
-        )
         arguments["train_split"] = predefined_split(valid)
-    if verbose:
-        chosen.append(EpochProgress(name) if verbose == 1 else EpochLines(name))
-    net = SequenceNet(**arguments, callbacks=chosen + copy.deepcopy(list(callbacks or [])))
-    return net.initialize()
-
-
-def _discard(text, verbose=0):
-    """Take skorch's remarks about early stopping, and print nothing."""
+    arguments["callbacks"] = chosen_callbacks(
+        callbacks,
+        name=name,
+        schedule=schedule,
+        patience=None if valid is None else n_iter_no_change,
+        tol=tol,
+        verbose=verbose,
+    )
+    return SequenceNet(**arguments, verbose=verbose).initialize()

@@ -1,0 +1,161 @@
+"""The epochs of a training: the batches of each, what callbacks hear of them, what history keeps.
+
+`seqlearn.training.net.SequenceNet` is a `Trained`. What skorch would record after each batch is
+written here for all batches of an epoch at once, where no callback looks at single ones.
+"""
+
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqlearn.data.batches import SequenceDataset
+from seqlearn.errors import InvalidParameterError
+from seqlearn.training.callbacks import Diverged, Scheduled, hearing
+from seqlearn.training.device import adding_in_order
+from seqlearn.training.direct import DirectGradient
+from seqlearn.training.interrupt import Sigint
+from seqlearn.training.memory import kept_memory
+
+__all__ = ["Trained"]
+
+BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class Trained:
+    """Epochs of a skorch net whose batches are those of `seqlearn.data.batches`."""
+
+    def train(self, dataset: SequenceDataset) -> KeyboardInterrupt | None:
+        """Train for ``max_epochs``; return the user's interrupt, if that ended it.
+
+        The epochs that were finished by then are kept.
+
+        Raises
+        ------
+        TrainingDivergedError
+            The loss was not finite in the first epoch.
+        KeyboardInterrupt
+            The user interrupted it before the first epoch ended.
+        """
+        interrupt = None
+        with Sigint() as sigint:
+            try:
+                self.notify("on_train_begin", X=dataset, y=None)
+                with (
+                    self._cpu(self.batch_size) as self._threads,
+                    adding_in_order(self.device),
+                    kept_memory(),
+                    torch.enable_grad(),
+                ):
+                    self.fit_loop(dataset)
+            except Diverged:
+                pass
+            except KeyboardInterrupt as error:
+                # skorch's callbacks stop a fit this way too; a full epoch is the mark of those.
+                unfinished = not self.history or "dur" not in self.history[-1]
+                if unfinished and not dict(self.callbacks_)["keep_finite"].go_back(self):
+                    raise
+                if unfinished:
+                    self.history.pop()
+                if unfinished or sigint.came:
+                    interrupt = error
+            except Exception as error:
+                if self.train_split is None and "valid_" in str(error):
+                    error.add_note("Nothing is held out to validate on; early_stopping=True does.")
+                raise
+            try:
+                self.notify("on_train_end", X=dataset, y=None)
+            except KeyboardInterrupt as error:
+                interrupt = interrupt or error
+        self.passes_, self._train_set = {}, None
+        return interrupt
+
+    def epochs(self) -> list[dict[str, float]]:
+        """One row for each finished epoch whose weights were finite."""
+        names = ("train_loss", "valid_loss", "valid_score", "lr")
+        rows = []
+        for row in self.history:
+            if "train_loss" in row and math.isfinite(row["train_loss"]) and "dur" in row:
+                kept = {name: row[name] for name in names if name in row}
+                rows.append({"epoch": row["epoch"], **kept, "seconds": row["dur"]})
+        return rows
+
+    def notify(self, method_name, **kwargs):
+        """Call all callbacks; what is told of a batch is always of one form."""
+        if method_name == "on_grad_computed":  # by skorch, in the steps of other optimisers
+            kwargs["batch"] = self._told(kwargs["batch"])
+        super().notify(method_name, **kwargs)
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        """Open a row of the history; forget what the last epoch computed."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        self._train_set = dataset_train
+        self.passes_ = {True: [], False: []}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run all batches and record them; where nobody looks, losses are read once, at the end."""
+        if iterator is None:
+            return
+        self._in_training = training
+        if training:
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            self._set_training(True)
+            if not any(one.requires_grad for one in self.module_.parameters()):
+                raise InvalidParameterError(
+                    f"In epoch {len(self.history)} no parameter of the network is left to train: "
+                    "callbacks have frozen them all. Freeze fewer, or set a smaller max_epochs."
+                )
+            if self._flat is not None:
+                self._flat.gather()
+            self._direct_gradient = DirectGradient.of(
+                self._direct, self.criterion_, self._flat, self._threads
+            )
+        self._listeners = {event: hearing(self.callbacks_, event) for event in BATCH_EVENTS}
+        heard_by = [one for callbacks in self._listeners.values() for one in callbacks]
+        self._is_heard = any(not isinstance(one, Scheduled) for one in heard_by)
+        batches, losses, sizes, told = self.history[-1]["batches"], [], [], None
+        loss_name, size_name = f"{prefix}_loss", f"{prefix}_batch_size"
+        for batch in iterator:
+            if self._is_heard:
+                batches.append({})
+                told = self._told(batch)
+            self._tell("on_batch_begin", batch=told)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            sizes.append(len(batch[0]["lengths"]))
+            if training in self._scored or not training:
+                self.passes_[training].append((step["y_pred"], batch[1]))
+            if self._is_heard:
+                batches[-1] |= {loss_name: losses[-1].item(), size_name: sizes[-1]}
+            self._tell("on_batch_end", batch=told, **step)
+        losses = torch.stack(losses).cpu().numpy()
+        if not self._is_heard:
+            rows = zip(losses.tolist(), sizes, strict=True)
+            batches += [{loss_name: loss, size_name: size} for loss, size in rows]
+        self.history.record(f"{prefix}_batch_count", len(losses))
+        self._record(loss_name, float(np.average(losses, weights=sizes)), sign=-1)
+        if not training:
+            self._record(f"{prefix}_score", self._score(*zip(*self.passes_[False], strict=True)))
+
+    def _tell(self, event: str, **what) -> None:
+        """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""
+        for callback in self._listeners[event]:
+            getattr(callback, event)(self, training=self._in_training, **what)
+        if self._is_heard and self._flat is not None:
+            self._flat.gather()
+
+    def _told(self, batch) -> tuple[dict[str, Any], torch.Tensor]:
+        """What callbacks are told of a batch: inputs, and targets that can be joined."""
+        inputs, targets = batch
+        if hasattr(self.criterion_, "flat"):
+            return inputs, self.criterion_.flat(targets["y"], inputs["lengths"])
+        return inputs, targets["y"]
+
+    def _record(self, name: str, value: float, sign: int = 1) -> None:
+        """Write a value of an epoch into its row, and whether it is the best so far."""
+        rows = islice(reversed(self.history), 1, None)
+        best = next((row[name] for row in rows if row.get(f"{name}_best")), -sign * math.inf)
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", bool(sign * value > sign * best))
