@@ -13,7 +13,7 @@ from torch.backends import cudnn
 
 from seqlearn import LSTMClassifier
 from seqlearn.modules.sequence_model import SequenceModel
-from seqlearn.training import device, net
+from seqlearn.training import device, epochs
 from seqlearn.training.device import adding_in_order, rows_at_once
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "backend": "gru", "random_state": 0}
@@ -185,7 +185,7 @@ def test_the_whole_fit_is_inside(flags, monkeypatch):
         asked.append(name)
         return adding_in_order("cuda")
 
-    monkeypatch.setattr(net, "adding_in_order", pretend)
+    monkeypatch.setattr(epochs, "adding_in_order", pretend)
     model = LSTMClassifier(**SMALL, callbacks=[Watch()], early_stopping=True)
     model.fit(X, Y).partial_fit(X, Y)
     assert asked == ["cpu", "cpu"] and set(Watch.seen) == {(True, False)} and now() == flags
