@@ -109,12 +109,12 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         Of the point forecast: "absolute_error" gives the median, "squared_error" the mean;
         "huber" is squared up to an error of one standard deviation of the series.
     quantiles : sequence of float or None, default=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-        Levels of the quantiles that are learned; others are interpolated. None learns the point
-        forecast alone.
+        Levels of the quantiles that are learned; others are interpolated, and every interval
+        contains the point forecast. None learns the point forecast alone.
     calibration : {"conformal"} or None, default=None
         "conformal" holds out the last windows, a share of ``validation_fraction``, and shifts
         the quantiles so that they cover there what they say (Romano et al. 2019). ``predict``
-        still gives the point forecast, not the shifted median; every interval contains it.
+        still gives the point forecast, not the shifted median.
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
