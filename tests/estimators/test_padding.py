@@ -119,7 +119,7 @@ def test_pieces_of_a_large_input_join_seamlessly(monkeypatch, ragged):
     whole = model.decision_function(X)
     monkeypatch.setattr("seqlearn.estimators.base.PREDICT_CHUNK", 7)
     assert np.array_equal(model.decision_function(X), whole)
-    monkeypatch.setattr("seqlearn.training.net.PREDICT_ROWS", 3)
+    monkeypatch.setattr("seqlearn.training.device.CPU_ROWS", 3)
     assert largest_difference(model.decision_function(X), whole) <= TOLERANCE
 
 

@@ -602,7 +602,7 @@ def test_padding_batch_mates_order_and_pieces_do_not_matter(backend, form, decod
         "beside an empty one": model.predict_marginals([X[0][:0], *X])[1:],
     }
     monkeypatch.setattr("seqlearn.estimators.base.PREDICT_CHUNK", 7)
-    monkeypatch.setattr("seqlearn.training.net.PREDICT_ROWS", 3)
+    monkeypatch.setattr("seqlearn.training.device.CPU_ROWS", 3)
     others["in pieces"] = model.predict_marginals(X)
     for name, other in others.items():
         assert np.abs(joined(together) - joined(other)).max() <= 1e-6, name
