@@ -1,0 +1,251 @@
+"""Fixed fits of every estimator, recorded, so that two commits can be compared to the bit.
+
+A change of structure must not change an answer. Record with each commit, from any checkout of it,
+and compare; only public names are used, so that older commits run it too::
+
+    PYTHONPATH=/path/to/old python benchmarks/recorded_fits.py record old.npz
+    PYTHONPATH=/path/to/new python benchmarks/recorded_fits.py record new.npz
+    python benchmarks/recorded_fits.py compare old.npz new.npz
+
+The first says what it cannot fit and goes on; the last prints each record whose largest difference
+is not zero, relative to the larger of 1 and the value, and ends with 1 if there is one above
+``--tolerance``.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import seqlearn
+from seqlearn import (
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    SequenceEncoder,
+    available_backends,
+)
+
+Records = dict[str, np.ndarray]
+SMALL = {"hidden_size": 12, "max_epochs": 3, "random_state": 0}
+TAGGER = {**SMALL, "batch_size": 8}
+WORDS = "a fine film dull and long acting lost in the dark of an old house".split()
+
+
+def ragged(n: int, n_features: int, seed: int) -> list[np.ndarray]:
+    """Return n sequences of 1 to 20 steps."""
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, n_features)) for length in rng.integers(1, 21, size=n)]
+
+
+def sentences(n: int, seed: int) -> list[list[str]]:
+    """Return n lists of 1 to 9 words."""
+    rng = np.random.default_rng(seed)
+    return [list(rng.choice(WORDS, size=length)) for length in rng.integers(1, 10, size=n)]
+
+
+X, MORE = ragged(60, 3, 0), ragged(11, 3, 1)
+FULL = np.random.default_rng(2).normal(size=(60, 15, 2))
+TEXTS, MORE_TEXTS = sentences(60, 3), [*sentences(7, 4), ["never", "seen"]]
+LABELS = np.array(["low", "mid", "high"])[np.arange(60) % 3]
+NUMBERS = np.array([x.mean() for x in X])
+BIO = [["O" if len(word) < 4 else "B-x" for word in text] for text in TEXTS]
+PARITY = [[len(word) % 2 for word in text] for text in TEXTS]
+STEP_SIGNS = [(x[:, 0] > 0).astype(int) for x in X]
+
+
+def classifiers() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMClassifier`: backends, readouts, losses, inputs, optimisers."""
+
+    def fit(data=X, y=LABELS, new=MORE, weights=None, more_fits=0, **params):
+        model = LSTMClassifier(**SMALL | params).fit(data, y, sample_weight=weights)
+        for _ in range(more_fits):
+            model.partial_fit(data, y)
+        return {"probability": np.asarray(model.predict_proba(new)), "loss": model.loss_curve_}
+
+    settings = {f"backend {name}": {"backend": name} for name in sorted(available_backends())}
+    settings |= {
+        f"readout {readout}, {'both directions' if both else 'forwards'}, {layers} layers": {
+            "readout": readout,
+            "bidirectional": both,
+            "num_layers": layers,
+        }
+        for readout in ("last", "mean", "max", "attention")
+        for both in (False, True)
+        for layers in (1, 2)
+    }
+    settings |= {
+        f"optimizer {name}": {"optimizer": name, "lr": 0.01} for name in ("adam", "adamw", "sgd")
+    }
+    settings |= {
+        "float64": {"dtype": "float64"},
+        "early stopping": {"early_stopping": True, "max_epochs": 6},
+        "two classes": {"y": LABELS == "low"},
+        "several labels": {"y": np.stack([LABELS == "low", NUMBERS > 0], axis=1).astype(int)},
+        "weights": {"weights": np.linspace(0.1, 2.0, 60)},
+        "class weights": {"class_weight": "balanced", "y": LABELS[np.arange(60) // 7]},
+        "continued": {"more_fits": 2},
+        "full rows": {"data": FULL, "new": FULL[:7]},
+        "words": {"data": TEXTS, "new": MORE_TEXTS},
+        "words and characters": {"data": TEXTS, "new": MORE_TEXTS, "character_size": 8},
+    }
+    for name, params in settings.items():
+        yield name, lambda params=params: fit(**params)
+
+
+def regressors() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMRegressor` under each loss."""
+
+    def fit(y=NUMBERS, **params):
+        model = LSTMRegressor(**SMALL | params).fit(X, y)
+        return {"prediction": model.predict(MORE), "loss": model.loss_curve_}
+
+    for loss in ("squared_error", "absolute_error", "huber"):
+        yield loss, lambda loss=loss: fit(loss=loss)
+    yield "two targets", lambda: fit(y=np.stack([NUMBERS, NUMBERS**2], axis=1))
+
+
+def encoders() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `SequenceEncoder`, without labels and around a classifier."""
+
+    def alone(**params):
+        model = SequenceEncoder(**SMALL | params).fit(X)
+        return {"features": model.transform(MORE), "loss": model.loss_curve_}
+
+    def around():
+        inner = LSTMClassifier(**SMALL)
+        return {"features": SequenceEncoder(inner).fit(X, LABELS).transform(MORE)}
+
+    for readout in ("last", "max"):
+        yield readout, lambda readout=readout: alone(readout=readout)
+    yield "around a classifier", around
+
+
+def taggers() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `BiLSTMTagger`: decoders, schemes, words and numbers."""
+
+    def fit(data, y, new, **params):
+        model = BiLSTMTagger(**TAGGER | params).fit(data, y)
+        return {
+            "marginals": np.concatenate(model.predict_marginals(new)),
+            "labels": np.concatenate(model.predict(new)),
+            "loss": model.loss_curve_,
+        }
+
+    for decoder in ("crf", "softmax"):
+        params = {"decoder": decoder}
+        yield (
+            f"{decoder}, words, BIO",
+            lambda p=params: fit(TEXTS, BIO, MORE_TEXTS, scheme="BIO", **p),
+        )
+        yield f"{decoder}, words", lambda p=params: fit(TEXTS, PARITY, MORE_TEXTS, **p)
+        yield f"{decoder}, numbers", lambda p=params: fit(X, STEP_SIGNS, MORE, **p)
+
+
+def forecasters() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMForecaster`: decodings, losses, features, a panel, an update."""
+    import pandas as pd
+
+    rng = np.random.default_rng(5)
+    index = pd.period_range("2000-01", periods=96, freq="M")
+    wave = 5 + np.sin(np.arange(96) * np.pi / 6) + 0.1 * rng.normal(size=96)
+    y = pd.Series(wave, index=index, name="y")
+    known = pd.DataFrame({"known": np.cos(np.arange(96))}, index=index)
+    keys = pd.MultiIndex.from_product([["a", "b"], index], names=["key", "month"])
+    panel = pd.DataFrame({"y": np.concatenate([wave, 2 * wave])}, index=keys)
+    small = {"hidden_size": 8, "max_epochs": 3, "random_state": 0}
+
+    def fit(series=y[:-12], update=None, future=None, past=None, **params):
+        model = LSTMForecaster(**small | params).fit(series, X=past, fh=range(1, 7))
+        if update is not None:
+            model.update(update)
+        return {
+            "point": model.predict(X=future).to_numpy(),
+            "interval": model.predict_interval(coverage=0.8, X=future).to_numpy(),
+            "loss": [row["train_loss"] for row in model.history_],
+        }
+
+    yield "parallel", lambda: fit()
+    yield "recursive", lambda: fit(decoding="recursive")
+    yield "squared error", lambda: fit(loss="squared_error")
+    yield "series normalisation", lambda: fit(normalization="series")
+    yield "known ahead", lambda: fit(past=known[:-12], future=known[-12:-6])
+    yield "panel", lambda: fit(series=panel)
+    yield "conformal", lambda: fit(calibration="conformal")
+    yield "updated", lambda: fit(update=y[-12:])
+
+
+FITS = {
+    "classifier": classifiers,
+    "regressor": regressors,
+    "encoder": encoders,
+    "tagger": taggers,
+    "forecaster": forecasters,
+}
+
+
+def record(path: Path) -> None:
+    """Fit everything and write what came of it."""
+    torch.set_num_threads(1)
+    found: Records = {}
+    for estimator, settings in FITS.items():
+        for name, fit in settings():
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    results = fit()
+            except Exception as error:
+                print(f"{estimator}, {name}: {type(error).__name__}: {error}"[:300])
+                continue
+            for what, values in results.items():
+                found[f"{estimator}, {name}: {what}"] = np.asarray(values)
+    np.savez(path, **found)
+    print(f"{len(found)} records of seqlearn at {Path(seqlearn.__file__).parent} in {path}")
+
+
+def compare(before: Path, after: Path, tolerance: float) -> int:
+    """Print what differs; return 1 if something does by more than the tolerance."""
+    with np.load(before) as old, np.load(after) as new:
+        names = sorted(old.keys() & new.keys())
+        for name in sorted(old.keys() ^ new.keys()):
+            print(f"{name}: only in {before if name in old else after}")
+        largest = {name: _difference(old[name], new[name]) for name in names}
+    for name, difference in largest.items():
+        if difference > 0:
+            print(f"{name}: {difference:.2g}")
+    equal = sum(difference == 0 for difference in largest.values())
+    print(f"{equal} of {len(names)} records are equal to the bit")
+    return int(not names or max(largest.values()) > tolerance)
+
+
+def _difference(old: np.ndarray, new: np.ndarray) -> float:
+    if np.array_equal(old, new):
+        return 0.0
+    if old.shape != new.shape or old.dtype.kind not in "fiub" or new.dtype.kind not in "fiub":
+        return np.inf
+    return float((np.abs(new - old) / np.maximum(np.abs(old), 1.0)).max())
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("record").add_argument("path", type=Path)
+    comparing = commands.add_parser("compare")
+    comparing.add_argument("before", type=Path)
+    comparing.add_argument("after", type=Path)
+    comparing.add_argument("--tolerance", type=float, default=0.0)
+    options = parser.parse_args()
+    if options.command == "record":
+        record(options.path)
+        return 0
+    return compare(options.before, options.after, options.tolerance)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
