@@ -9,7 +9,7 @@ are made here.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -34,6 +34,7 @@ __all__ = [
 Kind = Literal["series", "sequences"]
 
 NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
+PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
     "shape (T_i, F)"
@@ -76,11 +77,15 @@ def as_sequences(
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for below
         if isinstance(X, Sequences):
             sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
-        elif isinstance(X, list) and (arrays := _read_rows(X, kind, first)) is not None:
-            channels = channels_of(X, arrays[0].shape[1], first)
-            sequences, found = _join(arrays, dtype, first, channels), "sequences"
+        elif isinstance(X, list) and (plain := _read_plain_lists(X, dtype)) is not None:
+            is_matrix = _is_matrix(X, kind, plain.lengths.tolist())
+            plain.channels = None if is_matrix else channels_of(X, 1, first)
+            sequences, found = plain, "series" if is_matrix else "sequences"
+        elif isinstance(X, list) and isinstance(rows := _read_rows(X, kind, first), list):
+            channels = channels_of(X, rows[0].shape[1], first)
+            sequences, found = _join(rows, dtype, first, channels), "sequences"
         else:
-            sequences, found = _read_array(X, dtype, owner)
+            sequences, found = _read_array(rows if isinstance(X, list) else X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
         if not allow_nan and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
             _refuse_infinite(sequences, first, owner)
@@ -179,8 +184,32 @@ def _refuse_strings(X: Any, owner: str) -> None:
     ) from cause
 
 
-def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | None:
-    """Return numeric (T_i, F) arrays; None if X is a 2-D array, or less, written as a list."""
+def _read_plain_lists(X: list, dtype: Any) -> Sequences | None:
+    """Return lists of Python's numbers as series of one feature; None for anything else.
+
+    All of them are read at once, in half the time that an array for each takes.
+    """
+    if set(map(type, X)) != {list}:
+        return None
+    lengths = list(map(len, X))
+    if 0 in lengths or not set(map(type, chain.from_iterable(X))) <= PYTHON_NUMBERS:
+        return None
+    try:
+        values = np.fromiter(chain.from_iterable(X), np.float64, sum(lengths))
+    except OverflowError:  # an integer past the largest float64: its row is to be named
+        return None
+    offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
+    return Sequences(values[:, None].astype(dtype or np.float64, copy=False), offsets)
+
+
+def _is_matrix(X: list, kind: Kind | None, lengths: list[int]) -> bool:
+    """Whether a list of (T,) series is a 2-D array: of one length, and not otherwise in fit."""
+    may_be = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
+    return may_be and len(set(lengths)) == 1
+
+
+def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | np.ndarray:
+    """Return numeric (T_i, F) arrays; the array if X is one of two dimensions or less."""
     arrays = [
         row if type(row) is np.ndarray and row.dtype.kind in NUMBERS else _read_row(row, first + i)
         for i, row in enumerate(X)
@@ -189,11 +218,10 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     if dimensions == {2}:
         return arrays
     if dimensions <= {0}:
-        return None
+        return np.asarray(X)
     if dimensions == {1}:
-        may_be_matrix = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
-        if may_be_matrix and len({len(array) for array in arrays}) == 1:
-            return None
+        if _is_matrix(X, kind, list(map(len, arrays))):
+            return np.asarray(arrays)
         return [array[:, None] for array in arrays]  # (T_i, 1)
     refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
