@@ -16,9 +16,9 @@ import numpy as np
 from sklearn.utils import check_array
 
 from seqlearn.data.channels import Channels, Rows, channels_of
-from seqlearn.data.refusals import packages_of, refuse_container
+from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import as_array, unpack_tensor
+from seqlearn.data.unpacking import as_array, refuse_mask, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -97,6 +97,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
     values, offsets = X.values, X.offsets
     if len(X) == 0:
         raise DataFormatError(_too_few("sample", "N=0", owner))
+    refuse_mask(values, "X.values")
     if values.ndim != 2 or values.dtype.kind not in NUMBERS:
         raise DataFormatError(
             f"The values of Sequences must be numbers of shape (S, F), not {values.dtype} of "
@@ -132,21 +133,30 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
         raise DataFormatError(
             f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
         )
-    _refuse_mask(X, "X")
+    refuse_mask(X, "X")
     shape = getattr(X, "shape", ())
     _refuse_strings(X, owner)
     if 0 not in shape:
-        X = check_array(
-            X,
-            dtype="numeric",
-            ensure_2d=False,
-            allow_nd=True,
-            ensure_all_finite=False,
-            ensure_min_samples=0,
-            ensure_min_features=0,
-            input_name="X",
-            estimator=owner,
-        )
+        is_known = isinstance(X, np.ndarray) or packages_of(X) & FRAMES
+        if is_known and np.asarray(X).dtype == object:
+            X = as_array(X, "X")  # what is missing becomes NaN
+        try:
+            X = check_array(
+                X,
+                dtype="numeric",
+                ensure_2d=False,
+                allow_nd=True,
+                ensure_all_finite=False,
+                ensure_min_samples=0,
+                ensure_min_features=0,
+                input_name="X",
+                estimator=owner,
+            )
+        except ValueError as cause:
+            raise DataFormatError(
+                f"X does not hold numbers: {cause}; {owner} accepts {ACCEPTED}. Convert what is "
+                "not a number, or leave it out."
+            ) from cause
         shape = X.shape
     if 0 in shape:
         what = "sample" if shape[0] == 0 else "feature" if shape[-1] == 0 else "step"
@@ -246,15 +256,16 @@ def _read_row(row: Any, number: int) -> np.ndarray:
     if array.dtype.kind in NUMBERS:
         return array
     problem = f"{show(row)} is of {array.dtype!r}"
+    is_text_frame = hasattr(row, "columns") and any(isinstance(cell, str) for cell in array.flat)
     if array.dtype == object:
         try:
             return array.astype(np.float64)
-        except (TypeError, ValueError) as cause:
+        except (TypeError, ValueError, OverflowError) as cause:
             problem = str(cause)
     raise DataFormatError(
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
-        + (" Words are one column of a data frame, row['NAME']." if hasattr(row, "columns") else "")
+        + (" Words are one column of a data frame, row['NAME']." if is_text_frame else "")
     )
 
 
@@ -263,7 +274,6 @@ def _open_row(row: Any, name: str) -> Any:
     packages = packages_of(row)
     if "scipy" in packages and hasattr(row, "toarray"):
         raise DataFormatError(f"{name} is a sparse matrix; pass dense arrays: row.toarray().")
-    _refuse_mask(row, name)
     refuse_container(row, name)
     if "pyarrow" in packages and hasattr(row, "as_py"):
         return row.as_py()
@@ -292,14 +302,6 @@ def _floating(dtype: np.dtype) -> np.dtype:
 
 
 # Refusals.
-
-
-def _refuse_mask(X: Any, name: str) -> None:
-    if np.ma.is_masked(X):
-        raise DataFormatError(
-            f"{name} is a masked array, and masks are not read. If the mask is padding, fill it, "
-            "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
-        )
 
 
 def refuse_empty_rows(rows: Any) -> None:

@@ -17,7 +17,15 @@ from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
-__all__ = ["as_array", "is_missing", "split_panel", "steps_of", "unpack", "unpack_tensor"]
+__all__ = [
+    "as_array",
+    "is_missing",
+    "refuse_mask",
+    "split_panel",
+    "steps_of",
+    "unpack",
+    "unpack_tensor",
+]
 
 
 def unpack(X: Any) -> Any:
@@ -88,8 +96,9 @@ def as_array(row: Any, name: str) -> np.ndarray:
     Raises
     ------
     DataFormatError
-        It is not rectangular; ``name`` says which one it is.
+        It is not rectangular, or masked; ``name`` says which one it is.
     """
+    refuse_mask(row, name)
     try:
         array = np.asarray(row)
         if (
@@ -98,7 +107,9 @@ def as_array(row: Any, name: str) -> np.ndarray:
             and len(array)
             and all(map(_is_sequence, array))
         ):
-            array = np.asarray(array.tolist())  # as Parquet files give (T_i, F)
+            steps = array.tolist()
+            refuse_mask(steps, name)
+            array = np.asarray(steps)  # as Parquet files give (T_i, F)
     except ValueError as cause:
         raise DataFormatError(
             f"{name} is not rectangular: its steps have different numbers of features. Every "
@@ -108,6 +119,19 @@ def as_array(row: Any, name: str) -> np.ndarray:
         missing = np.fromiter(map(is_missing, array.flat), bool, array.size)
         array = np.where(missing.reshape(array.shape), np.nan, array)
     return array
+
+
+def refuse_mask(X: Any, name: str) -> None:
+    """Raise if X, or something in a list, is masked: NumPy drops masks without a word."""
+    parts = X if isinstance(X, list | tuple) else (X,)
+    if not any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, parts))):
+        return
+    if any(map(np.ma.is_masked, parts)):
+        what = "is a masked array" if parts is not X else "holds masked values"
+        raise DataFormatError(
+            f"{name} {what}, and masks are not read. If the mask is padding, fill it, "
+            "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
+        )
 
 
 def is_missing(value: Any) -> bool:
@@ -292,7 +316,7 @@ def _join_columns(columns: list[list | None], labels: list, names: tuple[str, ..
 def _check_cells(
     arrays: list[np.ndarray], widths: tuple, known: tuple, number: int, labels: list
 ) -> None:
-    """Raise if the channels of a sequence are words, or not as wide as those of the first one."""
+    """Raise if channels of a sequence are no numbers, or not as wide as those of the first one."""
     for array, width, wanted, label in zip(arrays, widths, known, labels, strict=False):
         where = f"The channel {label!r} of sequence {number} of X"
         if array.dtype.kind in "UT" or (
@@ -302,6 +326,8 @@ def _check_cells(
                 f"{where} holds words. Words go into a table of one column; where a step is more "
                 "than one, pass lists of dictionaries: [{'word': 'Paris', 'tag': 'NNP'}, ...]."
             )
+        if array.dtype.kind in "SMm":
+            raise DataFormatError(f"{where} holds {array.dtype}, not numbers; leave it out.")
         if array.ndim > 2:
             raise DataFormatError(
                 f"{where} has shape {array.shape}; a cell is of shape (T_i,) or (T_i, F)."
