@@ -18,7 +18,7 @@ from sklearn.utils import check_array
 from seqlearn.data.channels import Channels, Rows, channels_of
 from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import as_array, refuse_mask, unpack_tensor
+from seqlearn.data.unpacking import NUMBERS, as_array, refuse_mask, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
 
 Kind = Literal["series", "sequences"]
 
-NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
 PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
