@@ -76,15 +76,10 @@ def as_sequences(
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for below
         if isinstance(X, Sequences):
             sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
-        elif isinstance(X, list) and (plain := _read_plain_lists(X, dtype)) is not None:
-            is_matrix = _is_matrix(X, kind, plain.lengths.tolist())
-            plain.channels = None if is_matrix else channels_of(X, 1, first)
-            sequences, found = plain, "series" if is_matrix else "sequences"
-        elif isinstance(X, list) and isinstance(rows := _read_rows(X, kind, first), list):
-            channels = channels_of(X, rows[0].shape[1], first)
-            sequences, found = _join(rows, dtype, first, channels), "sequences"
+        elif isinstance(X, list):
+            sequences, found = _read_list(X, dtype, kind, first, owner)
         else:
-            sequences, found = _read_array(rows if isinstance(X, list) else X, dtype, owner)
+            sequences, found = _read_array(X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
         if not allow_nan and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
             _refuse_infinite(sequences, first, owner)
@@ -136,9 +131,12 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
     shape = getattr(X, "shape", ())
     _refuse_strings(X, owner)
     if 0 not in shape:
-        is_known = isinstance(X, np.ndarray) or packages_of(X) & FRAMES
-        if is_known and np.asarray(X).dtype == object:
-            X = as_array(X, "X")  # what is missing becomes NaN
+        if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:
+            cells = np.asarray(X)
+            if cells.dtype == object and "NAType" in {
+                t.__name__ for t in set(map(type, cells.flat))
+            }:
+                X = as_array(cells, "X")  # pandas.NA, which float() does not take, becomes NaN
         try:
             X = check_array(
                 X,
@@ -191,6 +189,23 @@ def _refuse_strings(X: Any, owner: str) -> None:
         f"{owner} accepts {ACCEPTED}. If the strings are tokens, pass lists of them, X.tolist(); "
         "if they are numbers, X.astype(float)."
     ) from cause
+
+
+def _read_list(
+    X: list, dtype: Any, kind: Kind | None, first: int, owner: str
+) -> tuple[Sequences, Kind]:
+    """Read a list of sequences, or an array (N, T) written as one."""
+    sequences = _read_plain_lists(X, dtype)
+    if sequences is None:
+        rows = _read_rows(X, kind, first)
+        if isinstance(rows, np.ndarray):
+            return _read_array(rows, dtype, owner)
+        channels = channels_of(X, rows[0].shape[1], first)
+        return _join(rows, dtype, first, channels), "sequences"
+    if _is_matrix(X, kind, sequences.lengths.tolist()):
+        return sequences, "series"
+    sequences.channels = channels_of(X, 1, first)
+    return sequences, "sequences"
 
 
 def _read_plain_lists(X: list, dtype: Any) -> Sequences | None:

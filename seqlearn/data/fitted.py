@@ -124,8 +124,8 @@ def read_X(
 
 def _check_columns(estimator: Any, X: Any, warn: bool) -> None:
     """Hold names and number of the columns of a 2-D X against those of ``fit``."""
-    has_names = channel_names(channel_labels(X)) is not None
-    if warn or has_names == hasattr(estimator, "feature_names_in_"):
+    is_named = hasattr(estimator, "feature_names_in_")
+    if warn or is_named == (channel_names(channel_labels(X)) is not None):
         validate_data(estimator, X, skip_check_array=True, reset=False)
     else:
         _check_n_features(estimator, X, reset=False)
