@@ -9,16 +9,16 @@ are made here.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 from sklearn.utils import check_array
 
 from seqlearn.data.channels import Channels, Rows, channels_of
-from seqlearn.data.refusals import packages_of, refuse_container
+from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import as_array, unpack_tensor
+from seqlearn.data.unpacking import NUMBERS, as_array, refuse_mask, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
 
 Kind = Literal["series", "sequences"]
 
-NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
+PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
     "shape (T_i, F)"
@@ -76,9 +76,8 @@ def as_sequences(
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for below
         if isinstance(X, Sequences):
             sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
-        elif isinstance(X, list) and (arrays := _read_rows(X, kind, first)) is not None:
-            channels = channels_of(X, arrays[0].shape[1], first)
-            sequences, found = _join(arrays, dtype, first, channels), "sequences"
+        elif isinstance(X, list):
+            sequences, found = _read_list(X, dtype, kind, first, owner)
         else:
             sequences, found = _read_array(X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
@@ -92,6 +91,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
     values, offsets = X.values, X.offsets
     if len(X) == 0:
         raise DataFormatError(_too_few("sample", "N=0", owner))
+    refuse_mask(values, "X.values")
     if values.ndim != 2 or values.dtype.kind not in NUMBERS:
         raise DataFormatError(
             f"The values of Sequences must be numbers of shape (S, F), not {values.dtype} of "
@@ -127,21 +127,33 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
         raise DataFormatError(
             f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
         )
-    _refuse_mask(X, "X")
+    refuse_mask(X, "X")
     shape = getattr(X, "shape", ())
     _refuse_strings(X, owner)
     if 0 not in shape:
-        X = check_array(
-            X,
-            dtype="numeric",
-            ensure_2d=False,
-            allow_nd=True,
-            ensure_all_finite=False,
-            ensure_min_samples=0,
-            ensure_min_features=0,
-            input_name="X",
-            estimator=owner,
-        )
+        if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:
+            cells = np.asarray(X)
+            if cells.dtype == object and "NAType" in {
+                t.__name__ for t in set(map(type, cells.flat))
+            }:
+                X = as_array(cells, "X")  # pandas.NA, which float() does not take, becomes NaN
+        try:
+            X = check_array(
+                X,
+                dtype="numeric",
+                ensure_2d=False,
+                allow_nd=True,
+                ensure_all_finite=False,
+                ensure_min_samples=0,
+                ensure_min_features=0,
+                input_name="X",
+                estimator=owner,
+            )
+        except ValueError as cause:
+            raise DataFormatError(
+                f"X does not hold numbers: {cause}; {owner} accepts {ACCEPTED}. Convert what is "
+                "not a number, or leave it out."
+            ) from cause
         shape = X.shape
     if 0 in shape:
         what = "sample" if shape[0] == 0 else "feature" if shape[-1] == 0 else "step"
@@ -179,8 +191,49 @@ def _refuse_strings(X: Any, owner: str) -> None:
     ) from cause
 
 
-def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | None:
-    """Return numeric (T_i, F) arrays; None if X is a 2-D array, or less, written as a list."""
+def _read_list(
+    X: list, dtype: Any, kind: Kind | None, first: int, owner: str
+) -> tuple[Sequences, Kind]:
+    """Read a list of sequences, or an array (N, T) written as one."""
+    sequences = _read_plain_lists(X, dtype)
+    if sequences is None:
+        rows = _read_rows(X, kind, first)
+        if isinstance(rows, np.ndarray):
+            return _read_array(rows, dtype, owner)
+        channels = channels_of(X, rows[0].shape[1], first)
+        return _join(rows, dtype, first, channels), "sequences"
+    if _is_matrix(X, kind, sequences.lengths.tolist()):
+        return sequences, "series"
+    sequences.channels = channels_of(X, 1, first)
+    return sequences, "sequences"
+
+
+def _read_plain_lists(X: list, dtype: Any) -> Sequences | None:
+    """Return lists of Python's numbers as series of one feature; None for anything else.
+
+    All of them are read at once, in half the time that an array for each takes.
+    """
+    if set(map(type, X)) != {list}:
+        return None
+    lengths = list(map(len, X))
+    if 0 in lengths or not set(map(type, chain.from_iterable(X))) <= PYTHON_NUMBERS:
+        return None
+    try:
+        values = np.fromiter(chain.from_iterable(X), np.float64, sum(lengths))
+    except OverflowError:  # an integer past the largest float64: its row is to be named
+        return None
+    offsets = np.fromiter(accumulate(lengths, initial=0), np.int64, len(lengths) + 1)
+    return Sequences(values[:, None].astype(dtype or np.float64, copy=False), offsets)
+
+
+def _is_matrix(X: list, kind: Kind | None, lengths: list[int]) -> bool:
+    """Whether a list of (T,) series is a 2-D array: of one length, and not otherwise in fit."""
+    may_be = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
+    return may_be and len(set(lengths)) == 1
+
+
+def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | np.ndarray:
+    """Return numeric (T_i, F) arrays; the array if X is one of two dimensions or less."""
     arrays = [
         row if type(row) is np.ndarray and row.dtype.kind in NUMBERS else _read_row(row, first + i)
         for i, row in enumerate(X)
@@ -189,11 +242,10 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | Non
     if dimensions == {2}:
         return arrays
     if dimensions <= {0}:
-        return None
+        return np.asarray(X)
     if dimensions == {1}:
-        may_be_matrix = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
-        if may_be_matrix and len({len(array) for array in arrays}) == 1:
-            return None
+        if _is_matrix(X, kind, list(map(len, arrays))):
+            return np.asarray(arrays)
         return [array[:, None] for array in arrays]  # (T_i, 1)
     refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
@@ -218,15 +270,16 @@ def _read_row(row: Any, number: int) -> np.ndarray:
     if array.dtype.kind in NUMBERS:
         return array
     problem = f"{show(row)} is of {array.dtype!r}"
+    is_text_frame = hasattr(row, "columns") and any(isinstance(cell, str) for cell in array.flat)
     if array.dtype == object:
         try:
             return array.astype(np.float64)
-        except (TypeError, ValueError) as cause:
+        except (TypeError, ValueError, OverflowError) as cause:
             problem = str(cause)
     raise DataFormatError(
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
-        + (" Words are one column of a data frame, row['NAME']." if hasattr(row, "columns") else "")
+        + (" Words are one column of a data frame, row['NAME']." if is_text_frame else "")
     )
 
 
@@ -235,7 +288,6 @@ def _open_row(row: Any, name: str) -> Any:
     packages = packages_of(row)
     if "scipy" in packages and hasattr(row, "toarray"):
         raise DataFormatError(f"{name} is a sparse matrix; pass dense arrays: row.toarray().")
-    _refuse_mask(row, name)
     refuse_container(row, name)
     if "pyarrow" in packages and hasattr(row, "as_py"):
         return row.as_py()
@@ -264,14 +316,6 @@ def _floating(dtype: np.dtype) -> np.dtype:
 
 
 # Refusals.
-
-
-def _refuse_mask(X: Any, name: str) -> None:
-    if np.ma.is_masked(X):
-        raise DataFormatError(
-            f"{name} is a masked array, and masks are not read. If the mask is padding, fill it, "
-            "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
-        )
 
 
 def refuse_empty_rows(rows: Any) -> None:

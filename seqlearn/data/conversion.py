@@ -6,6 +6,7 @@ without touching the values, `as_sequences` checks and casts the values. Nothing
 """
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import numpy as np
 from seqlearn.data.channels import Channels, channel_labels, channel_names
 from seqlearn.data.checking import as_sequences, name_rows
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.targets import read_numbers, unpack_targets
 from seqlearn.data.unpacking import split_panel, unpack
-from seqlearn.errors import DataFormatError
+from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["as_sequences", "to_sequences", "unpack"]
 
@@ -83,10 +85,26 @@ def to_sequences(
     sequences, kind = as_sequences(unpacked, dtype=dtype, allow_nan=True, owner="to_sequences")
     if lengths is not None:
         labels = channel_labels(X) if kind == "series" else None
-        sequences = _apply_lengths(sequences, np.asarray(lengths), kind == "series", labels)
+        sequences = _apply_lengths(sequences, _read_lengths(lengths), kind == "series", labels)
     if padding is not None:
+        if not isinstance(padding, Real):
+            raise InvalidParameterError(
+                f"padding must be a number, such as 0.0 or np.nan, or None. Got {padding!r}."
+            )
         sequences = _cut(sequences, _lengths_before(sequences, float(padding)))
     return sequences
+
+
+def _read_lengths(lengths: Any) -> np.ndarray:
+    """Return integers, (N,), out of any container."""
+    given = unpack_targets(lengths, "lengths")
+    numbers = read_numbers(given, "lengths")
+    kind = np.asarray(list(given)).dtype
+    if numbers.ndim != 1 or kind.kind not in "iu":
+        raise DataFormatError(
+            f"lengths must be integers of shape (N,), not {kind} of shape {numbers.shape}."
+        )
+    return numbers.astype(np.int64)
 
 
 def _apply_lengths(
@@ -96,13 +114,9 @@ def _apply_lengths(
 
     The columns of a flat matrix are channels; ``labels`` are theirs.
     """
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
-        raise DataFormatError(
-            f"lengths must be integers of shape (N,), not {lengths.dtype} of shape {lengths.shape}."
-        )
     n = len(sequences)
     if len(lengths) == n:
-        return _cut(sequences, lengths.astype(np.int64))
+        return _cut(sequences, lengths)
     if is_matrix and lengths.sum() == n and (lengths > 0).all():
         values, names = sequences.values.reshape(n, -1), channel_names(labels)
         channels = None if names is None else Channels(names, (1,) * len(names))

@@ -9,9 +9,9 @@ import warnings
 from typing import Any, NoReturn
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_n_features, validate_data
 
-from seqlearn.data.channels import channels_of, name_difference
+from seqlearn.data.channels import channel_labels, channel_names, channels_of, name_difference
 from seqlearn.data.checking import has_steps, name_rows
 from seqlearn.data.conversion import as_sequences
 from seqlearn.data.sequences import Sequences
@@ -44,6 +44,7 @@ def read_X(
     first: int = 0,
     discrete: bool = False,
     may_be_empty: bool = False,
+    warn: bool = True,
 ) -> tuple[Sequences, str]:
     """Check what `unpack` returned, unless ``reset`` also against the X of ``fit``.
 
@@ -63,6 +64,9 @@ def read_X(
         Whether lists of tokens and of feature dictionaries are accepted too.
     may_be_empty : bool
         Whether such a list may be empty: in prediction, where it gets an answer.
+    warn : bool
+        Warn where only one X has names, as scikit-learn does everywhere but in the inverse of a
+        transformer: what comes out of `transform` need not have them.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def read_X(
         return as_sequences(X, dtype=dtype, first=first, owner=name)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
-        validate_data(estimator, X, skip_check_array=True, reset=False)
+        _check_columns(estimator, X, warn)
     sequences, found = as_sequences(X, dtype=dtype, kind=kind, first=first, owner=name)
     if found != kind:
         hint = (
@@ -112,13 +116,22 @@ def read_X(
         )
         raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
     if kind == "series" and not is_table:
-        validate_data(estimator, X, skip_check_array=True, reset=False)
+        _check_columns(estimator, X, warn)
     if kind == "sequences":
-        _check_channels(estimator, sequences)
+        _check_channels(estimator, sequences, warn)
     return sequences, kind
 
 
-def _check_channels(estimator: Any, sequences: Sequences) -> None:
+def _check_columns(estimator: Any, X: Any, warn: bool) -> None:
+    """Hold names and number of the columns of a 2-D X against those of ``fit``."""
+    is_named = hasattr(estimator, "feature_names_in_")
+    if warn or is_named == (channel_names(channel_labels(X)) is not None):
+        validate_data(estimator, X, skip_check_array=True, reset=False)
+    else:
+        _check_n_features(estimator, X, reset=False)
+
+
+def _check_channels(estimator: Any, sequences: Sequences, warn: bool = True) -> None:
     """Hold names, number and widths of channels against those of ``fit``, as scikit-learn does."""
     name, channels = type(estimator).__name__, sequences.channels
     given = None if channels is None else channels.names
@@ -146,7 +159,7 @@ def _check_channels(estimator: Any, sequences: Sequences) -> None:
             f"but {name} was fitted on {len(widths)} with {_shown(widths)}. Give the same columns "
             "in the same order, in fit and after it."
         )
-    if (given is None) != (known is None):
+    if warn and (given is None) != (known is None):
         has, was = ("has", "without") if known is None else ("does not have valid", "with")
         warnings.warn(
             f"X {has} feature names, but {name} was fitted {was} feature names",

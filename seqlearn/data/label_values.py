@@ -133,6 +133,11 @@ def _refuse_missing(value: Any, where: str) -> None:
 def _refuse_type(value: Any, where: str) -> None:
     if isinstance(value, list | tuple | np.ndarray):
         advice = "There, one label a step or sequence is accepted."
+    elif isinstance(value, set | frozenset):
+        advice = (
+            "Sets of labels become columns of 0 and 1: "
+            "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
+        )
     elif isinstance(value, bytes):
         advice = "Decode it: label.decode()."
     else:

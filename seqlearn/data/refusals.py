@@ -77,7 +77,7 @@ def refuse_container(X: Any, name: str) -> None:
         if known in REMEDIES:
             what, remedy = REMEDIES[known]
             raise DataFormatError(
-                f"{name} is {what}. Pass {remedy.format(x='X' if name == 'X' else 'row')}."
+                f"{name} is {what}. Pass {remedy.format(x=name if name.isidentifier() else 'row')}."
             )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.checking import listed, show
+from seqlearn.data.refusals import refuse_container
 from seqlearn.data.unpacking import unpack_tensor
 from seqlearn.errors import DataFormatError
 
@@ -46,7 +47,7 @@ def unpack_targets(y: Any, name: str = "y") -> np.ndarray | list:
     Raises
     ------
     DataFormatError
-        Masked, sparse, a single value, or of no order.
+        Masked, sparse, lazy, a single value, or of no order.
     """
     if type(y) is not list:
         y = _opened(y, name)
@@ -68,6 +69,7 @@ def _opened(y: Any, name: str) -> np.ndarray | list:
     """Return any container as an array or a list of cells."""
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         raise DataFormatError(MASKED.format(name))
+    refuse_container(y, name)
     package = type(y).__module__.partition(".")[0]
     if package == "torch":
         y = unpack_tensor(y)
@@ -76,7 +78,7 @@ def _opened(y: Any, name: str) -> np.ndarray | list:
     elif package == "pyarrow":
         y = list(zip(*y.to_pydict().values(), strict=True)) if hasattr(y, "columns") else _plain(y)
     elif hasattr(y, "toarray"):
-        raise DataFormatError(f"{name} is sparse; pass a dense array: y.toarray().")
+        raise DataFormatError(f"{name} is sparse; pass a dense array: {name}.toarray().")
     if hasattr(y, "__array__"):
         y = np.asarray(y)
         if y.ndim:
@@ -164,7 +166,8 @@ def _from_objects(y: np.ndarray | list, name: str) -> np.ndarray:
         cell = flat[i].item() if isinstance(flat[i], np.str_ | np.bytes_) else flat[i]
         raise DataFormatError(
             f"Row {i // max(1, cells[0].size if cells.ndim > 1 else 1)} of {name} is "
-            f"{show(cell)}, of type {type(cell).__name__}; numbers are accepted. {_advice(cell)}"
+            f"{show(cell)}, of type {type(cell).__name__}; numbers are accepted. "
+            f"{_advice(cell, name)}"
         )
     try:
         return cells.astype(np.float64)
@@ -174,8 +177,8 @@ def _from_objects(y: np.ndarray | list, name: str) -> np.ndarray:
         ) from cause
 
 
-def _advice(cell: Any) -> str:
-    """What to do with a cell that is no number."""
+def _advice(cell: Any, name: str) -> str:
+    """What to do with a cell of ``name`` that is no number."""
     if is_missing(cell):
         return "It is missing: drop the row, with what belongs to it in X."
     if isinstance(cell, DATES) or type(cell).__name__ == "Period":  # pandas'
@@ -184,7 +187,7 @@ def _advice(cell: Any) -> str:
             "for dates, durations / np.timedelta64(1, 's') for durations."
         )
     if isinstance(cell, str | bytes):
-        return "If the text is a written number, pass np.asarray(y, dtype=float)."
+        return f"If the text is a written number, pass np.asarray({name}, dtype=float)."
     if isinstance(cell, complex | np.complexfloating):
         return "Complex data not supported: pass real and imaginary parts as two columns."
     if isinstance(cell, list | tuple | np.ndarray):

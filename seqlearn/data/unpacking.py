@@ -7,6 +7,7 @@ step. None of these packages is imported here; what is refused is in `seqlearn.d
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from numbers import Number, Real
 from typing import Any
 
@@ -17,7 +18,18 @@ from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
-__all__ = ["as_array", "is_missing", "split_panel", "steps_of", "unpack", "unpack_tensor"]
+__all__ = [
+    "NUMBERS",
+    "as_array",
+    "is_missing",
+    "refuse_mask",
+    "split_panel",
+    "steps_of",
+    "unpack",
+    "unpack_tensor",
+]
+
+NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
 
 
 def unpack(X: Any) -> Any:
@@ -88,8 +100,9 @@ def as_array(row: Any, name: str) -> np.ndarray:
     Raises
     ------
     DataFormatError
-        It is not rectangular; ``name`` says which one it is.
+        It is not rectangular, or masked; ``name`` says which one it is.
     """
+    refuse_mask(row, name)
     try:
         array = np.asarray(row)
         if (
@@ -98,7 +111,9 @@ def as_array(row: Any, name: str) -> np.ndarray:
             and len(array)
             and all(map(_is_sequence, array))
         ):
-            array = np.asarray(array.tolist())  # as Parquet files give (T_i, F)
+            steps = array.tolist()
+            refuse_mask(steps, name)
+            array = np.asarray(steps)  # as Parquet files give (T_i, F)
     except ValueError as cause:
         raise DataFormatError(
             f"{name} is not rectangular: its steps have different numbers of features. Every "
@@ -108,6 +123,19 @@ def as_array(row: Any, name: str) -> np.ndarray:
         missing = np.fromiter(map(is_missing, array.flat), bool, array.size)
         array = np.where(missing.reshape(array.shape), np.nan, array)
     return array
+
+
+def refuse_mask(X: Any, name: str) -> None:
+    """Raise if X, or something in a list, is masked: NumPy drops masks without a word."""
+    parts = X if isinstance(X, list | tuple) else (X,)
+    if not any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, parts))):
+        return
+    if any(map(np.ma.is_masked, parts)):
+        what = "is a masked array" if parts is not X else "holds masked values"
+        raise DataFormatError(
+            f"{name} {what}, and masks are not read. If the mask is padding, fill it, "
+            "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
+        )
 
 
 def is_missing(value: Any) -> bool:
@@ -258,7 +286,8 @@ def _join_columns(columns: list[list | None], labels: list, names: tuple[str, ..
             "a value for a whole sequence goes into a channel of its own, once for each step, or "
             "past the sequences, by a ColumnTransformer with SequenceEncoder."
         )
-    if names is not None and any(hasattr(cell, "columns") for cells in columns for cell in cells):
+    kinds = set(map(type, chain.from_iterable(columns)))
+    if names is not None and any(hasattr(kind, "columns") for kind in kinds):
         raise DataFormatError(
             f"The cells of column {labels[0]!r} of X are data frames, which have columns of their "
             f"own. Pass them as a list: X[{labels[0]!r}].tolist()."
@@ -267,33 +296,40 @@ def _join_columns(columns: list[list | None], labels: list, names: tuple[str, ..
         return Rows(columns[0], names)
     rows, known = [], None
     for i, row in enumerate(zip(*columns, strict=True)):
-        arrays = [
-            as_array(
-                cell if _is_sequence(cell) else (), f"The channel {label!r} of sequence {i} of X"
-            )
-            for cell, label in zip(row, labels, strict=True)
-        ]
-        lengths = sorted({len(array) for array in arrays})
+        arrays = [_channel(cell, label, i) for cell, label in zip(row, labels, strict=True)]
+        lengths = set(map(len, arrays))
         if len(lengths) > 1:
             raise DataFormatError(
-                f"The channels of sequence {i} of X have different lengths, {lengths} (0 stands "
-                "for a missing cell); bring the channels of one sequence to one length first."
+                f"The channels of sequence {i} of X have different lengths, {sorted(lengths)} (0 "
+                "stands for a missing cell); bring the channels of one sequence to one length "
+                "first."
             )
         widths = tuple(array.shape[1] if array.ndim > 1 else 1 for array in arrays)
-        if lengths == [0]:  # refused later, or dropped
+        if lengths == {0}:  # refused later, or dropped
             arrays = [np.zeros((0, sum(known or widths)))]
         elif known is None:
             known = widths
         _check_cells(arrays, widths, known or widths, i, labels)
-        rows.append(np.column_stack(arrays))  # (T_i, F)
+        steps = [array if array.ndim > 1 else array[:, None] for array in arrays]
+        rows.append(np.concatenate(steps, axis=1))  # (T_i, F)
     return Rows(rows, names, known)
+
+
+def _channel(cell: Any, label: Any, number: int) -> np.ndarray:
+    """A cell as an array; a cell that is missing has no steps."""
+    if type(cell) is np.ndarray and cell.ndim and cell.dtype != object:
+        return cell
+    name = f"The channel {label!r} of sequence {number} of X"
+    return as_array(cell if _is_sequence(cell) else (), name)
 
 
 def _check_cells(
     arrays: list[np.ndarray], widths: tuple, known: tuple, number: int, labels: list
 ) -> None:
-    """Raise if the channels of a sequence are words, or not as wide as those of the first one."""
+    """Raise if channels of a sequence are no numbers, or not as wide as those of the first one."""
     for array, width, wanted, label in zip(arrays, widths, known, labels, strict=False):
+        if array.dtype.kind in NUMBERS and array.ndim < 3 and width == wanted:
+            continue
         where = f"The channel {label!r} of sequence {number} of X"
         if array.dtype.kind in "UT" or (
             array.dtype == object and any(isinstance(value, str) for value in array.flat)
@@ -302,6 +338,8 @@ def _check_cells(
                 f"{where} holds words. Words go into a table of one column; where a step is more "
                 "than one, pass lists of dictionaries: [{'word': 'Paris', 'tag': 'NNP'}, ...]."
             )
+        if array.dtype.kind in "SMm":
+            raise DataFormatError(f"{where} holds {array.dtype}, not numbers; leave it out.")
         if array.ndim > 2:
             raise DataFormatError(
                 f"{where} has shape {array.shape}; a cell is of shape (T_i,) or (T_i, F)."

@@ -97,26 +97,30 @@ def read_conll(
     >>> labels
     [['B-PER', 'O'], ['O', 'B-LOC']]
     """
-    if isinstance(columns, str) or not all(
-        isinstance(column, int) and not isinstance(column, bool) for column in columns
-    ):
+    is_listed = isinstance(columns, Sequence) and not isinstance(columns, str)
+    if not is_listed or not all(type(column) is int for column in columns):
         raise InvalidParameterError(
             f"columns must be a sequence of whole numbers, such as (0, -1), got {columns!r}."
         )
     if not columns:
         raise InvalidParameterError(f"columns must name at least one column, got {columns!r}.")
-    if separator == "":
+    if separator is not None and not (isinstance(separator, str) and separator):
         raise InvalidParameterError(
-            "separator must be None, for runs of spaces and tabs, or a text such as '\\t', got ''."
+            "separator must be None, for runs of spaces and tabs, or a text such as '\\t', got "
+            f"{separator!r}."
         )
-    if comment is not None and not comment.strip():
+    if comment is not None and not (isinstance(comment, str) and comment.strip()):
         raise InvalidParameterError(
             f"comment must be None or what comment lines start with, such as '# ', got {comment!r}."
         )
-    if empty not in ("error", "skip", "keep"):
+    if not isinstance(empty, str) or empty not in ("error", "skip", "keep"):
         raise InvalidParameterError(
             "empty must be 'error', 'skip' or 'keep': what is done with a line that has an empty "
             f"column; got {empty!r}."
+        )
+    if not isinstance(encoding, str):
+        raise InvalidParameterError(
+            f"encoding must be the name of one, such as 'utf-8' or 'latin-1', got {encoding!r}."
         )
     lines = _read_lines(path, encoding)
     return _gather(path, _conll_rows(path, lines, columns, separator, comment, empty), columns)

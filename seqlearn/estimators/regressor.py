@@ -289,7 +289,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
             sequences = self._check_X(unpack(X), reset=not continuing)
             y = read_numbers(y)
             self._check_y_length(sequences, y)
-            if y.ndim > 2:
+            if y.ndim > 2 or 0 in y.shape[1:]:
                 raise DataFormatError(
                     f"y has shape {y.shape}; numbers of shape (N,) or (N, C) are accepted."
                 )

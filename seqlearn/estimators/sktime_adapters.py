@@ -14,6 +14,8 @@ import numpy as np
 from sktime.classification.base import BaseClassifier
 from sktime.regression.base import BaseRegressor
 
+from seqlearn.data.labels import is_flat, read_row_labels
+from seqlearn.data.targets import read_numbers
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.classifier import LSTMClassifier
@@ -206,6 +208,8 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
         self
         """
         with unchanged_on_error(self):
+            if is_flat(y):  # sktime sorts them, whatever they are
+                read_row_labels(y, warn=False)
             return super().fit(X, y)
 
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMClassifier":
@@ -397,6 +401,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         self
         """
         with unchanged_on_error(self):
+            read_numbers(y)  # sktime makes numbers of dates
             return super().fit(X, y)
 
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMRegressor":

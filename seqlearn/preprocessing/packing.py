@@ -82,10 +82,11 @@ def change_steps(
     change : callable
         Takes `Sequences` and returns their new values, (S, F).
     transform : bool
-        Whether it is for `transform`, which gives the kind of table that `set_output` asked for.
+        Whether it is for `transform`, which gives the kind of table that `set_output` asked for;
+        its inverse does not warn that names are missing.
     """
     unpacked = unpack(X)
-    sequences, kind = read_X(estimator, unpacked, reset=False)
+    sequences, kind = read_X(estimator, unpacked, reset=False, warn=transform)
     values = change(sequences).astype(sequences.dtype, copy=False)  # (S, F)
     changed = sequences.replace_values(values)
     if kind == "series":

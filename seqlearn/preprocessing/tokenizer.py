@@ -6,6 +6,7 @@ here needs torch.
 
 import re
 import sys
+from collections.abc import KeysView
 from functools import cache
 from typing import Any, NoReturn
 from unicodedata import category
@@ -13,6 +14,8 @@ from unicodedata import category
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from seqlearn.data.refusals import refuse_container
+from seqlearn.data.targets import unpack_targets
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["Tokenizer"]
@@ -216,6 +219,7 @@ def _read_texts(X: Any) -> list[str]:
             "Iterable over raw text documents expected, string object received. Pass [text] for "
             "one text."
         )
+    refuse_container(X, "X")
     ndim = getattr(X, "ndim", 1)
     if ndim != 1 or hasattr(X, "columns"):
         raise DataFormatError(
@@ -229,7 +233,8 @@ def _read_texts(X: Any) -> list[str]:
         raise DataFormatError(
             f"X is a {type(X).__name__}; Tokenizer accepts {accepted}. Pass list(X)."
         )
-    texts = X.tolist() if hasattr(X, "tolist") else list(X)
+    texts = unpack_targets(list(X) if isinstance(X, KeysView) else X, "X")
+    texts = texts if isinstance(texts, list) else texts.tolist()
     bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
     if bad:
         raise DataFormatError(_describe(texts[bad[0]], bad))

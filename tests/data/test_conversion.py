@@ -361,3 +361,54 @@ def test_read_only_memory_maps_work(tmp_path, dtype):
     assert_holds(to_sequences(X, dtype="float32"), EQUAL)
     assert_holds(to_sequences(list(X), dtype="float32"), EQUAL)
     assert_holds(to_sequences(X, lengths=[3] * 4), EQUAL)
+
+
+NUMBERS = st.one_of(
+    st.floats(-1e30, 1e30), st.integers(-(2**70), 2**70), st.floats(-9, 9).map(np.float64)
+)
+
+
+@quick
+@given(st.lists(st.lists(NUMBERS, min_size=1, max_size=4), min_size=1, max_size=5), st.booleans())
+def test_lists_of_numbers_equal_arrays_to_the_bit(rows, single):
+    dtype = np.float32 if single else None
+    sequences, kind = as_sequences(rows, dtype=dtype)
+    expected = np.array([float(value) for row in rows for value in row], dtype)
+    assert sequences.values[:, 0].tobytes() == expected.tobytes()
+    assert sequences.lengths.tolist() == list(map(len, rows))
+    assert kind == ("series" if len(set(map(len, rows))) == 1 else "sequences")
+    for asked in ("series", "sequences"):
+        found = as_sequences(rows, kind=asked)[1]
+        assert found == (kind if asked == "series" else "sequences")
+
+
+@pytest.mark.parametrize(
+    "X, row",
+    [([[1.0, 2.0], [10**400, 1]], 1), ([[10**400], [1.0, 2.0]], 0), ([[1], [None, "a"]], 1)],
+)
+def test_what_is_no_number_in_a_list_is_named(X, row):
+    with pytest.raises(DataFormatError, match=f"Sequence {row} of X does not hold numbers"):
+        to_sequences(X)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1, None], [2, 3]],
+        [[1, pd.NA], [2, 3]],
+        np.array([[1, pd.NA], [2, 3]], dtype=object),
+        pd.DataFrame({"a": [1, 2], "b": [pd.NA, 3]}, dtype=object),
+        pd.DataFrame({"a": [1, 2], "b": pd.array([None, 3], dtype="Int64")}),
+    ],
+)
+def test_what_is_missing_in_a_matrix_is_nan(X):
+    np.testing.assert_array_equal(to_sequences(X).values[:, 0], [1, np.nan, 2, 3])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8", object])
+def test_lengths_of_any_type_of_integer(dtype):
+    lengths = np.array([100, 120, 1], dtype)
+    sequences = to_sequences(np.arange(442.0).reshape(221, 2), lengths=lengths)
+    assert sequences.lengths.tolist() == [100, 120, 1]
+    assert sequences.offsets.dtype == np.int64
+    np.testing.assert_array_equal(sequences[2], [[440.0, 441.0]])

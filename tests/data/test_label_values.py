@@ -243,3 +243,8 @@ def test_text_and_numbers_are_never_equal():
             refuse_other_types(found, classes)
     refuse_other_types(np.array([True, False]), np.array([0, 1]))
     refuse_other_types(np.array([]), text)
+
+
+def test_sets_of_labels_get_their_remedy():
+    with pytest.raises(DataFormatError, match=r"Row 0 of y is .*MultiLabelBinarizer"):
+        read_row_labels([{"a"}, {"a", "b"}])

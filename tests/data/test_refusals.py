@@ -261,3 +261,35 @@ def test_other_nan_is_not_taken_for_padding(row):
 def test_the_error_is_one_of_ours():
     with pytest.raises(SeqlearnError):
         to_sequences([])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"lengths": [[1], [2, 3], [1]]}, "Row 0 of lengths is"),
+        ({"lengths": [1, None, 2]}, "Row 1 of lengths is None"),
+        ({"lengths": [1, 1.5, 2]}, "lengths must be integers of .*, not float64"),
+        (
+            {"lengths": np.ones((3, 1), int)},
+            r"lengths must be integers of .*, not int64 of shape \(3, 1\)",
+        ),
+        ({"padding": "0"}, "padding must be a number, such as .* Got '0'"),
+        ({"padding": [0]}, "padding must be a number"),
+    ],
+)
+def test_arguments_of_to_sequences(arguments, message):
+    with pytest.raises(SeqlearnError, match=message):
+        to_sequences(np.ones((3, 4)), **arguments)
+
+
+def test_a_table_with_text_beside_numbers():
+    for X in ({"a": [1.0, 2], "b": ["x", "y"]}, {"a": ["x", "y"], "b": ["x", "y"]}):
+        with pytest.raises(DataFormatError, match=r"X does not hold numbers: .*'x'.*leave it out"):
+            to_sequences(pd.DataFrame(X))
+
+
+@pytest.mark.parametrize("values", [pd.date_range("2020", periods=2), pd.to_timedelta([1, 2])])
+def test_a_channel_of_dates_is_named(values):
+    X = pd.DataFrame({"time": [values.to_series()], "value": [np.ones(2)]})
+    with pytest.raises(DataFormatError, match=r"channel 'time' of sequence 0 of X holds .*64"):
+        to_sequences(X)

@@ -216,3 +216,18 @@ def test_a_mask_in_a_row_of_labels_is_refused(pack):
         read_labels(pack(row), np.array([3, 3]))
     free = pack(np.ma.array([1, 1, 0]))
     assert read_labels(free, np.array([3, 3])).tolist() == [1, 0, 1, 1, 1, 0]
+
+
+def test_lazy_and_grouped_targets_get_their_remedy():
+    with pytest.raises(DataFormatError, match=r"y is a polars LazyFrame.*y\.collect\(\)"):
+        read_numbers(pl.LazyFrame({"a": [1.0]}))
+    groups = pd.DataFrame({"s": [0, 0, 1], "v": [1.0, 2, 3]}).groupby("s")
+    with pytest.raises(DataFormatError, match="sample_weight is a pandas GroupBy"):
+        read_weights(groups.v, 2)
+
+
+def test_the_remedy_of_text_and_sparse_weights_names_them():
+    with pytest.raises(DataFormatError, match=r"np\.asarray\(sample_weight, dtype=float\)"):
+        read_weights(["1", "2"], 2)
+    with pytest.raises(DataFormatError, match=r"pass a dense array: sample_weight\.toarray\(\)"):
+        read_weights(scipy.sparse.csr_array(np.ones((1, 2))), 2)

@@ -307,6 +307,11 @@ def test_files_that_are_not_text(read, tmp_path):
         ({"comment": " "}, "comment must be"),
         ({"empty": "drop"}, "empty must be 'error', 'skip' or 'keep'.*got 'drop'"),
         ({"empty": None}, "empty must be"),
+        ({"empty": ["skip"]}, "empty must be"),
+        ({"columns": 0}, "whole numbers, such as .* got 0"),
+        ({"separator": 5}, "separator must be .* got 5"),
+        ({"comment": ("#", "%")}, "comment must be .* got \\('#', '%'\\)"),
+        ({"encoding": None}, "encoding must be the name"),
         ({"encoding": "utf-nine"}, "'utf-nine' is not a text encoding"),
     ],
 )

@@ -244,3 +244,8 @@ def test_an_array_of_strings(estimator, dtype):
     X = np.array([["a", "b"], ["b", "a"]], dtype=dtype)
     with pytest.raises(DataFormatError, match=r"X\.tolist\(\)"):
         estimator.fit(X, [["x", "y"], ["y", "x"]])
+
+
+def test_targets_of_no_column_are_refused():
+    with pytest.raises(DataFormatError, match=r"y has shape \(2, 0\)"):
+        LSTMRegressor().fit(sequences(3, 4), np.ones((2, 0)))

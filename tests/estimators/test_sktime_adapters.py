@@ -263,3 +263,22 @@ def test_errors_of_our_estimators_come_through(panel):
         SktimeLSTMClassifier(**SMALL).fit([X[0] * np.nan, *X[1:]], y)
     with pytest.raises(DataFormatError, match="features"):
         SktimeLSTMClassifier(**SMALL).fit(X, y).predict(np.zeros((2, 3, 4)))
+
+
+DATES = np.arange(6).astype("datetime64[D]")
+
+
+@pytest.mark.parametrize(
+    "Adapter, y, message",
+    [
+        (SktimeLSTMRegressor, DATES, "Row 0 of y is .*datetime64.*numbers are accepted"),
+        (SktimeLSTMRegressor, pd.Series(DATES), "Row 0 of y is .*datetime64"),
+        (SktimeLSTMRegressor, np.ma.array(np.ones(6), mask=[0, 1] * 3), "y is a masked array"),
+        (SktimeLSTMClassifier, np.ma.array([0, 1] * 3, mask=[0, 1] * 3), "y is a masked array"),
+        (SktimeLSTMClassifier, np.array(["a", None] * 3, object), "Row 1 of y is missing"),
+        (SktimeLSTMClassifier, np.array(["a", 1] * 3, object), "of mixed types, text and numbers"),
+    ],
+)
+def test_targets_are_refused_before_sktime_changes_them(Adapter, y, message):
+    with pytest.raises(DataFormatError, match=message):
+        Adapter(max_epochs=1).fit(np.ones((6, 1, 4)), y)

@@ -192,3 +192,30 @@ def test_names_asked_of_a_table_are_checked():
     assert SequenceScaler().fit(frame()["x"]).get_feature_names_out(["x"]).tolist() == ["x"]
     unnamed = SequenceScaler().fit(frame()[["p", "q"]].to_numpy())
     assert unnamed.get_feature_names_out().tolist() == ["x0", "x1"]
+
+
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize(
+    "X",
+    [
+        frame()[["p", "q"]],
+        frame()["p"],
+        pl.Series("p", [cell.tolist() for cell in P]),
+        [pd.DataFrame({"p": p, "q": q}) for p, q in zip(P, Q, strict=True)],
+        pd.DataFrame(rng.normal(size=(4, 3)), columns=["a", "b", "c"]),
+        rng.normal(size=(4, 3)),
+    ],
+    ids=["frame", "column", "polars", "frames", "matrix with names", "matrix"],
+)
+def test_the_inverse_takes_what_transform_gave_without_a_warning(X, output):
+    scaler = SequenceScaler().set_output(transform=output).fit(X)
+    back = scaler.inverse_transform(scaler.transform(X))
+    np.testing.assert_allclose(to_sequences(back).values, to_sequences(X).values)
+
+
+def test_the_inverse_still_holds_names_and_numbers_against_fit():
+    scaler = SequenceScaler().fit(pd.DataFrame(np.eye(3), columns=["a", "b", "c"]))
+    with pytest.raises(ValueError, match="feature names should match"):
+        scaler.inverse_transform(pd.DataFrame(np.eye(3), columns=["a", "c", "b"]))
+    with pytest.raises(ValueError, match="X has 2 features"):
+        scaler.inverse_transform(np.ones((3, 2)))

@@ -288,3 +288,17 @@ def test_a_column_transformer_names_one_column():
     assert column.fit_transform(X).shape == (2, 3)
     with pytest.raises(DataFormatError, match="not \\['text'\\]"):
         make_column_transformer((make_pipeline(Tokenizer(), bag), ["text"])).fit(X)
+
+
+def test_texts_of_pyarrow_and_keys_of_a_dictionary():
+    pa = pytest.importorskip("pyarrow")
+    texts = ["a b", "c"]
+    column = pa.chunked_array([texts[:1], texts[1:]])
+    for X in (column, column.combine_chunks(), list(column), dict.fromkeys(texts).keys()):
+        assert Tokenizer().transform(X) == [["a", "b"], ["c"]]
+
+
+def test_a_lazy_frame_of_texts_gets_its_remedy():
+    pl = pytest.importorskip("polars")
+    with pytest.raises(DataFormatError, match=r"LazyFrame.*X\.collect\(\)"):
+        Tokenizer().fit(pl.LazyFrame({"text": ["a"]}))
