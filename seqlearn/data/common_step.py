@@ -107,6 +107,8 @@ def _candidates(indexes: Sequence[Any], whole: Any) -> list[Any]:
     gaps = np.concatenate([np.diff(index.asi8) for index in indexes])
     lengths, counts = np.unique(gaps, return_counts=True)
     steps.append(_offset(lengths[counts.argmax()], indexes[0]))
+    if indexes[0].tz is not None and isinstance(steps[-1], pd.offsets.Day):
+        steps.append(pd.offsets.Hour(24 * steps[-1].n))  # whatever a clock of the zone shows
     if _is_business(indexes[0]):
         steps.append(pd.offsets.BDay())
     return steps
