@@ -346,3 +346,15 @@ def test_a_step_ahead_that_a_clock_does_not_show_is_named():
     assert len(steps_after(index, 1)) == 1
     with pytest.raises(DataFormatError, match=r"does not show 2024-03-31 02:30:00 once.*tz_loc"):
         steps_after(index, 2)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3])
+def test_business_days_of_which_many_are_missing_have_no_weekends(share):
+    whole = pd.date_range("2024-01-01", periods=100, freq="B")
+    kept = np.random.default_rng(0).random(100) > share
+    kept[[0, -1]] = True
+    found, positions = on_grid(whole[kept], common_step([whole[kept]]), "y")
+    assert found.equals(whole)
+    np.testing.assert_array_equal(positions, np.flatnonzero(kept))
+    days = pd.date_range("2024-01-01", periods=100)[kept]
+    assert len(on_grid(days, common_step([days]), "y")[0]) == 100
