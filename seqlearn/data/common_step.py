@@ -21,6 +21,7 @@ SERIES_LOOKED_AT = 20
 CANDIDATES = 3  # frequencies that are tried out
 LEAST_FILLED = 0.1  # share of many steps that must be there where no gap is the usual one
 MANY = 1000
+ENOUGH = 20  # dates that are almost never all weekdays by chance
 
 
 def common_step(indexes: Sequence[Any]) -> Any:
@@ -107,6 +108,8 @@ def _candidates(indexes: Sequence[Any], whole: Any) -> list[Any]:
     gaps = np.concatenate([np.diff(index.asi8) for index in indexes])
     lengths, counts = np.unique(gaps, return_counts=True)
     steps.append(_offset(lengths[counts.argmax()], indexes[0]))
+    if indexes[0].tz is not None and isinstance(steps[-1], pd.offsets.Day):
+        steps.append(pd.offsets.Hour(24 * steps[-1].n))  # whatever a clock of the zone shows
     if _is_business(indexes[0]):
         steps.append(pd.offsets.BDay())
     return steps
@@ -149,9 +152,13 @@ def _usable(step: Any) -> Any:
 
 
 def _is_business(index: Any) -> bool:
-    """Whether dates may be business days without some holidays, and with few others among them."""
+    """Whether dates may be business days without some holidays, and with few others among them.
+
+    Where many are missing, it takes more dates to tell that weekends are not missing by chance.
+    """
     import pandas as pd
 
-    whole = pd.date_range(index[0], index[-1], freq="B")
-    weekdays = (index.dayofweek < 5).sum()
-    return len(whole) >= 10 and weekdays > 0.9 * len(whole) and weekdays > 0.9 * len(index)
+    n_whole = len(pd.date_range(index[0], index[-1], freq="B"))
+    n_weekdays = (index.dayofweek < 5).sum()
+    share = 0.5 if len(index) >= ENOUGH else 0.9
+    return n_whole >= 10 and n_weekdays > share * n_whole and n_weekdays > 0.9 * len(index)

@@ -110,7 +110,10 @@ def places(index: Any, step: Any) -> np.ndarray:
     import pandas as pd
 
     if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
-        return _calendar(index, step)[1]
+        try:
+            return _calendar(index, step)[1]
+        except ClockError:
+            return np.full(len(index), -1)
     return _positions(*_numbers(index, step))[1]
 
 
@@ -128,7 +131,7 @@ def steps_after(index: Any, n: int) -> Any:
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
     if isinstance(index, pd.DatetimeIndex):
-        return pd.date_range(last, periods=n + 1, freq=_frequency(index))[1:]
+        return _dates(last, periods=n + 1, freq=_frequency(index))[1:]
     step = step_of(index) or 1
     return pd.RangeIndex(int(last) + step, int(last) + (n + 1) * step, step)
 
@@ -138,7 +141,7 @@ def extended(index: Any, n: int) -> Any:
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex):
-        return pd.date_range(index[0], periods=len(index) + n, freq=_frequency(index))
+        return _dates(index[0], periods=len(index) + n, freq=_frequency(index))
     return index.append(steps_after(index, n))
 
 
@@ -158,7 +161,7 @@ def steps_between(index: Any, other: Any, name: str) -> int:
         if both[1] <= both[0]:
             return int(index.searchsorted(both[1]))
         _refuse_endless(both, int((both[1] - both[0]) / _roughly(step)), name)
-        following = pd.date_range(both[0], both[1] + 2 * step, freq=step)
+        following = _dates(both[0], both[1] + 2 * step, freq=step)
         return len(index) - 1 + int(following.searchsorted(both[1]))
     numbers, n = _numbers(both, step)
     n_steps = (int(numbers[1]) - int(numbers[0])) // n
@@ -188,7 +191,7 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
         )
     step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
     if isinstance(index, pd.DatetimeIndex) and not _is_fixed(step):
-        steps = pd.date_range(last, asked.max(), freq=step).get_indexer(asked)
+        steps = _dates(last, asked.max(), freq=step).get_indexer(asked)
     else:
         numbers, n = _numbers(index[-1:].append(asked), step)
         steps = _positions(numbers, n, first=0)[1][1:]
@@ -236,7 +239,7 @@ def _frequency(index: Any) -> Any:
         raise DataFormatError(
             f"The time stamps of y have no frequency (the last is {index[-1]}), so there is no "
             "next one. Give the index a freq, for example with y.asfreq('D') or "
-            "y.index.to_period('M')."
+            f"y.index.to_period('M').{_zone_hint(index)}"
         )
     return freq
 
@@ -253,14 +256,12 @@ def _on_calendar(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
 
 def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
     """Return the grid and positions that most time stamps are on; -1 for those off it."""
-    import pandas as pd
-
     best = None
     for anchor in index[:SHOWN]:  # the first ones may be astray
         _refuse_endless(index, int((index[-1] - anchor) / _roughly(step)), name)
-        whole = pd.date_range(anchor, index[-1], freq=step)
+        whole = _dates(anchor, index[-1], freq=step)
         if anchor > index[0]:
-            before = pd.date_range(anchor, index[0], freq=-step)[:0:-1]
+            before = _dates(anchor, index[0], freq=-step)[:0:-1]
             whole = before.append(whole)
         positions = whole.get_indexer(index)
         if best is None or (positions < 0).sum() < (best[1] < 0).sum():
@@ -271,8 +272,29 @@ def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
     on = positions[positions >= 0]
     if len(on) == 0:
         return index[:0], positions
-    whole = pd.date_range(whole[on[0]], periods=on[-1] - on[0] + 1, freq=step)
+    whole = _dates(whole[on[0]], periods=on[-1] - on[0] + 1, freq=step)
     return whole, np.where(positions >= 0, positions - on[0], -1)
+
+
+class ClockError(DataFormatError):
+    """A step at a time that its zone does not have, or has twice."""
+
+
+def _dates(start: Any, end: Any = None, *, periods: int | None = None, freq: Any) -> Any:
+    """Return pandas.date_range, or name a step that the clock of a time zone does not have once."""
+    import pandas as pd
+
+    if start.tz is not None and not _is_fixed(freq):
+        end_there = None if end is None else end.tz_convert(start.tz).tz_localize(None)
+        clock = pd.date_range(start.tz_localize(None), end_there, periods, freq)
+        missing = clock.tz_localize(start.tz, ambiguous="NaT", nonexistent="NaT").isna()
+        if missing.any():
+            raise ClockError(
+                f"The time stamps of y have steps of {name_of(freq, clock)}, but the clock of "
+                f"{start.tz} does not show {clock[missing][0]} once: it is set then. Take the zone "
+                "away, with y.tz_localize(None)."
+            )
+    return pd.date_range(start, end, periods, freq)
 
 
 def _roughly(step: Any) -> Any:
@@ -352,6 +374,18 @@ def _refuse_off(index: Any, off: np.ndarray, step: Any, name: str) -> None:
     raise DataFormatError(
         f"{int(off.sum())} of the {len(index)} time stamps of {name} are not on the steps of the "
         f"others, of {name_of(step, index)}: {_listed(index[off])}. Leave those rows out, {remedy}"
+        f"{_zone_hint(index)}"
+    )
+
+
+def _zone_hint(index: Any) -> str:
+    """Say what to do about a clock that is set forward and back; "" where there is none."""
+    zone = getattr(index, "tz", None)
+    if zone is None or str(zone) == "UTC":
+        return ""
+    return (
+        f" If it is the clock of {zone}, which is set forward and back: "
+        "y.tz_localize(None) keeps the clock, y.tz_convert('UTC') the lengths of the steps."
     )
 
 

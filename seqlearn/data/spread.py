@@ -5,16 +5,26 @@ a spread as all others do, and a level far above the spread does not drown it. C
 the targets of the regressor, the encoder's features and the forecaster's series.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from seqlearn.errors import DataFormatError
 
-__all__ = ["ROOM", "mean_and_spread", "or_constant", "refuse_drowned", "refuse_too_large"]
+__all__ = [
+    "may_be_lost",
+    "mean_and_spread",
+    "or_constant",
+    "refuse_drowned",
+    "refuse_far",
+    "refuse_lost",
+    "refuse_too_large",
+]
 
 ROUNDING = 10 * np.finfo(np.float64).eps  # of the largest value: what counts as rounding error
 ROOM = 0.4  # power of what a dtype holds: squares of such numbers, and their sums, are finite
+FEW_STEPS = 256  # of a column that are looked at first
 LARGEST = 1e300  # size of a value; sums and differences of a few of them are finite
 
 
@@ -86,7 +96,7 @@ def mean_and_spread(
 def refuse_drowned(
     values: np.ndarray, dtype: np.dtype, columns: list | range, name: str, remedy: str
 ) -> None:
-    """Raise a DataFormatError if a dtype does not hold how a column varies, as it is.
+    """Raise a DataFormatError if a dtype does not hold how a column varies, squared or as it is.
 
     Parameters
     ----------
@@ -98,15 +108,84 @@ def refuse_drowned(
     name, remedy : str
         What the values are, and what to do.
     """
+    lost, _, message = _drowned(values, dtype, columns, name, float(np.finfo(dtype).tiny) ** ROOM)
+    if lost.any():
+        raise DataFormatError(f"{message} {remedy}")
+
+
+def refuse_lost(
+    values: np.ndarray, dtype: np.dtype, name: str, remedy: str, *, is_part: bool
+) -> None:
+    """Raise a DataFormatError if a dtype does not hold how any column varies.
+
+    A column that is lost beside others that are not is warned of, as a UserWarning: it counts as
+    constant.
+
+    Parameters
+    ----------
+    values, dtype, name, remedy
+        As in `refuse_drowned`.
+    is_part : bool
+        Whether other parts of the data may vary more, so that a warning is enough.
+    """
+    columns = range(values.shape[1])
+    lost, varies, message = _drowned(values, dtype, columns, name, np.finfo(dtype).tiny)
+    if lost.any():
+        if not is_part and (lost == varies).all():
+            raise DataFormatError(f"{message} {remedy}")
+        warnings.warn(f"{message} {remedy}", UserWarning, stacklevel=6)
+
+
+def may_be_lost(values: np.ndarray) -> bool:
+    """Whether a column, cast to these values of shape (S, F), is nearly constant in them.
+
+    Only then `refuse_lost` must look at what they were. Some steps mostly tell that it is not.
+    """
+    some = values[:: len(values) // FEW_STEPS + 1]
+    columns = np.flatnonzero(_nearly_constant(some.min(axis=0), some.max(axis=0)))
+    return any(_nearly_constant(values[:, i].min(), values[:, i].max()) for i in columns)
+
+
+def _nearly_constant(low: Any, high: Any) -> Any:
+    largest = np.maximum(np.abs(low), np.abs(high))
+    return high / 2 - low / 2 <= 100 * np.finfo(largest.dtype).eps * largest
+
+
+def _drowned(
+    values: np.ndarray, dtype: np.dtype, columns: list | range, name: str, least: float
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return which columns a dtype does not hold, which vary at all, and words for the first."""
     _, spread, largest = mean_and_spread(values)
-    limits = np.finfo(dtype)
-    least = np.maximum(limits.eps * largest, float(limits.tiny) ** ROOM)
-    drowned = or_constant(spread, largest, np.inf) < least
-    if drowned.any():
-        i = int(drowned.argmax())
+    varies = or_constant(spread, largest, 0.0) > 0
+    lost = varies & (spread < np.maximum(np.finfo(dtype).eps * largest, least))
+    i = int(lost.argmax())
+    return (
+        lost,
+        varies,
+        f"Column {columns[i]!r} of {name} varies by {spread[i]:.2g} at a size of "
+        f"{largest[i]:.2g}, which dtype={np.dtype(dtype).name!r} does not hold.",
+    )
+
+
+def refuse_far(values: np.ndarray, dtype: np.dtype, name: str, told: str = "") -> None:
+    """Raise a DataFormatError if the square of a scaled value is too much for a dtype.
+
+    Parameters
+    ----------
+    values : ndarray
+        Values on the scale that `fit` learned; NaN is left out.
+    dtype : numpy dtype
+        What they will be cast to.
+    name, told : str
+        What the values are, and what a message says of them besides.
+    """
+    far = np.nanmax(np.abs(values), initial=0.0)
+    most = float(np.finfo(dtype).max) ** ROOM
+    if far > most:
         raise DataFormatError(
-            f"Column {columns[i]!r} of {name} varies by {spread[i]:.2g} at a size of "
-            f"{largest[i]:.2g}, which dtype={dtype.name!r} does not hold. {remedy}"
+            f"{name} has a value that is {far:.2g} where those of fit are about 1{told}; up to "
+            f"{most:.0e} is accepted with dtype={np.dtype(dtype).name!r}. Look for a wrong value, "
+            "or use another unit."
         )
 
 

@@ -18,10 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
 from seqlearn.data.canonical import canonicalise
-from seqlearn.data.conversion import unpack
+from seqlearn.data.conversion import as_sequences, unpack
 from seqlearn.data.fitted import read_X, remember_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
+from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
@@ -36,9 +37,10 @@ from seqlearn.training.device import resolve_device
 from seqlearn.training.net import make_net
 from seqlearn.training.randomness import Seeds
 
-__all__ = ["READOUT_CHECKS", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
+__all__ = ["READOUT_CHECKS", "SCALE", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
 
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
+SCALE = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
 UPDATES = 3000  # what max_epochs="auto" aims at
 
 
@@ -107,9 +109,7 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
         check_is_fitted(self, "net_")
         return len(self.history_)
 
-    def _check_X(
-        self, X: Any, *, reset: bool, first: int = 0, may_be_empty: bool = False
-    ) -> Sequences:
+    def _check_X(self, X: Any, *, reset: bool, first: int = 0, fitting: bool = True) -> Sequences:
         """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
         dtype = np.dtype(self.dtype if reset else self.net_.dtype)
         sequences, kind = read_X(
@@ -119,8 +119,12 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
             dtype=dtype,
             first=first,
             discrete=self._reads_discrete,
-            may_be_empty=may_be_empty,
+            may_be_empty=not fitting,
         )
+        if fitting and sequences.dictionary is None and may_be_lost(sequences.values):
+            given, _ = as_sequences(X, kind=kind, first=first)
+            values = given.values.astype(np.float64, copy=False)
+            refuse_lost(values, dtype, "X", SCALE, is_part=not reset)
         if reset:
             remember_X(self, X, sequences, kind)
         return sequences
@@ -274,7 +278,7 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
 
     def _encoded(self, X: Any, first: int = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
-        sequences = self._check_X(X, reset=False, first=first, may_be_empty=True)
+        sequences = self._check_X(X, reset=False, first=first, fitting=False)
         return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
 
 

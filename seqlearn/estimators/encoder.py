@@ -12,7 +12,7 @@ from seqlearn.data.fitted import REMEMBERED
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, SequenceEstimator
+from seqlearn.estimators.base import READOUT_CHECKS, SCALE, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, fit_inside, unchanged_on_error
 from seqlearn.modules.next_step import NextStepModel
 from seqlearn.registry import resolve_backend
@@ -274,8 +274,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
         of_step = np.repeat(weights, sequences.lengths)  # (S,)
         values = sequences.values.astype(np.float64)  # (S, F)
-        remedy = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
-        refuse_drowned(values, np.dtype(self.dtype), range(values.shape[1]), "X", remedy)
+        refuse_drowned(values, np.dtype(self.dtype), range(values.shape[1]), "X", SCALE)
         _, spread, largest = mean_and_spread(values, of_step)  # (F,)
         self._feature_scale = or_constant(spread, largest, np.maximum(largest, 1.0))
 

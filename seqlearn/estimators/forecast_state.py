@@ -90,7 +90,7 @@ class ForecastState(PlainState):
         )
         features = feature_arrays(ordered, layout)
         for one in ordered:
-            steps_after(one.index, 1)  # raises where there is no next one
+            steps_after(one.index, layout.horizon)  # raises where there are none
         model = WindowForecaster(params, layout)
         model.fit(params, ordered, features)
         return cls(model, {}, asked)._keeping(series)

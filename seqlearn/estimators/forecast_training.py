@@ -14,7 +14,7 @@ import torch
 
 from seqlearn.data.plain import PlainState
 from seqlearn.data.series import TimeSeries
-from seqlearn.data.spread import ROOM, mean_and_spread, or_constant, refuse_drowned
+from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned, refuse_far
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import net_settings, tell_of_early_end
@@ -31,6 +31,7 @@ from seqlearn.training.randomness import Seeds
 __all__ = ["WindowForecaster"]
 
 PREDICT_VALUES = 4_000_000  # values of windows and forecasts held at once
+AS_GIVEN = ", or with normalization=None as it was given"
 NORMALIZE = "Set normalization='window' or 'series', or take its level away."
 
 
@@ -189,11 +190,11 @@ class WindowForecaster(PlainState):
         for one in series:
             mean, scale = self.scales[one.key]
             values.append((one.values - mean) / scale)
-            self._refuse_far(values[-1], one.name)
+            refuse_far(values[-1], self.dtype, one.name, AS_GIVEN)
         if features is not None:
             features = [(part - self.feature_mean) / self.feature_scale for part in features]
             for one, part in zip(series, features, strict=True):
-                self._refuse_far(part, f"X of {one.name}")
+                refuse_far(part, self.dtype, f"X of {one.name}")
         return SeriesTable(
             values,
             features,
@@ -202,17 +203,6 @@ class WindowForecaster(PlainState):
             after=self.layout.horizon,
             dtype=self.dtype,
         )
-
-    def _refuse_far(self, values: np.ndarray, name: str) -> None:
-        """Raise a DataFormatError if the square of a scaled value is too much for the dtype."""
-        far = np.nanmax(np.abs(values), initial=0.0)
-        most = float(np.finfo(self.dtype).max) ** ROOM
-        if far > most:
-            raise DataFormatError(
-                f"{name} has a value that is {far:.2g} where those of fit are about 1, or with "
-                f"normalization=None as it was given; up to {most:.0e} is accepted with "
-                f"dtype={self.dtype.name!r}. Look for a wrong value, or use another unit."
-            )
 
     @property
     def _least(self) -> int:

@@ -437,8 +437,8 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
             self._fh = asked
         elif not asked.to_pandas().equals(self._fh.to_pandas()):
             raise DataFormatError(
-                "A different forecasting horizon than in fit is asked for: the network gives the "
-                "time stamps of fit. Pass this fh to fit, or leave it out."
+                "A different forecasting horizon than in fit is asked for: the network answers "
+                "that of fit. Pass this fh to fit, or leave it out."
             )
         return self._fh
 

@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from seqlearn.data.conversion import unpack
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
+from seqlearn.data.spread import mean_and_spread, or_constant, refuse_far, refuse_too_large
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
@@ -313,6 +313,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
                     data.targets[data.train_rows], data.weights[data.train_rows]
                 )
             data.targets = (data.targets - self._target_mean) / self._target_scale  # (N, C)
+            refuse_far(data.targets, self.dtype, "y")
             self._train(
                 data,
                 SequenceModel,
@@ -361,4 +362,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         """
         y = read_numbers(y)
         weights = read_weights(sample_weight, len(y))
-        return r2_score(y, self.predict(X), sample_weight=weights)
+        predicted = self.predict(X)
+        unit = np.frexp(np.abs(y).max(axis=0, initial=0.0))[1]  # a power of 2: no bit is lost
+        y, predicted = np.ldexp(y, -unit), np.ldexp(predicted, -unit)
+        return r2_score(y, predicted, sample_weight=weights)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlearn.data.grid import steps_after, steps_between, steps_in, steps_to
+from seqlearn.data.calendar import season_length
+from seqlearn.data.common_step import common_step
+from seqlearn.data.grid import on_grid, steps_after, steps_between, steps_in, steps_to
 from seqlearn.data.series import read_series
 from seqlearn.errors import DataFormatError
 
@@ -303,3 +305,56 @@ def test_what_follows_a_million_steps_later_is_refused():
     for index in (going_on("h"), going_on("D")):
         with pytest.raises(DataFormatError, match=r"steps, .*longest gap is from .* to 5024"):
             steps_between(index.as_unit("s"), far, "y")
+
+
+# Time zones whose clock is set.
+
+
+def of_zone(naive, zone):
+    return naive.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+
+
+@pytest.mark.parametrize("n_days", [1, 7])
+def test_days_of_utc_read_on_another_clock_have_24_hours(n_days):
+    utc = pd.date_range("2024-02-01 01:30", periods=40, freq=f"{n_days}D", tz="UTC").delete([4, 9])
+    index = pd.DatetimeIndex(utc.tz_convert("Europe/Berlin").to_list())
+    step = common_step([index])
+    whole, positions = on_grid(index, step, "y")
+    assert len(whole) == 40
+    assert set(range(40)) - set(positions.tolist()) == {4, 9}
+    following = pd.date_range(utc[-1], periods=4, freq=f"{n_days}D")[1:]
+    assert steps_after(whole, 3).tz_convert("UTC").tolist() == following.tolist()
+    assert season_length(whole) == {1: 7, 7: 52}[n_days]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        of_zone(pd.date_range("2024-03-01 02:30", periods=60), "Europe/Berlin"),
+        of_zone(pd.date_range("2024-01-01", periods=100), "America/Havana"),
+        of_zone(pd.date_range("2024-03-01", periods=150, freq="12h"), "Europe/Berlin"),
+        of_zone(pd.date_range("2024-03-01", periods=250, freq="4h"), "Europe/Berlin"),
+    ],
+)
+def test_steps_that_a_clock_does_not_keep_are_refused_with_the_remedy(index):
+    with pytest.raises(DataFormatError, match=r"y\.tz_localize\(None\)"):
+        steps_after(on_grid(index, common_step([index]), "y")[0], 1)
+
+
+def test_a_step_ahead_that_a_clock_does_not_show_is_named():
+    index = pd.date_range("2024-03-01 02:30", periods=29, tz="Europe/Berlin")
+    assert len(steps_after(index, 1)) == 1
+    with pytest.raises(DataFormatError, match=r"does not show 2024-03-31 02:30:00 once.*tz_loc"):
+        steps_after(index, 2)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3])
+def test_business_days_of_which_many_are_missing_have_no_weekends(share):
+    whole = pd.date_range("2024-01-01", periods=100, freq="B")
+    kept = np.random.default_rng(0).random(100) > share
+    kept[[0, -1]] = True
+    found, positions = on_grid(whole[kept], common_step([whole[kept]]), "y")
+    assert found.equals(whole)
+    np.testing.assert_array_equal(positions, np.flatnonzero(kept))
+    days = pd.date_range("2024-01-01", periods=100)[kept]
+    assert len(on_grid(days, common_step([days]), "y")[0]) == 100

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
 
-from seqlearn import LSTMRegressor, SequenceEncoder
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
 from seqlearn.data.calendar import estimate_season
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
+from seqlearn.data.spread import may_be_lost, mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import DataFormatError
 from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler
 
@@ -153,3 +154,82 @@ def test_an_encoder_refuses_a_unit_that_its_dtype_does_not_hold():
 def test_a_large_constant_does_not_drown_what_an_encoder_learns():
     X = np.random.default_rng(0).normal(size=(20, 5, 2)) * [1.0, 0.0] + [0.0, 1e9]
     assert SequenceEncoder(hidden_size=4, max_epochs=1, random_state=0).fit(X).loss_curve_[0] < 3
+
+
+# What the dtype of a network does not hold of X.
+
+LOST = {"a level": lambda X: X + 8e11, "a unit": lambda X: X * 1e-165}
+SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
+
+
+def labels_for(estimator, X):
+    labels = np.arange(len(X)) % 2
+    return np.repeat(labels[:, None], X.shape[1], axis=1) if estimator is BiLSTMTagger else labels
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize(
+    "estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder, BiLSTMTagger]
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_what_a_dtype_does_not_hold_of_all_of_x_is_refused(estimator, lost, method):
+    X = LOST[lost](np.random.default_rng(0).normal(size=(8, 5, 1)))
+    y = labels_for(estimator, X)
+    more = {}
+    if method == "partial_fit" and estimator in (LSTMClassifier, BiLSTMTagger):
+        more["classes"] = [0, 1]
+    with pytest.raises(DataFormatError, match=r"Column 0 of X varies by .*'float32'.*Scaler"):
+        getattr(estimator(**SMALL), method)(list(X), y, **more)
+    make_pipeline(SequenceScaler(), estimator(**SMALL)).fit(list(X), y)
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize("as_given", [np.asarray, list, lambda X: [x.tolist() for x in X]])
+def test_a_column_that_is_lost_beside_others_is_warned_of(as_given, lost):
+    X = np.random.default_rng(0).normal(size=(8, 5, 3))
+    X[..., 1] = LOST[lost](X[..., 1])
+    X[..., 2] = 3.0  # a constant is not lost
+    with pytest.warns(UserWarning, match="Column 1 of X varies by .*'float32'"):
+        LSTMClassifier(**SMALL).fit(as_given(X), np.arange(8) % 2)
+
+
+def test_a_part_that_hardly_varies_goes_on_learning_with_a_warning():
+    X, y = np.random.default_rng(0).normal(size=(8, 5, 1)), np.arange(8) % 2
+    classifier = LSTMClassifier(**SMALL).partial_fit(X, y, classes=[0, 1])
+    with pytest.warns(UserWarning, match="Column 0 of X varies by"):
+        classifier.partial_fit(1e5 + X[:2] * 1e-4, y[:2])
+
+
+@pytest.mark.parametrize("place", [0, 1, 511, 777, 999])
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_one_step_in_a_thousand_makes_a_column_vary(place, n_columns):
+    values = np.ones((1000, n_columns), np.float32)
+    assert may_be_lost(values)
+    values[place] = 2.0
+    assert not may_be_lost(values)
+
+
+# Targets on another scale than that of the first fit, and the score of any unit.
+
+
+@pytest.mark.parametrize("params", [{}, {"warm_start": True}])
+def test_targets_far_from_those_of_the_first_fit_are_refused(params):
+    X, y = np.random.default_rng(0).normal(size=(8, 5, 1)), np.arange(8.0)
+    regressor = LSTMRegressor(**SMALL, **params).fit(X, y)
+    go_on = regressor.fit if params else regressor.partial_fit
+    before = regressor.predict(X)
+    with pytest.raises(DataFormatError, match=r"y has a value that is .* those of fit are about 1"):
+        go_on(X, y * 1e20)
+    np.testing.assert_array_equal(regressor.predict(X), before)
+    go_on(X, y * 1e5)
+
+
+@pytest.mark.parametrize("shape", [(20,), (20, 2)])
+def test_the_score_of_targets_does_not_mind_their_unit(shape):
+    X = np.random.default_rng(0).normal(size=(20, 5, 1))
+    y = np.random.default_rng(1).normal(size=shape)
+    units = np.array([1e-165, 1e155])[: y.ndim] if y.ndim > 1 else 1e155
+    regressor = LSTMRegressor(**SMALL).fit(X, y * units)
+    errors = ((regressor.predict(X) / units - y) ** 2).sum(axis=0)
+    expected = 1 - errors / ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    assert regressor.score(X, y * units) == pytest.approx(np.mean(expected), rel=1e-9)
