@@ -316,9 +316,15 @@ def test_labels_of_steps_are_scored_step_by_step():
     assert 0 < row["accuracy_score"] == pytest.approx(row["accuracy"])
 
 
+class Compare(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        assert net.history[-1]["valid_loss"] < 100
+
+
 @pytest.mark.parametrize(
     "one",
     [
+        Compare(),
         Checkpoint(f_history=None),
         EarlyStopping(),
         LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
@@ -329,6 +335,15 @@ def test_without_validation_the_remedy_is_said(one):
     message = r"not recorded: .*valid_loss.* An epoch has .*train_loss.* early_stopping=True"
     with pytest.raises(InvalidParameterError, match=message):
         ESTIMATORS["classifier"](early_stopping=False, callbacks=[one])
+
+
+def test_errors_of_callbacks_themselves_are_raised_as_they_are():
+    class Broken(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            {}["mine"]
+
+    with pytest.raises(KeyError, match="mine"):
+        ESTIMATORS["classifier"](callbacks=[Broken()])
 
 
 def test_what_is_not_recorded_with_validation_either_is_named():
