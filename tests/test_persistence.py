@@ -12,6 +12,14 @@ import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    Freezer,
+    Initializer,
+    LRScheduler,
+)
 from sktime.forecasting.base import ForecastingHorizon
 
 import seqlearn
@@ -261,3 +269,44 @@ def test_a_broken_backend_is_left_out_with_a_warning(install):
     with pytest.warns(UserWarning, match="'broken' of seqlearn-broken 1.0 could not be imported"):
         names = trusted_types()
     assert "seqlearn.backends.torch_lstm.TorchLSTM" in names
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        LRScheduler("StepLR", step_size=1),
+        EarlyStopping(monitor="train_loss", load_best=True),
+        Freezer("encoder.*", at=2),
+        Initializer("*bias*"),
+        Checkpoint(monitor=None, f_params=None, f_optimizer=None, f_criterion=None, f_history=None),
+        EpochScoring("accuracy", on_train=True),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_fitted_callbacks_are_saved_without_what_torch_left_in_them(callback):
+    """Only types of skorch and scheduler policies are left to trust, and a loaded model trains."""
+    make = {**SMALL, "max_epochs": 3, "lr_schedule": None}
+    model = LSTMClassifier(**make, callbacks=[("own", callback)]).fit(X, LABELS)
+    before = vars(callback).copy()
+    due, data = model.predict_proba(X), skops.io.dumps(model)
+    assert vars(callback) == before
+    more = [t for t in skops.io.get_untrusted_types(data=data) if t not in TRUSTED]
+    allowed = ("skorch.", "torch.optim.lr_scheduler.", "builtins.print", "torch.nn.init.")
+    assert all(name.startswith(allowed) for name in more)
+    for other in (skops.io.loads(data, trusted=TRUSTED + more), pickle.loads(pickle.dumps(model))):
+        kept = vars(other.callbacks[0][1])
+        tensors = [
+            v for v in kept.values() if "torch" in type(v).__module__ or "Ordered" in repr(v)
+        ]
+        assert tensors == [] and other.callbacks[0][0] == "own"
+        np.testing.assert_array_equal(other.predict_proba(X), due)
+        np.testing.assert_array_equal(other.fit(X, LABELS).predict_proba(X), due)
+
+
+def test_state_of_an_optimiser_in_lists_is_saved_too():
+    params = {**SMALL, "optimizer": torch.optim.LBFGS, "weight_decay": 0, "lr_schedule": None}
+    model = LSTMClassifier(**params).fit(X, LABELS)
+    others = loaded(model)
+    due = model.partial_fit(X, LABELS).predict_proba(X)
+    for other in others:
+        np.testing.assert_array_equal(other.partial_fit(X, LABELS).predict_proba(X), due)

@@ -1,6 +1,7 @@
 """Estimators with large parameters print by size, alone and inside of others, and so do errors."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict, UserDict, deque
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -51,6 +52,13 @@ def test_an_estimator_prints_large_parameters_by_their_size(Estimator, container
     page = estimator_html_repr(whole)
     assert "w0" in page and len(page) < 200_000
     assert Vector.printed < 100  # scikit-learn's tables of parameters show the first few
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, UserDict, MappingProxyType])
+def test_tables_of_parameters_do_not_print_what_they_cut_off(kind, vectors):
+    page = estimator_html_repr(make_pipeline(LSTMClassifier(embeddings=kind(vectors))))
+    assert f"{kind.__name__} of 5,000" in page
+    assert Vector.printed == 0
 
 
 def test_parameters_themselves_are_not_shortened(vectors):

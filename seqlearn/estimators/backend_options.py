@@ -16,6 +16,7 @@ __all__ = ["BackendOptions"]
 # What prints estimators, alone and inside of others, asks them for their parameters. Nothing else
 # that an estimator has is asked inside of a pipeline or a search.
 PRINTERS = ("sklearn.utils._pprint", "skbase.base._pretty_printing._pprint")
+OF_HTML = "_get_params_html"
 
 
 class BackendOptions(PlainState):
@@ -34,8 +35,9 @@ class BackendOptions(PlainState):
         dict
         """
         params = super().get_params(deep=deep)
-        if sys._getframe(1).f_globals.get("__name__") in PRINTERS:  # 50,000 words take minutes
-            return {name: shortened(value) for name, value in params.items()}
+        asks = sys._getframe(1)
+        if asks.f_globals.get("__name__") in PRINTERS or asks.f_code.co_name == OF_HTML:
+            return {name: shortened(value) for name, value in params.items()}  # 50,000 words
         return params
 
     def set_params(self, **params: Any) -> Any:

@@ -84,6 +84,10 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
 
     _checks: ClassVar[dict[str, Check]] = SHARED_CHECKS
 
+    n_features_in_: int  # these are set by `remember_X`
+    feature_names_in_: np.ndarray
+    input_kind_: str
+
     _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
 
     def __sklearn_tags__(self):

@@ -1,7 +1,8 @@
 """Copies of estimators whose callbacks may be tied to something that has no copy.
 
 A callback is called as it was given; only who clones an estimator, as searches and ensembles do,
-copies it. Every estimator with a parameter ``callbacks`` inherits from `CopiedCallbacks`.
+or saves it, copies it. Every estimator with a parameter ``callbacks`` inherits from
+`CopiedCallbacks`.
 """
 
 from collections.abc import Iterator
@@ -11,16 +12,23 @@ from typing import Any
 from sklearn.base import _clone_parametrized, clone
 
 from seqlearn.errors import InvalidParameterError
+from seqlearn.training.callbacks import without_last_fit
 
 __all__ = ["CopiedCallbacks", "SktimeCopied"]
 
 
 class CopiedCallbacks:
-    """Lets `sklearn.base.clone` name a callback that it cannot copy."""
+    """Lets `sklearn.base.clone` name a callback that it cannot copy, and saves those of a fit."""
 
     def __sklearn_clone__(self) -> Any:
         with _naming_callbacks(self):
             return _clone_parametrized(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if isinstance(state["callbacks"], tuple | list):
+            state = {**state, "callbacks": without_last_fit(state["callbacks"])}
+        return state
 
 
 class SktimeCopied(CopiedCallbacks):

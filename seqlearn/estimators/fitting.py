@@ -71,6 +71,7 @@ _OURS = {
     "seeds",
     "train_split",
 }
+_OURS_BELOW = ("callbacks__epoch_timer", "callbacks__keep_finite", "criterion__", "module__")
 
 
 @contextmanager
@@ -122,9 +123,7 @@ def check_shared_parameters(estimator: Any, checks: dict[str, Check]) -> None:
     taken = sorted(
         name
         for name in estimator.net_params or {}
-        if name in _OURS
-        or name in estimator.get_params(deep=False)
-        or name.startswith(("criterion__", "module__"))
+        if name in _OURS or name in estimator.get_params(deep=False) or name.startswith(_OURS_BELOW)
     )
     if taken:
         raise InvalidParameterError(

@@ -33,6 +33,10 @@ def _has_columns(transformer: "StepTransformer") -> bool:
 class StepTransformer(TransformerMixin, BaseEstimator):
     """A transformer that changes the values of steps by its ``method``, and nothing else."""
 
+    n_features_in_: int  # these are set by `remember_X`
+    feature_names_in_: np.ndarray
+    input_kind_: str
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -6,14 +6,22 @@ callbacks are joined to these, if they can do their work here.
 This file and the net's are the only ones that import skorch.
 """
 
+import copy
 import inspect
 import math
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping, InputShapeSetter, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    InputShapeSetter,
+    LRScheduler,
+    ParamMapper,
+)
 from skorch.callbacks.scoring import ScoringBase
 from tqdm.auto import tqdm
 
@@ -31,6 +39,7 @@ __all__ = [
     "answer_scorers",
     "chosen_callbacks",
     "hearing",
+    "without_last_fit",
 ]
 
 EVENTS = [name for name in dir(Callback) if name.startswith("on_")]
@@ -195,7 +204,7 @@ def chosen_callbacks(
         One of them is no callback, or sets what the estimators set.
     """
     given, chosen = list(given or []), []
-    callbacks = [item[1] if isinstance(item, tuple | list) else item for item in given]
+    callbacks = [_unnamed(item) for item in given]
     for callback in callbacks:
         _refuse_strangers(callback)
     if schedule is not None:
@@ -222,13 +231,25 @@ def _discard(text, verbose=0):
     """Take skorch's remarks about early stopping, and print nothing."""
 
 
+def _unnamed(item: Any) -> Any:
+    if not isinstance(item, tuple | list):
+        return item
+    if len(item) != 2:
+        raise InvalidParameterError(
+            f"callbacks holds {item!r}. Accepted are callbacks, and pairs of a name and a callback."
+        )
+    return item[1]
+
+
 def _kinds(callbacks: Iterable[Any]) -> list[type]:
     return [one if inspect.isclass(one) else type(one) for one in callbacks]
 
 
 def _refuse_strangers(callback: Any) -> None:
     (kind,) = _kinds([callback])
-    lacks = [event for event in ("initialize", *EVENTS) if not hasattr(callback, event)]
+    lacks = [
+        event for event in ("initialize", "set_params", *EVENTS) if not hasattr(callback, event)
+    ]
     if lacks:
         raise InvalidParameterError(
             f"callbacks holds {callback!r}, which is no callback of skorch: it has no {lacks[0]}. "
@@ -239,6 +260,43 @@ def _refuse_strangers(callback: Any) -> None:
             f"callbacks holds {kind.__name__}, which gives a network the width of its input; the "
             "estimators do that themselves. Leave it out."
         )
+
+
+# What skorch's own keep of a fit that holds objects of torch; the next fit makes them anew.
+OF_TORCH = {"lr_scheduler_", "best_model_weights_"}
+
+
+def without_last_fit(callback: Any) -> Any:
+    """Return a copy of a callback to be saved, without what skorch left in it for its last fit.
+
+    Objects of torch need torch to be read again, those of a card the card too; and a callback that
+    holds its own methods holds itself. What a callback of the user has noted stays.
+
+    Parameters
+    ----------
+    callback : callback, class of one, or pair of a name and one of these
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Freezer
+    >>> fitted = Freezer("encoder.*", at=2).initialize()
+    >>> without_last_fit(fitted).at
+    2
+    """
+    if isinstance(callback, tuple | list):
+        return type(callback)(map(without_last_fit, callback))
+    if not isinstance(callback, LRScheduler | EarlyStopping | ParamMapper):
+        return callback
+    callback = copy.copy(callback)
+    for name in OF_TORCH & vars(callback).keys():
+        delattr(callback, name)
+    if isinstance(callback, ParamMapper):
+        at, schedule = callback.at, callback.schedule
+        if getattr(schedule, "__func__", None) is ParamMapper._default_schedule:
+            callback.schedule = None
+        if isinstance(at, partial) and at.func.__func__ is ParamMapper._epoch_at:
+            callback.at = at.keywords["epoch"]
+    return callback
 
 
 def answer_scorers(callbacks: list[tuple[str, Any]], criterion: type) -> set[bool]:

@@ -36,6 +36,8 @@ class Trained:
         ------
         TrainingDivergedError
             The loss was not finite in the first epoch.
+        InvalidParameterError
+            A callback asks for a figure that nobody records.
         KeyboardInterrupt
             The user interrupted it before the first epoch ended.
         """
@@ -62,15 +64,24 @@ class Trained:
                 if unfinished or sigint.came:
                     interrupt = error
             except Exception as error:
-                if self.train_split is None and "valid_" in str(error):
-                    error.add_note("Nothing is held out to validate on; early_stopping=True does.")
-                raise
+                if not self.history or not _looks_in_vain(error):
+                    raise
+                raise InvalidParameterError(self._advice(error)) from error
             try:
                 self.notify("on_train_end", X=dataset, y=None)
             except KeyboardInterrupt as error:
                 interrupt = interrupt or error
         self.passes_, self._train_set = {}, None
         return interrupt
+
+    def _advice(self, error: Exception) -> str:
+        """Say what a callback can look at in the history, and how validation gets there."""
+        text = str(error.args[0]).rstrip(".")
+        names = ", ".join(sorted(name for name in self.history[-1] if name != "batches"))
+        advice = f"A callback looks at what is not recorded: {text}. An epoch has {names}."
+        if self.train_split is None:
+            return f"{advice} Nothing is held out to validate on; early_stopping=True does that."
+        return advice
 
     def epochs(self) -> list[dict[str, float]]:
         """One row for each finished epoch whose weights were finite."""
@@ -159,3 +170,10 @@ class Trained:
         best = next((row[name] for row in rows if row.get(f"{name}_best")), -sign * math.inf)
         self.history.record(name, value)
         self.history.record(f"{name}_best", bool(sign * value > sign * best))
+
+
+def _looks_in_vain(error: Exception) -> bool:
+    """Whether a callback, of skorch or of the user, asked the history for what it has not."""
+    if "found in history" in str(error):
+        return True
+    return isinstance(error, KeyError) and str(error.args[0]).startswith(("train_", "valid_"))

@@ -142,8 +142,14 @@ def joined_state(state: dict[int, dict]) -> dict[int, dict]:
 
 
 def to_numpy(value):
+    """Return a tensor as an array, and so those in a list, as LBFGS keeps them."""
+    if isinstance(value, list):
+        return [to_numpy(one) for one in value]
     return value.detach().cpu().numpy().copy() if isinstance(value, torch.Tensor) else value
 
 
 def to_torch(value):
+    """Undo `to_numpy`."""
+    if isinstance(value, list):
+        return [to_torch(one) for one in value]
     return torch.tensor(value) if isinstance(value, np.ndarray) else value

@@ -122,8 +122,8 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     @property
     def _default_callbacks(self):
-        # The timer comes last: an epoch that has a duration is kept.
-        return [("keep_finite", KeepFinite()), ("epoch_timer", EpochTimer())]
+        # The timer comes first: an epoch that has a duration is finished, whatever ends the copy.
+        return [("epoch_timer", EpochTimer()), ("keep_finite", KeepFinite())]
 
     # What skorch asks for.
 

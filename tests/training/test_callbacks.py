@@ -316,11 +316,39 @@ def test_labels_of_steps_are_scored_step_by_step():
     assert 0 < row["accuracy_score"] == pytest.approx(row["accuracy"])
 
 
-def test_without_validation_the_remedy_is_said():
-    for one in (Checkpoint(f_history=None), EarlyStopping()):
-        with pytest.raises(Exception, match="valid_loss") as caught:
-            ESTIMATORS["classifier"](early_stopping=False, callbacks=[one])
-        assert "early_stopping=True" in caught.value.__notes__[0]
+class Compare(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        assert net.history[-1]["valid_loss"] < 100
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Compare(),
+        Checkpoint(f_history=None),
+        EarlyStopping(),
+        LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_without_validation_the_remedy_is_said(one):
+    message = r"not recorded: .*valid_loss.* An epoch has .*train_loss.* early_stopping=True"
+    with pytest.raises(InvalidParameterError, match=message):
+        ESTIMATORS["classifier"](early_stopping=False, callbacks=[one])
+
+
+def test_errors_of_callbacks_themselves_are_raised_as_they_are():
+    class Broken(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            {}["mine"]
+
+    with pytest.raises(KeyError, match="mine"):
+        ESTIMATORS["classifier"](callbacks=[Broken()])
+
+
+def test_what_is_not_recorded_with_validation_either_is_named():
+    with pytest.raises(InvalidParameterError, match=r"'valid_acc' .*valid_loss, .*best.$"):
+        ESTIMATORS["classifier"](callbacks=[EarlyStopping(monitor="valid_acc")])
 
 
 # Learning rates, weights, gradients
@@ -470,8 +498,17 @@ def test_a_log_is_printed_if_that_is_asked_for(capsys):
         (print, r"no callback of skorch: it has no initialize"),
         (InputShapeSetter(), r"InputShapeSetter, which gives .* Leave it out"),
         (("shape", InputShapeSetter), r"InputShapeSetter, which gives .* Leave it out"),
+        (("stop", EarlyStopping(), 1), r"Accepted are callbacks, and pairs of a name and"),
     ],
 )
 def test_what_cannot_work_here_is_named(wrong, message):
     with pytest.raises(InvalidParameterError, match=message):
         ESTIMATORS["classifier"](callbacks=[wrong])
+
+
+def test_callbacks_of_ours_are_not_set_by_net_params():
+    with pytest.raises(InvalidParameterError, match="callbacks__keep_finite"):
+        ESTIMATORS["classifier"](net_params={"callbacks__keep_finite": None})
+    own = [("stop", EarlyStopping())]
+    ESTIMATORS["classifier"](callbacks=own, net_params={"callbacks__stop__patience": 7})
+    assert own[0][1].patience == 7

@@ -20,6 +20,7 @@ from seqlearn import (
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
+from seqlearn.training import callbacks
 from seqlearn.training.interrupt import Sigint
 
 SMALL = {"hidden_size": 3, "max_epochs": 4, "batch_size": 4, "random_state": 0, "device": "cpu"}
@@ -242,3 +243,29 @@ def test_in_other_threads_no_signal_is_touched():
     thread.start()
     thread.join()
     assert handlers == [signal.getsignal(signal.SIGINT), False]
+
+
+class Halfway(list):
+    """Press Ctrl-C while these are gone through."""
+
+    def __iter__(self):
+        for i, one in enumerate(super().__iter__()):
+            if i == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield one
+
+
+def test_an_interrupt_while_an_epoch_is_kept_makes_no_mixture_of_two(monkeypatch):
+    model = LSTMClassifier(**SMALL)
+    stopped = LSTMClassifier(**SMALL, callbacks=[Interrupt(3, "epoch", person=False)]).fit(X, Y)
+
+    def tensors(net):
+        return Halfway(found(net)) if len(net.history) == 3 else found(net)
+
+    found = callbacks._tensors
+    monkeypatch.setattr(callbacks, "_tensors", tensors)
+    interrupted(lambda m: m.fit(X, Y), model, "after 3 of 4 epochs; it keeps")
+    np.testing.assert_array_equal(model.predict_proba(X), stopped.predict_proba(X))
+    monkeypatch.undo()
+    after = [m.partial_fit(X, Y).predict_proba(X) for m in (model, stopped)]
+    np.testing.assert_array_equal(*after)
