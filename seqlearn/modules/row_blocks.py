@@ -57,7 +57,10 @@ def fill_rows(values: Tensor, block: int, dim: int = 0) -> Tensor:
     if not missing:
         return values
     whole, rest = divmod(missing, n_rows)
-    return torch.cat([values] * (1 + whole) + [values.narrow(dim, 0, rest)], dim=dim)
+    parts = [values] * (1 + whole)
+    if rest:
+        parts.append(values.narrow(dim, 0, rest))
+    return torch.cat(parts, dim=dim)
 
 
 class RowLinear(nn.Linear):
@@ -90,7 +93,8 @@ class RowLinear(nn.Linear):
     def in_blocks(self, rows: Tensor) -> Tensor:
         """Multiply rows (B, D) in blocks that have as many always; the last one is filled up."""
         n_rows, width = rows.shape
-        weight, bias = self.weight, self.bias
+        weights = self._parameters  # found sooner than as attributes
+        weight, bias = weights["weight"], weights["bias"]
         more = -width % WIDTH
         if more:
             weight = functional.pad(weight, (0, more))
