@@ -32,6 +32,14 @@ SERIES = pd.DataFrame({"y": np.sin(np.arange(30.0))}, index=pd.period_range("200
 PAIR = pd.concat({"a": SERIES, "b": SERIES * 2})
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Ctrl-C raises, also where a shell that runs the tests behind it has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupt(Callback):
     """Interrupt at the end of an epoch, or in the middle: before its second batch.
 
