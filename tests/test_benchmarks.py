@@ -30,6 +30,8 @@ from benchmarks.peers import skorch_net
 from benchmarks.race import Entry, Measured, Runner, race
 from benchmarks.table import markdown_table, print_table, write_json
 from benchmarks.timing import Timing
+from seqlearn.errors import InvalidParameterError
+from seqlearn.torch_internals import computes_bf16
 
 EQUAL = Work([6] * 20, features=2, hidden=3, batch=8)
 RAGGED = Work([1 + i % 5 for i in range(20)], features=2, hidden=3, batch=8, bidirectional=True)
@@ -323,9 +325,19 @@ def test_shares_of_the_matrix_product(tiny):
 
 def test_epochs_in_both_precisions_are_compared(monkeypatch):
     monkeypatch.setattr(precision, "REPEATS", 1)
+    assert precision._processor()[0]["auto trains in"] in ("float32", "bfloat16")
+    if not computes_bf16("cpu"):
+        with pytest.raises(InvalidParameterError, match="no kernels for it"):
+            precision._epochs(EQUAL)
+        return
     row = precision._epochs(EQUAL)
     assert row["ratio"] == pytest.approx(row["bf16 ms"] / row["float32 ms"])
-    assert precision._processor()[0]["auto trains in"] in ("float32", "bfloat16")
+
+
+def test_without_bfloat16_precision_says_what_processor_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(precision, "computes_bf16", lambda device: False)
+    assert list(precision.run()) == ["processor"]
+    assert "computes bfloat16" in capsys.readouterr().out
 
 
 def test_speed_draws_what_was_measured(tmp_path):
