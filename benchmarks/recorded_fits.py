@@ -228,7 +228,8 @@ def _difference(old: np.ndarray, new: np.ndarray) -> float:
         return 0.0
     if old.shape != new.shape or old.dtype.kind not in "fiub" or new.dtype.kind not in "fiub":
         return np.inf
-    return float((np.abs(new - old) / np.maximum(np.abs(old), 1.0)).max())
+    largest = float((np.abs(new - old) / np.maximum(np.abs(old), 1.0)).max())
+    return np.inf if np.isnan(largest) else largest
 
 
 def main() -> int:
