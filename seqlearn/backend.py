@@ -247,6 +247,11 @@ def _with_generator(func: Any) -> Any:
     )
 
 
+def valid_steps(lengths: Tensor, n_steps: int) -> Tensor:
+    """Mask (B, T)."""
+    return torch.arange(n_steps) < lengths[:, None]
+
+
 def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse each row within its own length; what stands past the length stays.
 
@@ -334,10 +339,10 @@ class Stack(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, lengths: Tensor, state: tuple | None = None
+        self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `Backend.build` for the rules."""
-        full = _all_full(lengths, x.shape[1])
+        full = lengths is None or _all_full(lengths, x.shape[1])
         run = _run_packed if x.is_cuda and not full else _run_padded
         if self.backward_layers:
             turn = _Turn(lengths, x, full)

@@ -7,7 +7,9 @@ from functools import cache
 
 import torch
 
-__all__ = ["computes_bf16", "is_fast_in_bf16"]
+__all__ = ["computes_bf16", "cross_entropy_with_gradient", "is_fast_in_bf16"]
+
+NO_REDUCTION = 0
 
 
 @cache
@@ -45,3 +47,14 @@ def is_fast_in_bf16(device: str) -> bool:
     else:
         fast = False
     return fast and computes_bf16(device)
+
+
+def cross_entropy_with_gradient(outputs, targets, weights):
+    """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
+    aten = torch.ops.aten
+    logarithms = aten._log_softmax.default(outputs, 1, False)
+    kind = (targets, None, NO_REDUCTION, -100)  # no class weights; -100 is no label of ours
+    losses, total = aten.nll_loss_forward.default(logarithms, *kind)
+    slope = aten.nll_loss_backward.default(weights, logarithms, *kind, total)
+    back = aten._log_softmax_backward_data.default
+    return losses, back(slope, logarithms, 1, logarithms.dtype)

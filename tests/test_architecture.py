@@ -25,6 +25,7 @@ ALLOWED = {
         "backend",
         "data",
         "errors",
+        "inputs",
         "metrics",
         "modules",
         "printing",
@@ -32,7 +33,8 @@ ALLOWED = {
         "training",
     },
     "metrics": {"data", "errors"},
-    "modules": {"backend", "errors", "registry"},
+    "inputs": {"backend", "modules"},
+    "modules": {"backend", "errors", "registry", "torch_internals"},
     "persistence": {"errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "printing": set(),

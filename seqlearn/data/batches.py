@@ -16,7 +16,7 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["BucketedBatches", "SequenceDataset", "as_tensor", "length_batches"]
+__all__ = ["BucketedBatches", "SequenceDataset", "as_tensor", "length_batches", "unless_full"]
 
 POOL = 16  # batches that are sorted by length together
 
@@ -168,3 +168,13 @@ def length_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     else:
         order = np.argsort(lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def unless_full(lengths: Tensor) -> Tensor | None:
+    """Return the lengths of a padded batch; None if all are as long as the longest.
+
+    Networks cannot ask this: what they do may not hang on the values of tensors.
+    """
+    if lengths.stride(0) == 0 or int(lengths.min()) == int(lengths.max()):
+        return None
+    return lengths

@@ -143,6 +143,10 @@ class WindowDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def inputs(self, rows: np.ndarray | None = None) -> dict:
+        """Return the inputs of `__getitem__` for ``rows``, or for all."""
+        return self[np.arange(len(self)) if rows is None else rows][0]
+
     def __getitem__(self, rows: np.ndarray):
         """Return ``{"x": WindowBatch, "lengths": (B,)}``, ``{"y": (B, H, C), "w": (B,) or None}``.
 

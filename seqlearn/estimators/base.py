@@ -30,15 +30,18 @@ from seqlearn.estimators.cloning import CopiedCallbacks
 from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, tell_of_early_end
 from seqlearn.estimators.parameters import Check, boolean, integer, number, one_of
 from seqlearn.estimators.token_input import TokenInput
+from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import make_net
+from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["READOUT_CHECKS", "SCALE", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
 
+INPUTS = {"tokens": WordEmbedding, "features": BagEmbedding}
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
 SCALE = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
 UPDATES = 3000  # what max_epochs="auto" aims at
@@ -194,37 +197,37 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
     def _train(
         self,
         data: TrainingData,
-        module: type,
-        criterion: type,
-        criterion_params: dict[str, Any] | None = None,
-        **module_params: Any,
+        head: tuple[type, dict[str, Any]],
+        *,
+        readout: str | None,
+        bidirectional: bool,
     ) -> None:
-        """Train a network of `seqlearn.modules` on a loss of `seqlearn.training.losses`.
-
-        ``module_params`` are those arguments of the network that not every one has. Sets
-        ``net_`` and ``history_``.
-        """
+        """Train a `seqlearn.modules.network.Network` with this head; set ``net_``, ``history_``."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
         tokens = self._read_steps(data)
+        input = None
         if tokens is not None:
-            module_params["embedding"] = tokens.embedding
+            input = {**tokens.embedding}
+            input = INPUTS[input.pop("kind")], input
         train = data.dataset(data.train_rows, device, dtype)
         batch_size = _batch_size(self.batch_size, len(data.train_rows))
         net = make_net(
             train,
             None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
             lr_schedule=None if data.one_epoch else self.lr_schedule,
-            module=module,
-            module_params={
-                "backend": resolve_backend(self.backend),
-                "input_size": data.sequences.n_features,
-                "hidden_size": self.hidden_size,
-                "num_layers": self.num_layers,
-                "dropout": self.dropout,
-                **module_params,
+            network={
+                "input": input,
+                "encoder": {
+                    "backend": resolve_backend(self.backend),
+                    "input_size": data.sequences.n_features,
+                    "hidden_size": self.hidden_size,
+                    "num_layers": self.num_layers,
+                    "bidirectional": bidirectional,
+                    "dropout": self.dropout,
+                    "readout": readout,
+                },
+                "head": head,
             },
-            criterion=criterion,
-            **{f"criterion__{name}": value for name, value in (criterion_params or {}).items()},
             seeds=data.seeds,
             dtype=dtype,
             max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
@@ -235,7 +238,7 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
         if data.continuing:
             net.continue_from(self.net_)
         elif tokens is not None and tokens.given is not None:
-            net.module_.embedding.give(*tokens.given)
+            net.module_.input.give(*tokens.given)
         tell_of_early_end(self, net, net.train(train))
         before = self.history_ if data.continuing else []
         rows = enumerate([*before, *net.epochs()], start=1)
@@ -274,7 +277,7 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
             check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
         X = unpack(X)
         outputs = [
-            self.net_.outputs(self._encoded(piece, first), encode=encode)
+            predict(self.net_, self._encoded(piece, first), encode=encode)
             for first, piece in pieces(X)
         ]
         joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

@@ -18,8 +18,7 @@ from seqlearn.estimators.classes import (
     weights_of_classes,
 )
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
-from seqlearn.modules.sequence_model import SequenceModel
-from seqlearn.training.losses import BinaryCrossEntropy, CrossEntropy
+from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
 
 __all__ = ["LSTMClassifier"]
 
@@ -324,9 +323,10 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
             )
             self._train(
                 data,
-                SequenceModel,
-                BinaryCrossEntropy if multilabel else CrossEntropy,
-                output_size=len(found),
+                (
+                    MultilabelHead if multilabel else ClassHead,
+                    {"output_size": len(found), "dropout": self.dropout},
+                ),
                 readout=self.readout,
                 bidirectional=bool(self.bidirectional),
             )

@@ -14,9 +14,8 @@ from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import READOUT_CHECKS, SCALE, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, fit_inside, unchanged_on_error
-from seqlearn.modules.next_step import NextStepModel
+from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.registry import resolve_backend
-from seqlearn.training.losses import OutputIsLoss
 
 __all__ = ["SequenceEncoder"]
 
@@ -264,10 +263,9 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
             self._learn_feature_scale(data.sequences, data.weights)
         self._train(
             data,
-            NextStepModel,
-            OutputIsLoss,
+            (NextStepHead, {"feature_scale": self._feature_scale}),
             readout=self.readout,
-            feature_scale=self._feature_scale,
+            bidirectional=False,
         )
         self._n_features_out = self.net_.module_.encoder.output_size
 

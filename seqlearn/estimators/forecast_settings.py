@@ -16,7 +16,7 @@ from seqlearn.data.series import TimeSeries
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.fitting import SHARED_CHECKS, check_shared_parameters
 from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
-from seqlearn.training.forecast_loss import POINT_LOSSES
+from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
 __all__ = ["Layout", "auto_batch_size", "auto_epochs", "check_parameters", "layout_for"]
 
@@ -38,7 +38,7 @@ CHECKS: dict[str, Check] = {
     "share_channels": boolean,
     "calendar": boolean,
     "past_only": sequence,
-    "loss": one_of(*POINT_LOSSES),
+    "loss": one_of(*REGRESSION_LOSSES),
     "quantiles": levels,
     "calibration": one_of("conformal", None),
 }

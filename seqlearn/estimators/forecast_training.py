@@ -20,12 +20,13 @@ from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import net_settings, tell_of_early_end
 from seqlearn.estimators.forecast_settings import Layout, auto_batch_size, auto_epochs
 from seqlearn.estimators.quantiles import around, at_levels, conformal_shifts, sorted_levels
-from seqlearn.modules.forecast_model import ForecastModel
+from seqlearn.inputs.segments import SegmentInput
+from seqlearn.modules.heads.segments import SegmentHead
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
-from seqlearn.training.forecast_loss import ForecastLoss
 from seqlearn.training.net import SequenceNet, make_net
+from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["WindowForecaster"]
@@ -142,7 +143,7 @@ class WindowForecaster(PlainState):
         dataset = self._dataset(table, origins, self.device)
         mean, scale = self._scales_of(series, [len(steps) for steps in ends])  # (M, 1, C)
         if levels is None:
-            return self._outputs(dataset, _point)[..., 0] * scale + mean  # (M, H, C)
+            return self._outputs(dataset, "point")[..., 0] * scale + mean  # (M, H, C)
         values, point = self._quantiles(dataset)  # (M, H, C, K), (M, H, C, 1)
         found = around(point, at_levels(values, self.levels, levels), levels)
         return found * scale[..., None] + mean[..., None]
@@ -293,34 +294,52 @@ class WindowForecaster(PlainState):
         if max_epochs == "auto":
             max_epochs = auto_epochs(len(train), batch_size, train.n_windows / layout.horizon)
         levels = self.levels
+        window = {
+            "segment_length": layout.segment_length,
+            "n_columns": 1 if self.share_channels else n_columns,
+            "n_past_features": train.table.n_features,
+        }
         net = make_net(
             train,
             valid,
             lr_schedule=None if one_epoch else params.lr_schedule,
-            module=ForecastModel,
-            module_params={
-                "backend": resolve_backend(params.backend),
-                "hidden_size": params.hidden_size,
-                "num_layers": params.num_layers,
-                "bidirectional": bool(params.bidirectional),
-                "dropout": params.dropout,
-                "window_length": layout.window_length,
-                "segment_length": layout.segment_length,
-                "horizon": layout.horizon,
-                "n_columns": 1 if self.share_channels else n_columns,
-                "n_channels": n_columns if self.share_channels else 1,
-                "n_past_features": train.table.n_features,
-                "n_future_features": train.n_known,
-                "quantiles": levels,
-                "normalization": self.normalization,
-                "decoding": params.decoding,
-                "copying": layout.copying,
-                "linear": layout.linear,
-                "point_is_median": params.loss == "absolute_error" and 0.5 in (levels or ()),
+            network={
+                "input": (
+                    SegmentInput,
+                    {
+                        "output_size": params.hidden_size,
+                        "window_length": layout.window_length,
+                        "normalization": self.normalization,
+                        **window,
+                    },
+                ),
+                "encoder": {
+                    "backend": resolve_backend(params.backend),
+                    "hidden_size": params.hidden_size,
+                    "num_layers": params.num_layers,
+                    "bidirectional": bool(params.bidirectional),
+                    "dropout": params.dropout,
+                    "readout": "last",
+                },
+                "head": (
+                    SegmentHead,
+                    {
+                        "n_segments": int(train.lengths[0]),
+                        "horizon": layout.horizon,
+                        "n_channels": n_columns if self.share_channels else 1,
+                        "n_future_features": train.n_known,
+                        "dropout": params.dropout,
+                        "quantiles": levels,
+                        "decoding": params.decoding,
+                        "copying": layout.copying,
+                        "linear": layout.linear,
+                        "point_is_median": params.loss == "absolute_error"
+                        and 0.5 in (levels or ()),
+                        "loss": params.loss,
+                        **window,
+                    },
+                ),
             },
-            criterion=ForecastLoss,
-            criterion__loss=params.loss,
-            criterion__quantiles=levels,
             seeds=Seeds(params.random_state, stream=len(self.history)),
             dtype=getattr(torch, params.dtype),
             max_epochs=max_epochs,
@@ -337,16 +356,17 @@ class WindowForecaster(PlainState):
 
     def _quantiles(self, dataset: WindowDataset) -> tuple[np.ndarray, np.ndarray]:
         """Return quantiles of the network's own levels in series units, and its point forecast."""
-        outputs = self._outputs(dataset, _everything)
+        outputs = self._outputs(dataset, "all")
         point, values, scale = outputs[..., :1], outputs[..., 1:-1], outputs[..., -1:]
         if self.shifts is not None:
             values = np.sort(values + self.shifts[:, None] * scale, axis=-1)
         return values, point
 
-    def _outputs(self, dataset: WindowDataset, read: Any) -> np.ndarray:
-        """Return what ``read`` makes of each window, (M, H, C, ...) in double precision."""
+    def _outputs(self, dataset: WindowDataset, what: str) -> np.ndarray:
+        """Return what the head reads of each window, (M, H, C, ...) in double precision."""
         row = self.layout.window_length + self.layout.horizon * (2 + len(self.levels or ()))
-        outputs = self.net.window_outputs(dataset, max(PREDICT_VALUES // row, 1), read)
+        n_rows = min(max(PREDICT_VALUES // row, 1), len(dataset))
+        outputs = predict(self.net, dataset, n_rows=n_rows, what=what)
         if self.share_channels:  # (C M, H, 1, ...)
             outputs = outputs.reshape(-1, dataset.n_windows, *outputs.shape[1:])
             outputs = np.moveaxis(outputs[:, :, :, 0], 0, 2)
@@ -354,7 +374,7 @@ class WindowForecaster(PlainState):
 
     def _calibrated(self, held_out: WindowDataset) -> np.ndarray:
         """Return what is added to each quantile at each step ahead, relative to the scale."""
-        outputs = self._outputs(held_out, _everything)[..., 1:]  # (M, H, C, Q + 1)
+        outputs = self._outputs(held_out, "all")[..., 1:]  # (M, H, C, Q + 1)
         rows = np.arange(held_out.n_windows)
         targets = [
             held_out[rows + column * held_out.n_windows][1]["y"].cpu().numpy()
@@ -368,19 +388,6 @@ class WindowForecaster(PlainState):
         pairs = [self.scales[one.key] for one in series]
         mean, scale = (np.repeat([pair[i] for pair in pairs], counts, axis=0) for i in (0, 1))
         return mean[:, None], scale[:, None]  # (M, 1, C)
-
-
-def _point(forecast: Any) -> torch.Tensor:
-    """Return the point forecast in series units, (B, H, C, 1)."""
-    outputs, centre, scale = forecast
-    return outputs[..., :1] * scale[..., None] + centre[..., None]
-
-
-def _everything(forecast: Any) -> torch.Tensor:
-    """Return point forecast, quantiles in series units and the window's scale, (B, H, C, Q + 2)."""
-    outputs, centre, scale = forecast
-    values = outputs * scale[..., None] + centre[..., None]
-    return torch.cat([values, scale[..., None].expand(*values.shape[:3], 1)], dim=-1)
 
 
 def _mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -63,7 +63,7 @@ def in_scheme(
 def refuse_lengths(tagger: Any, sequences: Sequences, first: Any) -> None:
     """Raise if no sequence of the known labels, of a sequence's length, keeps to the scheme."""
     lengths = torch.as_tensor(sequences.lengths)
-    rows = tagger.net_.module_.decoder.impossible(lengths)
+    rows = tagger.net_.module_.head.decoder.impossible(lengths)
     if len(rows):
         raise DataFormatError(
             f"Sequence {first + rows[0]} of X has {lengths[rows[0]]} steps, and no sequence of "

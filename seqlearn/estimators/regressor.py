@@ -13,8 +13,8 @@ from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.parameters import one_of
-from seqlearn.modules.sequence_model import SequenceModel
-from seqlearn.training.losses import REGRESSION_LOSSES
+from seqlearn.modules.heads.linear import ValueHead
+from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
 __all__ = ["LSTMRegressor"]
 
@@ -316,9 +316,14 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
             refuse_far(data.targets, self.dtype, "y")
             self._train(
                 data,
-                SequenceModel,
-                REGRESSION_LOSSES[self.loss],
-                output_size=data.targets.shape[1],
+                (
+                    ValueHead,
+                    {
+                        "output_size": data.targets.shape[1],
+                        "dropout": self.dropout,
+                        "loss": self.loss,
+                    },
+                ),
                 readout=self.readout,
                 bidirectional=bool(self.bidirectional),
             )

@@ -28,10 +28,10 @@ from seqlearn.estimators.classes import (
 from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
 from seqlearn.estimators.label_repair import in_scheme, refuse_lengths, share_right
 from seqlearn.estimators.parameters import boolean, one_of
+from seqlearn.modules.heads.labels import LabelHead
 from seqlearn.modules.label_schemes import allowed_transitions
-from seqlearn.modules.tagging_model import TaggingModel
 from seqlearn.training.defaults import torch_defaults
-from seqlearn.training.losses import TaggingLoss
+from seqlearn.training.prediction import predict
 
 __all__ = ["BiLSTMTagger"]
 
@@ -363,19 +363,24 @@ class BiLSTMTagger(SequenceEstimator):
             data = self._prepare(
                 sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
             )
-            allowed = self.scheme and [p.tolist() for p in allowed_transitions(found, self.scheme)]
+            scheme = self.scheme and [p.tolist() for p in allowed_transitions(found, self.scheme)]
             self._train(
                 data,
-                TaggingModel,
-                TaggingLoss,
-                {
-                    "steps_a_row": float(np.average(data.sequences.lengths, weights=data.counts)),
-                    "class_weights": class_weights,
-                },
-                output_size=len(found),
+                (
+                    LabelHead,
+                    {
+                        "output_size": len(found),
+                        "dropout": self.dropout,
+                        "decoder": self.decoder,
+                        "scheme": scheme,
+                        "steps_a_row": float(
+                            np.average(data.sequences.lengths, weights=data.counts)
+                        ),
+                        "class_weights": class_weights,
+                    },
+                ),
+                readout=None,
                 bidirectional=bool(self.bidirectional),
-                crf=self.decoder == "crf",
-                allowed=allowed,
             )
         return self
 
@@ -410,7 +415,7 @@ class BiLSTMTagger(SequenceEstimator):
             A 1-D object array of N arrays of shape (T_i,); for an array X of shape (N, T) or
             (N, T, F) an array (N, T), and (N,) if y was 1-D in fit.
         """
-        return self._predict(X, lambda out: out.decoder.decode(out.scores, out.lengths), True)
+        return self._predict(X, "labels")
 
     def predict_marginals(self, X: Any) -> np.ndarray:
         """Return the probability of each label at each step, given the whole sequence.
@@ -430,7 +435,7 @@ class BiLSTMTagger(SequenceEstimator):
             A 1-D object array of N arrays of shape (T_i, C), whose rows sum to one; for an array
             X an array (N, T, C), and (N, C) if y was 1-D in fit.
         """
-        return self._predict(X, lambda out: out.decoder.marginals(out.scores, out.lengths), False)
+        return self._predict(X, "marginals")
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the steps whose label is right.
@@ -456,7 +461,7 @@ class BiLSTMTagger(SequenceEstimator):
     def transitions_(self) -> Any:
         """Score of each label (column) after each other (row), a data frame (C, C)."""
         check_is_fitted(self, "net_")
-        crf = self.net_.module_.decoder
+        crf = self.net_.module_.head.decoder
         if not hasattr(crf, "transitions"):
             raise AttributeError("transitions_ is for decoder='crf'; softmax has no transitions.")
         from pandas import DataFrame
@@ -466,8 +471,9 @@ class BiLSTMTagger(SequenceEstimator):
         return DataFrame(scores, index=self.classes_, columns=self.classes_)
 
     @torch_defaults()
-    def _predict(self, X: Any, read: Any, is_label: bool) -> np.ndarray:
-        """Return what ``read`` makes of every step, in the form of X."""
+    def _predict(self, X: Any, what: str) -> np.ndarray:
+        """Return what the head reads of every step, in the form of X."""
+        is_label = what == "labels"
         check_is_fitted(self, "net_")
         X = unpack(X)
         kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
@@ -482,7 +488,7 @@ class BiLSTMTagger(SequenceEstimator):
             if self._one_step:
                 sequences = one_step_rows(sequences)
             refuse_lengths(self, sequences, first)
-            parts.append(self.net_.step_outputs(sequences, read))
+            parts.append(predict(self.net_, sequences, what=what))
             lengths.append(sequences.lengths)
         width = () if is_label else (len(self.classes_),)
         values = np.concatenate(parts) if parts else np.zeros((0, *width), np.int64)

@@ -1,4 +1,4 @@
-"""A `SequenceModel` of torch's LSTM, computed without its modules and without autograd.
+"""A `Network` of torch's LSTM, computed without its modules and without autograd.
 
 On a small network, calling modules and building a graph takes as long as oneDNN's kernels do; here
 the kernels are called one after the other, and the way back is written out. `of` says whether a
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from seqlearn.backend import Dropout, Stack
+from seqlearn.modules.heads.linear import LinearHead
+from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
 from seqlearn.modules.row_blocks import fill_rows
-from seqlearn.modules.sequence_model import SequenceModel
 
 __all__ = ["DirectModel"]
 
@@ -38,7 +39,7 @@ class DirectModel:
 
     Parameters
     ----------
-    model : SequenceModel
+    model : Network
         One for which `of` returns this.
 
     Attributes
@@ -47,8 +48,8 @@ class DirectModel:
         Units of a layer in one direction, H.
     """
 
-    def __init__(self, model: SequenceModel):
-        self.model, self.encoder, self.head = model, model.encoder, model.head
+    def __init__(self, model: Network):
+        self.model, self.encoder, self.head = model, model.encoder, model.head.linear
         core = model.encoder.core
         self.layers = [[_Layer(layer)] for layer in core.layers]
         for ways, layer in zip(self.layers, core.backward_layers, strict=False):
@@ -60,17 +61,19 @@ class DirectModel:
     @classmethod
     def of(cls, model: nn.Module) -> "DirectModel | None":
         """Return one for this network, or None if its modules have to compute it."""
-        if type(model) is not SequenceModel or model.embedding is not None:
+        if type(model) is not Network or model.input is not None:
+            return None
+        if type(model.head).forward is not LinearHead.forward:
             return None
         core = model.encoder.core
-        dropouts = {type(model.dropout), type(getattr(core, "dropout", None))}
+        dropouts = {type(model.head.dropout), type(getattr(core, "dropout", None))}
         if type(core) is not Stack or type(model.encoder.readout) not in _READOUTS:
             return None
         layers = [*core.layers, *core.backward_layers]
         if dropouts != {Dropout} or not all(map(_is_plain, layers)) or not _has_kernels():
             return None
         known = [*(weight for layer in layers for weight in layer._flat_weights)]
-        known += [model.head.weight, model.head.bias]
+        known += [model.head.linear.weight, model.head.linear.bias]
         parameters = list(model.parameters())  # no others, none twice
         if len(known) != len(parameters) or any(
             a is not b for a, b in zip(known, parameters, strict=True)
@@ -94,7 +97,7 @@ class DirectModel:
         return all(_is_plain(layer.module) for ways in self.layers for layer in ways)
 
     def evaluate(self, x: Tensor, lengths: Tensor | None, *, encode: bool = False) -> Tensor:
-        """Return the outputs (B, C) of rows (B, T, F), in inference mode; see `SequenceModel`.
+        """Return the outputs (B, C) of rows (B, T, F), in inference mode; see `Network`.
 
         Without lengths all rows are full. With ``encode``, what the head reads, (B, D).
         """
@@ -125,7 +128,7 @@ class DirectModel:
             else:
                 like = empty(n_rows, n_steps, width)
             found.append(_noise(core.dropout, like))
-        return [*found, _noise(self.model.dropout, empty(n_rows, head.in_features))]
+        return [*found, _noise(self.model.head.dropout, empty(n_rows, head.in_features))]
 
     def run(
         self, x: Tensor, lengths: Tensor, noises: list[Tensor | None], each: Callable = map

@@ -1,8 +1,9 @@
 """The part of every network that reads: a backend's core and a readout, (B, T, F) to (B, D).
 
-`seqlearn.modules.sequence_model` puts a head on it, `seqlearn.modules.next_step` trains it without
-labels.
+`seqlearn.modules.network` puts an input before it and a head on it.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from seqlearn.backend import Backend
 from seqlearn.errors import InvalidBackendError
 from seqlearn.modules.readouts import READOUTS
-from seqlearn.modules.row_blocks import fill_rows, row_block
+from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.registry import describe_backend
 
 __all__ = ["Encoder"]
@@ -76,30 +77,51 @@ class Encoder(nn.Module):
         if readout is not None:
             self.readout = READOUTS[readout](self.output_size, bidirectional)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return one vector a row, (B, D), or one a step, (B, T, D)."""
-        n_rows = len(x)
-        if not self.training:
-            block = row_block(self.stable_rows, x.dtype)
-            x, lengths = fill_rows(x, block), fill_rows(lengths, block)
-        outputs = self.run_core(x, lengths)  # (B, T, D)
-        if self.readout is not None:
-            outputs = self.readout(outputs, lengths)  # (B, D)
-        return outputs[:n_rows]
+    @property
+    def device(self) -> torch.device:
+        """Where the core is."""
+        return next(self.core.parameters()).device
 
-    def run_core(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return the core's outputs, (B, T, D); a core that breaks the contract is named."""
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return one vector a row, (B, D), or one a step, (B, T, D)."""
+        return self.read_out(self.steps(x, lengths)[0], lengths)
+
+    def read_out(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the vector of each row (B, D) from those of its steps (B, T, D)."""
+        return outputs if self.readout is None else self.readout(outputs, lengths)
+
+    def steps(
+        self, x: Tensor, lengths: Tensor | None = None, state: Any = None
+    ) -> tuple[Tensor, Any]:
+        """Return the core's outputs at every step, (B, T, D), and its state."""
+        if self.training:
+            return self.run_core(x, lengths, state)
+        return in_blocks(self.run_core, self._block(x), x, lengths, state)
+
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the core's outputs for one more step of each row, (B, D), and its state."""
+        if self.training:
+            return self.core.step(x, state)
+        return in_blocks(self.core.step, self._block(x), x, state)
+
+    def _block(self, x: Tensor) -> int:
+        return row_block(self.stable_rows, x.dtype)
+
+    def run_core(
+        self, x: Tensor, lengths: Tensor | None = None, state: Any = None
+    ) -> tuple[Tensor, Any]:
+        """Return the core's outputs, (B, T, D), and state; one that breaks the contract is named."""
         is_cast = self.training and self.autocast is not None
         if is_cast:
             with torch.autocast(x.device.type, self.autocast):
-                answer = self.core(x, lengths)
+                answer = self.core(x, lengths, state)
         else:
-            answer = self.core(x, lengths)
+            answer = self.core(x, lengths, state)
         due = (*x.shape[:2], self.output_size)
         paired = isinstance(answer, tuple) and len(answer) == 2
         if not paired or getattr(answer[0], "shape", None) != due:
             raise self._broken(answer[0] if paired else answer, paired, x, due)
-        return answer[0].to(x.dtype) if is_cast else answer[0]
+        return (answer[0].to(x.dtype), answer[1]) if is_cast else answer
 
     def _broken(self, found: object, paired: bool, x: Tensor, due: tuple) -> InvalidBackendError:
         what = f"a {type(found).__name__}"

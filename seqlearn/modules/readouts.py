@@ -1,13 +1,15 @@
 """Readouts: from the outputs of a core at every step to one vector a sequence.
 
-Each is a module ``(outputs: (B, T, D), lengths: (B,)) -> (B, D)`` that never reads past a row's
-length. `seqlearn.modules.sequence_model` picks one by name.
+Each is a module ``(outputs: (B, T, D), lengths: (B,) or None) -> (B, D)`` that never reads past a
+row's length; None says that all rows are full. ``step`` gives the same of a stream, with a state of
+what it has seen. `seqlearn.modules.encoder` picks one by name.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqlearn.backend import valid_steps
 from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["READOUTS", "sum_of_steps"]
@@ -23,18 +25,21 @@ class LastStep(nn.Module):
         super().__init__()
         self.split = core_size // 2 if bidirectional else core_size
 
-    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the outputs at each direction's last step, (B, D)."""
-        steps = outputs.shape[1]
-        if int(lengths.min()) == steps:
+        if lengths is None:
             last = outputs[:, -1]  # (B, D)
         else:
-            rows = torch.arange(len(lengths)) * steps + lengths - 1  # (B,)
+            rows = torch.arange(len(lengths)) * outputs.shape[1] + lengths - 1  # (B,)
             rows = rows.to(outputs.device, non_blocking=True)
             last = outputs.flatten(0, 1).index_select(0, rows)  # (B, D)
         if self.split == outputs.shape[2]:
             return last
         return torch.cat([last[:, : self.split], outputs[:, 0, self.split :]], dim=1)  # (B, D)
+
+    def step(self, outputs: Tensor, state: None) -> tuple[Tensor, None]:
+        """Return the newest outputs, (B, D)."""
+        return outputs, None
 
 
 class Mean(nn.Module):
@@ -43,11 +48,18 @@ class Mean(nn.Module):
     def __init__(self, core_size: int, bidirectional: bool):
         super().__init__()
 
-    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the mean, (B, D)."""
-        valid = outputs.masked_fill(_past_end(outputs, lengths), 0.0)
-        total = sum_of_steps(valid)  # (B, D)
+        if lengths is None:
+            return sum_of_steps(outputs) / outputs.shape[1]
+        total = sum_of_steps(_valid(outputs, lengths, 0.0))  # (B, D)
         return total / lengths.to(outputs.device, outputs.dtype, non_blocking=True)[:, None]
+
+    def step(self, outputs: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+        """Return the mean so far, (B, D), with the sum and the number of the steps."""
+        total, number = (0.0, torch.zeros_like(outputs[:, :1])) if state is None else state
+        total, number = total + outputs, number + 1
+        return total / number, (total, number)
 
 
 class Max(nn.Module):
@@ -56,9 +68,14 @@ class Max(nn.Module):
     def __init__(self, core_size: int, bidirectional: bool):
         super().__init__()
 
-    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the maximum, (B, D)."""
-        return outputs.masked_fill(_past_end(outputs, lengths), -torch.inf).amax(dim=1)  # (B, D)
+        return _valid(outputs, lengths, -torch.inf).amax(dim=1)  # (B, D)
+
+    def step(self, outputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the maximum so far, (B, D)."""
+        best = outputs if state is None else torch.maximum(outputs, state)
+        return best, best
 
 
 class Attention(nn.Module):
@@ -73,15 +90,28 @@ class Attention(nn.Module):
         self.project = RowLinear(core_size, core_size)
         self.score = nn.Parameter(torch.zeros(core_size))
 
-    def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the weighted mean, (B, D)."""
-        past = _past_end(outputs, lengths)
+    def _scores(self, outputs: Tensor) -> Tensor:
+        """Return the score of each step, (B, ..., 1)."""
         # Sums, and no matrix products or softmax, whose rounding hangs on rows and padding.
-        scores = (torch.tanh(self.project(outputs)) * self.score).sum(2, keepdim=True)  # (B, T, 1)
-        scores = scores.masked_fill(past, -torch.inf)
+        return (torch.tanh(self.project(outputs)) * self.score).sum(-1, keepdim=True)
+
+    def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the weighted mean, (B, D)."""
+        scores = _valid(self._scores(outputs), lengths, -torch.inf)  # (B, T, 1)
         shares = (scores - scores.detach().amax(dim=1, keepdim=True)).exp()  # (B, T, 1)
-        total = sum_of_steps(shares * outputs.masked_fill(past, 0.0))  # (B, D)
+        total = sum_of_steps(shares * _valid(outputs, lengths, 0.0))  # (B, D)
         return total / sum_of_steps(shares)
+
+    def step(self, outputs: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+        """Return the weighted mean so far, (B, D), with the largest score and both sums."""
+        score = self._scores(outputs)  # (B, 1)
+        if state is None:
+            state = (score, torch.zeros_like(outputs), torch.zeros_like(score))
+        before, total, shares = state
+        largest = torch.maximum(before, score)
+        kept, share = (before - largest).exp(), (score - largest).exp()
+        total, shares = kept * total + share * outputs, kept * shares + share
+        return total / shares, (largest, total, shares)
 
 
 def sum_of_steps(outputs: Tensor) -> Tensor:
@@ -93,10 +123,12 @@ def sum_of_steps(outputs: Tensor) -> Tensor:
     return functional.pad(outputs, (0, 0, 0, -outputs.shape[1] % 4)).contiguous().sum(dim=1)
 
 
-def _past_end(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """Mask that is True past each row's length, (B, T, 1)."""
-    step = torch.arange(outputs.shape[1])
-    return (step >= lengths[:, None]).to(outputs.device, non_blocking=True)[..., None]
+def _valid(outputs: Tensor, lengths: Tensor | None, filling: float) -> Tensor:
+    """Return the outputs (B, T, D) with ``filling`` past each row's length."""
+    if lengths is None:
+        return outputs
+    past = ~valid_steps(lengths, outputs.shape[1])[..., None]  # (B, T, 1)
+    return outputs.masked_fill(past.to(outputs.device, non_blocking=True), filling)
 
 
 READOUTS = {"last": LastStep, "mean": Mean, "max": Max, "attention": Attention}

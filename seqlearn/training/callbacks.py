@@ -299,7 +299,7 @@ def without_last_fit(callback: Any) -> Any:
     return callback
 
 
-def answer_scorers(callbacks: list[tuple[str, Any]], criterion: type) -> set[bool]:
+def answer_scorers(callbacks: list[tuple[str, Any]], scorers: tuple[str, ...]) -> set[bool]:
     """Let callbacks that score by a name ask for the estimator's own score, if that is its name.
 
     Returns
@@ -315,10 +315,10 @@ def answer_scorers(callbacks: list[tuple[str, Any]], criterion: type) -> set[boo
     scoring = [callback for _, callback in callbacks if isinstance(callback, ScoringBase)]
     for callback in scoring:
         if isinstance(callback.scoring_, str):
-            if callback.scoring_ not in criterion.scorers:
+            if callback.scoring_ not in scorers:
                 raise InvalidParameterError(
                     f"{type(callback).__name__}({callback.scoring!r}) in callbacks: accepted are "
-                    f"{', '.join(map(repr, [None, *criterion.scorers]))}, which stand for the "
+                    f"{', '.join(map(repr, [None, *scorers]))}, which stand for the "
                     "score of the estimator, and callables of (net, X, y), whose y holds the "
                     "targets as the network learns them. For other scores of scikit-learn call "
                     "them after fit."

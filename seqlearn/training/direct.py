@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches
 from seqlearn.data.sequences import Sequences
@@ -37,19 +37,14 @@ class DirectGradient:
     ----------
     direct : DirectModel
         The network.
-    criterion : nn.Module
-        A loss of `seqlearn.training.losses` that has ``with_gradient``.
     flat : FlatParameters
         Of all parameters of the network.
     threads : Threads
         That it may use.
     """
 
-    def __init__(
-        self, direct: DirectModel, criterion: nn.Module, flat: FlatParameters, threads: Threads
-    ):
+    def __init__(self, direct: DirectModel, flat: FlatParameters, threads: Threads):
         self.direct = direct
-        self.criterion = criterion
         self.flat = flat
         self.threads = threads
 
@@ -57,12 +52,11 @@ class DirectGradient:
     def of(
         cls,
         direct: DirectModel | None,
-        criterion: nn.Module,
         flat: FlatParameters | None,
         threads: Threads,
     ) -> "DirectGradient | None":
         """Return one for this network, or None if autograd has to differentiate it."""
-        if flat is None or direct is None or not hasattr(criterion, "with_gradient"):
+        if flat is None or direct is None:
             return None
         model = direct.model
         for parameter in model.parameters():
@@ -73,7 +67,7 @@ class DirectGradient:
         casts = model.encoder.autocast is not None
         if hooked or not direct.holds() or (casts and not _has_bf16_kernels()):
             return None
-        return cls(direct, criterion, flat, threads)
+        return cls(direct, flat, threads)
 
     def __call__(self, inputs: dict[str, Tensor], targets: dict[str, Any]) -> dict[str, Tensor]:
         """Return the mean loss and the outputs of a batch; its gradient is then in ``flat``.
@@ -135,7 +129,9 @@ class DirectGradient:
         """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
         outputs, back = self.direct.run(x, lengths, noises, each)
         weights = outputs.new_full((len(x),), 1 / n_rows) if w is None else w / n_rows
-        losses, slope = self.criterion.with_gradient(outputs, y, weights)  # (B,), (B, C)
+        losses, slope = self.direct.model.head.loss_with_gradient(
+            outputs, y, weights
+        )  # (B,), (B, C)
         return losses if w is None else losses * w, outputs, back(slope)
 
 

@@ -46,7 +46,7 @@ class Trained:
             try:
                 self.notify("on_train_begin", X=dataset, y=None)
                 with (
-                    self._cpu(self.batch_size) as self._threads,
+                    self.on_cpu(self.batch_size) as self._threads,
                     adding_in_order(self.device),
                     kept_memory(),
                     torch.enable_grad(),
@@ -120,9 +120,7 @@ class Trained:
                 )
             if self._flat is not None:
                 self._flat.gather()
-            self._direct_gradient = DirectGradient.of(
-                self._direct, self.criterion_, self._flat, self._threads
-            )
+            self._direct_gradient = DirectGradient.of(self.direct, self._flat, self._threads)
         self._listeners = {event: hearing(self.callbacks_, event) for event in BATCH_EVENTS}
         heard_by = [one for callbacks in self._listeners.values() for one in callbacks]
         self._is_heard = any(not isinstance(one, Scheduled) for one in heard_by)
@@ -160,9 +158,7 @@ class Trained:
     def _told(self, batch) -> tuple[dict[str, Any], torch.Tensor]:
         """What callbacks are told of a batch: inputs, and targets that can be joined."""
         inputs, targets = batch
-        if hasattr(self.criterion_, "flat"):
-            return inputs, self.criterion_.flat(targets["y"], inputs["lengths"])
-        return inputs, targets["y"]
+        return inputs, self.module_.head.targets(targets["y"], inputs["lengths"])
 
     def _record(self, name: str, value: float, sign: int = 1) -> None:
         """Write a value of an epoch into its row, and whether it is the best so far."""

@@ -3,11 +3,10 @@
 skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
 tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
 per-row Python or a synchronisation in the batch loop. A net pickles as plain NumPy arrays.
-Estimators hold one in ``net_``; they build it with `SequenceNet`, `SequenceNet.train` it, and ask
-it for `SequenceNet.outputs`.
+Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it to
+`seqlearn.training.prediction`.
 """
 
-from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,19 +18,18 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
-from seqlearn.data.batches import BucketedBatches, SequenceDataset, length_batches
+from seqlearn.data.batches import BucketedBatches, SequenceDataset, unless_full
 from seqlearn.data.plain import as_plain, from_plain
-from seqlearn.data.sequences import Sequences
-from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
+from seqlearn.modules.heads.head import Head
+from seqlearn.modules.network import Network
 from seqlearn.torch_internals import computes_bf16
 from seqlearn.training.callbacks import KeepFinite, answer_scorers, chosen_callbacks
 from seqlearn.training.cpu import Threads, cpu_for
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import rows_at_once
-from seqlearn.training.direct import direct_outputs
 from seqlearn.training.epochs import Trained
 from seqlearn.training.flat import (
     FlatParameters,
@@ -56,12 +54,8 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     Parameters
     ----------
-    module : type
-        A network of `seqlearn.modules`.
-    module_params : dict
-        Its arguments.
-    criterion : type
-        A loss of `seqlearn.training.losses`.
+    network : dict
+        Arguments of `seqlearn.modules.network.Network`.
     optimizer : str or type
         A name in `OPTIMIZERS` or a ``torch.optim.Optimizer`` class.
     seeds : Seeds
@@ -79,9 +73,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
     def __init__(
         self,
         *,
-        module: type[torch.nn.Module],
-        module_params: dict[str, Any],
-        criterion: type,
+        network: dict[str, Any],
         optimizer: str | type,
         seeds: Seeds,
         dtype: torch.dtype,
@@ -89,11 +81,9 @@ class SequenceNet(Trained, Scored, NeuralNet):
         precision: str,
         **settings,
     ):
-        module_params = _plain(module_params)
+        network = _plain(network)
         self._arguments = {
-            "module": module,
-            "module_params": module_params,
-            "criterion": criterion,
+            "network": network,
             "optimizer": optimizer,
             "seeds": seeds,
             "dtype": dtype,
@@ -115,10 +105,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
             "iterator_train__generator": seeds.generator(seeds.batches),
             "iterator_valid": BucketedBatches,
             "dataset": SequenceDataset,
-            **{f"module__{name}": value for name, value in module_params.items()},
+            **{f"module__{name}": value for name, value in network.items()},
             **{f"optimizer__{name}": value for name, value in options.items()},
         }
-        super().__init__(module, criterion, optimizer, **(defaults | settings))
+        super().__init__(Network, HeadLoss, optimizer, **(defaults | settings))
 
     @property
     def _default_callbacks(self):
@@ -130,7 +120,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
     def initialize_callbacks(self):
         """Make the callbacks ready; those that score ask for the score of the estimator."""
         super().initialize_callbacks()
-        self._scored = answer_scorers(self.callbacks_, self.criterion)
+        self._scored = answer_scorers(self.callbacks_, self._head_kind.scorers)
         return self
 
     def initialize_module(self):
@@ -140,12 +130,12 @@ class SequenceNet(Trained, Scored, NeuralNet):
         self._seeds.reseed_dropout(self.module_)
         self.module_.to(self._dtype)
         self.autocast = resolve_precision(
-            self._precision, self._arguments["module_params"]["backend"], self.device, self._dtype
+            self._precision, self.module_.encoder.backend, self.device, self._dtype
         )
         for part in self.module_.modules():
             if isinstance(part, Encoder):
                 part.autocast = self.autocast
-        self._direct = DirectModel.of(self.module_) if self.device == "cpu" else None
+        self.direct = DirectModel.of(self.module_) if self.device == "cpu" else None
         return self
 
     def initialize_optimizer(self):
@@ -199,90 +189,28 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
-        return self.module_(**x)
+        return self.module_(x["x"], unless_full(x["lengths"]), **fit_params)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the mean of the weighted losses of the rows."""
-        losses = self.criterion_(y_pred, y_true["y"])
+        losses = self.module_.head.loss(y_pred, y_true["y"])
         return losses.mean() if y_true["w"] is None else (losses * y_true["w"]).mean()
+
+    @property
+    def _head_kind(self) -> type[Head]:
+        return self._arguments["network"]["head"][0]
+
+    def evaluate(self) -> None:
+        """Compute as in prediction from now on: no dropout."""
+        self._set_training(False)
 
     def _set_training(self, training=True):
         if self.module_.training is not training:
             super()._set_training(training)
 
-    # What the estimators ask for.
+    # What predictions and continued fits ask for.
 
-    def outputs(self, sequences: Sequences, *, encode: bool = False) -> np.ndarray:
-        """Return the module's outputs for every sequence, (N, C), in the order given.
-
-        With ``encode``, what its head reads instead, (N, D).
-        """
-        if self._direct is not None and self._direct.holds():
-            self._set_training(False)
-            n_rows = self._rows_at_once(len(sequences), int(sequences.lengths.max()))
-            with self._cpu(n_rows) as threads:
-                return direct_outputs(self._direct, sequences, n_rows, threads, encode)
-        run = self.module_.encode if encode else self.module_
-        result = None
-        for rows, batch in self._batches(sequences, lambda inputs: run(**inputs)):
-            if len(rows) == len(sequences):
-                return batch
-            if result is None:
-                result = np.empty((len(sequences), batch.shape[1]), batch.dtype)
-            result[rows] = batch
-        return result
-
-    def step_outputs(self, sequences: Sequences, read: Callable[[Any], torch.Tensor]) -> np.ndarray:
-        """Return what ``read`` makes of the module's outputs for every step, (S, ...)."""
-        result = None
-        for rows, batch in self._batches(sequences, lambda inputs: read(self.module_(**inputs))):
-            step = np.arange(batch.shape[1])
-            is_step = step < sequences.lengths[rows][:, None]  # (B, T)
-            if result is None:
-                result = np.empty((len(sequences.values), *batch.shape[2:]), batch.dtype)
-            result[(sequences.offsets[rows][:, None] + step)[is_step]] = batch[is_step]
-        return result
-
-    def window_outputs(
-        self, dataset: WindowDataset, n_rows: int, read: Callable[[Any], torch.Tensor]
-    ) -> np.ndarray:
-        """Return what ``read`` makes of the module's outputs for every window, (M, ...).
-
-        The windows run ``n_rows`` at a time.
-        """
-        self._set_training(False)
-        parts = []
-        for first in range(0, len(dataset), n_rows):
-            rows = np.arange(first, min(first + n_rows, len(dataset)))
-            with self._cpu(len(rows)), torch.inference_mode():
-                parts.append(read(self.module_(**dataset[rows][0])).cpu().numpy())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _batches(self, sequences: Sequences, run: Callable) -> Iterator[tuple]:
-        """Yield row numbers and what ``run`` makes of them, an array, batch by batch.
-
-        The sequences run in batches of like length, in evaluation; the batch size bounds the
-        memory. One that a card has no memory for runs in halves.
-        """
-        self._set_training(False)
-        dataset = SequenceDataset(sequences, device=self.device)
-        n_rows = self._rows_at_once(len(dataset), int(dataset.lengths.max()))
-        whole = len(dataset) == n_rows
-        batches = [None] if whole else length_batches(dataset.lengths, n_rows)[::-1]
-        while batches:
-            given = batches.pop()
-            rows = np.arange(len(dataset)) if given is None else given
-            try:
-                with self._cpu(n_rows), torch.inference_mode():
-                    batch = run(dataset.inputs(given)).cpu().numpy()
-            except torch.OutOfMemoryError:
-                if len(rows) == 1:
-                    raise
-                batches += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
-                continue
-            yield rows, batch
-
-    def _rows_at_once(self, n: int, n_steps: int) -> int:
+    def rows_at_once(self, n: int, n_steps: int) -> int:
         encoder = self.module_.encoder
         sizes = (encoder.input_size, encoder.output_size)
         return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
@@ -292,7 +220,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         """Type of the weights, "float32" or "float64"."""
         return str(self._dtype).removeprefix("torch.")
 
-    def _cpu(self, rows: int):
+    def on_cpu(self, rows: int):
         if self.device != "cpu":
             return nullcontext(Threads(1))
         encoder = self.module_.encoder
@@ -306,16 +234,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
         InvalidParameterError
             The other net has another shape or optimiser; the parameter is named.
         """
-        before, after = (
-            {**net._arguments["module_params"], "optimizer": net.optimizer, "dtype": net.dtype}
-            for net in (other, self)
-        )
+        before, after = other._settings(), self._settings()
         for name, now in after.items():
             was = before[name]
             if repr(was) != repr(now):
-                if name == "crf":  # the tagger's parameters go by other names
-                    name, was, now = "decoder", *(("softmax", "crf")[value] for value in (was, now))
-                name = "scheme" if name == "allowed" else name
                 values = f"was {was!r}; now it is {now!r}"
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
@@ -323,6 +245,15 @@ class SequenceNet(Trained, Scored, NeuralNet):
                     "call fit with warm_start=False."
                 )
         self._load(other._arrays())
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what two nets have to share for one to go on with the weights of the other."""
+        network = self._arguments["network"]
+        kind, of_head = network["head"]
+        settings = {k: v for k, v in of_head.items() if k not in kind.loss_parameters}
+        of_input = {} if network.get("input") is None else network["input"][1]
+        settings |= {"optimizer": self.optimizer, "dtype": self.dtype}
+        return of_input | network["encoder"] | settings
 
     # Pickling: arguments and NumPy arrays, no torch object.
 
@@ -377,6 +308,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     return value.item() if isinstance(value, np.generic) else value
+
+
+class HeadLoss(torch.nn.Module):
+    """skorch's criterion: the loss of a network is that of its head, see `SequenceNet.get_loss`."""
 
 
 def make_net(

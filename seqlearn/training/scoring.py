@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from seqlearn.errors import DataFormatError
+from seqlearn.modules.row_blocks import count_rows
 
 __all__ = ["Scored"]
 
@@ -42,11 +43,11 @@ class Scored:
 
     def predict(self, X: Any) -> np.ndarray:
         """Return codes of classes, or values; see `score` for X."""
-        return self._read(X, self.criterion_.predict)
+        return self._read(X, self.module_.head.predict)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities of classes, (N, C); see `score` for X."""
-        probabilities = getattr(self.criterion_, "probabilities", None)
+        probabilities = getattr(self.module_.head, "probabilities", None)
         if probabilities is None:
             raise AttributeError("predict_proba is for classes; this network predicts others.")
         return self._read(X, probabilities)
@@ -54,13 +55,13 @@ class Scored:
     @property
     def classes_(self) -> np.ndarray:
         """Codes of the classes, for scorers of scikit-learn."""
-        if not hasattr(self.criterion_, "probabilities"):
+        if not hasattr(self.module_.head, "probabilities"):
             raise AttributeError("classes_ is for networks of classes.")
-        return np.arange(self.module_.head.out_features)
+        return np.arange(self.module_.head.linear.out_features)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if hasattr(self.criterion, "probabilities"):
+        if hasattr(self._head_kind, "probabilities"):
             tags.estimator_type = "classifier"
         return tags
 
@@ -86,14 +87,13 @@ class Scored:
                 yield self.evaluation_step(batch), batch[1]
 
     def _score(self, outputs: Any, targets: Any) -> float:
-        y = [target["y"] for target in targets]
+        """Return the head's score of the outputs and targets of some batches."""
         weights = [
-            torch.ones(len(t["y"]), dtype=self._dtype, device=t["y"].device)
-            if t["w"] is None
-            else t["w"]
-            for t in targets
+            torch.ones(count_rows(one), dtype=self._dtype, device=self.device)
+            if target["w"] is None
+            else target["w"]
+            for one, target in zip(outputs, targets, strict=True)
         ]
-        if isinstance(outputs[0], torch.Tensor):
-            outputs, y, weights = map(torch.cat, (outputs, y, weights))
         with torch.no_grad():
-            return float(self.criterion_.score(outputs, y, weights))
+            y = [target["y"] for target in targets]
+            return float(self.module_.head.score(outputs, y, weights))

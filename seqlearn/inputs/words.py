@@ -1,7 +1,6 @@
 """From discrete steps to vectors: words, their spelling, and bags of features.
 
-These networks stand before the core of `seqlearn.modules.sequence_model` and
-`seqlearn.modules.tagging_model`. They read the batches of `seqlearn.data.tables`: the distinct
+These inputs read the batches of `seqlearn.data.tables`: the distinct
 steps of a batch, each embedded once, and an index that puts them in their places.
 """
 
@@ -13,15 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqlearn.backend import Backend, Dropout
+from seqlearn.inputs.station import Input, Inputs
 from seqlearn.modules.encoder import Encoder
 
-__all__ = ["BagEmbedding", "WordEmbedding", "make_embedding"]
+__all__ = ["BagEmbedding", "WordEmbedding"]
 
 LETTER_SIZE = 32  # values of a letter's vector
 SHAPE_SIZE = 32  # values of the vector of a word's shape
 
 
-class WordEmbedding(nn.Module):
+class WordEmbedding(Input):
     """Vectors of words, learned or given, and of their spelling and shape.
 
     Parameters
@@ -72,11 +72,10 @@ class WordEmbedding(nn.Module):
         character_size: int = 0,
         character_backend: Backend | None = None,
     ):
-        super().__init__()
+        super().__init__(size)
         self.words = nn.Embedding(n_words, size)
         nn.init.normal_(self.words.weight, std=size**-0.5)
         self.register_buffer("fixed", torch.zeros(n_fixed, size))
-        self.output_size = size
         self.spelling = None
         if n_characters:
             self.letters = nn.Embedding(n_characters, LETTER_SIZE)
@@ -99,7 +98,7 @@ class WordEmbedding(nn.Module):
         self.word_noise = Dropout(float(shares.max()))
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
         """Return the vectors of a `WordBatch`, (B, T, E')."""
         words, index = x.words, x.index
         if self.training and self.word_noise.p:
@@ -112,7 +111,7 @@ class WordEmbedding(nn.Module):
             spelled = torch.cat(spelled)[: len(x.words)]
             spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
             vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)
-        return self.dropout(vectors)
+        return Inputs(self.dropout(vectors), lengths)
 
     def _vectors(self, words: Tensor) -> Tensor:
         """Vectors of word codes, (U, E)."""
@@ -136,7 +135,7 @@ class WordEmbedding(nn.Module):
         self.fixed[codes[~learned] - n_words] = vectors[~learned].to(self.fixed)
 
 
-class BagEmbedding(nn.Module):
+class BagEmbedding(Input):
     """A weighted sum of the vectors of a step's features.
 
     Parameters
@@ -150,13 +149,12 @@ class BagEmbedding(nn.Module):
     """
 
     def __init__(self, n_features: int, size: int, *, dropout: float):
-        super().__init__()
+        super().__init__(size)
         self.features = nn.EmbeddingBag(n_features, size, mode="sum")
         nn.init.normal_(self.features.weight, std=size**-0.5)
-        self.output_size = size
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
         """Return the vectors of a `BagBatch`, (B, T, E)."""
         weights = x.weights.to(self.features.weight.dtype)
         sums = functional.embedding_bag(
@@ -167,7 +165,8 @@ class BagEmbedding(nn.Module):
             sparse=_has_dense_gradient(self.features.weight),
             per_sample_weights=weights,
         )  # (U, E)
-        return self.dropout(functional.embedding(x.index, sums))  # (B, T, E)
+        vectors = functional.embedding(x.index, sums)  # (B, T, E)
+        return Inputs(self.dropout(vectors), lengths)
 
 
 def _has_dense_gradient(weight: Tensor) -> bool:
@@ -178,8 +177,3 @@ def _has_dense_gradient(weight: Tensor) -> bool:
     optimisers take no other.
     """
     return weight.is_leaf and weight.grad is not None and not weight.grad.is_sparse
-
-
-def make_embedding(kind: str, **arguments: Any) -> WordEmbedding | BagEmbedding:
-    """Return the network for sequences of a kind, "tokens" or "features"."""
-    return {"tokens": WordEmbedding, "features": BagEmbedding}[kind](**arguments)

@@ -1,10 +1,8 @@
-"""The network of the forecaster: windows in segments, a recurrent core, all steps ahead at once.
+"""The head of a forecaster: from what the core knows of a window to all steps ahead at once.
 
-It normalises each window by its own level, embeds it segment by segment, runs a backend's core
-over the segments and decodes what the core knows at the end into the whole horizon (SegRNN, Lin
-et al. 2023). Windows come from `seqlearn.data.windows`; `seqlearn.training.forecast_loss` judges
-the outputs, `seqlearn.training.net` trains the network, `seqlearn.estimators.forecaster` builds
-it. Which columns there are, what a step is and what time it is are unknown here.
+It decodes the core's last output into segments ahead (SegRNN, Lin et al. 2023), beside a linear map
+of the window and copies of its segments. `seqlearn.inputs.segments` gives it the window. Which
+columns there are, what a step is and what time it is are unknown here.
 
 Shape letters besides the usual: L steps of a window, H steps ahead (hidden_size is written out),
 C columns of a row, P and K features of the past and of the future, Q quantiles, S segments of a
@@ -12,26 +10,32 @@ window, s steps of a segment.
 """
 
 import math
-from collections.abc import Iterable
-from itertools import repeat
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqlearn.backend import Backend, Dropout
+from seqlearn.backend import Dropout
 from seqlearn.errors import InvalidParameterError
-from seqlearn.modules.encoder import Encoder
+from seqlearn.modules.heads.head import Head, Seen
+from seqlearn.modules.heads.losses import find_loss
 from seqlearn.modules.row_blocks import RowLinear
 
-__all__ = ["Forecast", "ForecastModel"]
+__all__ = ["Forecast", "SegmentHead", "Window", "with_mask"]
 
-BLOCK_ROWS = 32  # in evaluation
-SMALLEST_SCALE = 1e-2  # of a window, in the units of its values: those of a series of spread 1
 NARROW = -1.0  # where distances of quantiles begin, before softplus: at 0.3 of a window's scale
 NETWORK_SHARE = 0.4  # of the point forecast beside a linear map; chosen on validation parts
 SMALLEST_SHARE = 1e-6  # what the observed steps of all segments and the level have in a mean
+
+
+class Window(NamedTuple):
+    """A normalised window; ``centre + scale * values`` is in series units."""
+
+    segments: Tensor  # (B, S, s (2 C + 2 P)): values and masks, of columns and of features
+    centre: Tensor  # (B, 1, C)
+    scale: Tensor  # (B, 1, C)
 
 
 class Forecast(NamedTuple):
@@ -46,33 +50,27 @@ class Forecast(NamedTuple):
     scale: Tensor  # (B, 1, C)
 
 
-class ForecastModel(nn.Module):
-    """Segments of a window, their embedding, a core, a decoder: (B, L, C) to (B, H, C, 1 + Q).
+class SegmentHead(Head):
+    """From the features of a window, (B, D), to forecasts (B, H, C, 1 + Q).
 
     Parameters
     ----------
-    backend, num_layers, dropout, bidirectional
-        As in `Encoder`; ``dropout`` also acts on what the decoder's head reads.
-    hidden_size : int
-        Width of the core and of a segment's embedding.
-    window_length : int
-        Steps of the past, L.
-    segment_length : int
-        Steps of a segment, s. If it does not divide L, the first segment begins with missing
-        steps; if it does not divide H, the end of the last one ahead is cut off.
+    input_size : int
+        Width of the features, D.
+    n_segments, segment_length : int
+        Segments of a window and their steps, S and s.
     horizon : int
-        Steps ahead, H.
+        Steps ahead, H. If s does not divide it, the end of the last segment ahead is cut off.
     n_columns : int
         Values a step of one row, C.
     n_channels : int
         Distinct values of ``channel``.
     n_past_features, n_future_features : int
         P and K. The first K columns of the past features are those of the future features.
+    dropout : float
+        Share of the values dropped of what the decoder gives.
     quantiles : tuple of float or None
         Ascending, in (0, 1), Q of them.
-    normalization : {"window", "series"} or None
-        "window" reads each window relative to its own level and spread. With the others, the
-        values come in the right units already.
     decoding : {"parallel", "recursive"}
         "parallel" decodes all segments ahead from the core's last output. "recursive" decodes
         one, appends its point forecast to the window, without the oldest segment, and runs the
@@ -88,19 +86,22 @@ class ForecastModel(nn.Module):
         (NLinear, Zeng et al. 2023), trained by its own errors. The point forecast is a weighted
         mean of both, 0.4 of the network; with features, which the map does not see, the network
         forecasts what the map leaves and the point forecast is their sum.
+    loss : str
+        Of the point forecast, a name in `seqlearn.modules.heads.losses.REGRESSION_LOSSES`, in
+        series units. The mean of the pinball losses (Koenker & Bassett 1978) of the quantiles is
+        added. Of two point forecasts the mean loss counts.
 
     Raises
     ------
     InvalidParameterError
-        Features or quantiles that do not go together.
+        Features or quantiles that do not go together; an unknown loss.
 
     Notes
     -----
-    Missing values are zero after normalisation, beside a mask. Rows do not see each other. In
-    evaluation on the CPU they run in blocks of exactly 32: matrix products round by the number of
-    rows, and torch's sigmoid and softplus do too, at the end of a tensor. What gives the quantiles'
-    distances reads the decoder without passing gradients on, so that they cost the point forecast
-    nothing.
+    Rows do not see each other. In evaluation on the CPU they run in blocks of exactly 32: matrix
+    products round by the number of rows, and torch's sigmoid and softplus do too, at the end of a
+    tensor. What gives the quantiles' distances reads the decoder without passing gradients on, so
+    that they cost the point forecast nothing.
 
     References
     ----------
@@ -110,27 +111,28 @@ class ForecastModel(nn.Module):
     Zeng et al. (2023), "Are transformers effective for time series forecasting?", AAAI.
     """
 
+    exact_rows = 32
+    scorers = ("neg_mean_absolute_error",)
+    loss_parameters = ("loss",)
+
     def __init__(
         self,
-        backend: Backend,
-        hidden_size: int,
+        input_size: int,
         *,
-        num_layers: int,
-        dropout: float,
-        window_length: int,
+        n_segments: int,
         segment_length: int,
         horizon: int,
         n_columns: int,
         n_channels: int,
         n_past_features: int,
         n_future_features: int,
+        dropout: float,
         quantiles: tuple[float, ...] | None,
-        normalization: str | None,
         decoding: str,
-        bidirectional: bool = False,
         point_is_median: bool = False,
         copying: bool = False,
         linear: bool = False,
+        loss: str = "absolute_error",
     ):
         super().__init__()
         if decoding == "recursive" and n_past_features < n_future_features:
@@ -143,94 +145,109 @@ class ForecastModel(nn.Module):
             raise InvalidParameterError(
                 f"point_is_median=True with quantiles={quantiles}; 0.5 must be one of them."
             )
+        self.of_error = find_loss(loss)
+        levels = torch.tensor(quantiles, dtype=torch.float64)
+        self.register_buffer("levels", levels, persistent=False)
         self.segment_length = segment_length
         self.horizon = horizon
         self.n_columns = n_columns
         self.n_past_features = n_past_features
-        self.normalization = normalization
-        self.recursive = decoding == "recursive"
-        self.n_segments = -(-window_length // segment_length)
-        self.padding = self.n_segments * segment_length - window_length
+        self.reads_again = decoding == "recursive"
         self.n_segments_ahead = -(-horizon // segment_length)
-
-        step_size = 2 * (n_columns + n_past_features)
-        self.embed = nn.Sequential(RowLinear(segment_length * step_size, hidden_size), nn.ReLU())
-        self.encoder = Encoder(
-            backend,
-            hidden_size,
-            hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            readout="last",
-        )
         self.decoder = SegmentDecoder(
-            self.encoder.output_size,
-            n_positions=1 if self.recursive else self.n_segments_ahead,
+            input_size,
+            n_positions=1 if self.reads_again else self.n_segments_ahead,
             n_channels=n_channels,
             future_size=2 * segment_length * n_future_features,
             dropout=dropout,
         )
         self.n_free = segment_length * n_columns
         self.copying = copying
-        n_choices = n_columns * (self.n_segments + 1) if copying else 0
-        self.head = RowLinear(self.encoder.output_size, self.n_free + n_choices)
+        n_choices = n_columns * (n_segments + 1) if copying else 0
+        self.point = RowLinear(input_size, self.n_free + n_choices)
         self.spread = None
         if quantiles:
             shape = (segment_length, n_columns)
-            self.spread = _Spread(self.encoder.output_size, shape, quantiles, point_is_median)
+            self.spread = _Spread(input_size, shape, quantiles, point_is_median)
         self.linear = None
         if linear:
-            self.linear = RowLinear(self.n_segments * segment_length, horizon)
+            self.linear = RowLinear(n_segments * segment_length, horizon)
             nn.init.zeros_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
         self.sees_more = n_past_features + n_future_features > 0  # than the linear map
 
-    def forward(self, x: Any, lengths: Tensor) -> Forecast:
+    def forward(self, features: Tensor, seen: Seen) -> Forecast:
         """Return the forecasts of a batch of windows.
 
         Parameters
         ----------
-        x : seqlearn.data.windows.WindowBatch
-            ``past`` (B, L, C), ``past_features`` (B, L, P) or None, ``future_features``
-            (B, H, K) or None, ``channel`` (B,).
-        lengths : Tensor of shape (B,)
-            Not read: all windows are equally long.
+        features : Tensor of shape (B, D)
+            What the encoder says of the windows.
+        seen : Seen
+            Its ``x`` is a `seqlearn.data.windows.WindowBatch`, of which ``future_features``
+            (B, H, K) or None and ``channel`` (B,) are read; its ``context`` is a `Window`.
         """
-        parts = (x.past, x.past_features, x.future_features, x.channel)
-        if self.training or x.past.device.type != "cpu":
-            return self._forecast(*parts)
-        blocks = zip(*map(_blocks, parts), strict=False)  # those of what is None are endless
-        forecasts = [self._forecast(*block) for block in blocks]
-        together = (torch.cat(parts)[: len(x.past)] for parts in zip(*forecasts, strict=True))
-        return Forecast(*together)
-
-    def _forecast(
-        self, past: Tensor, past_features: Any, future_features: Any, channel: Tensor
-    ) -> Forecast:
-        window, centre, scale = self._segments(past, past_features)
+        window, centre, scale = seen.context
         future = None
-        if future_features is not None:
+        if seen.x.future_features is not None:
             missing = self.n_segments_ahead * self.segment_length - self.horizon
-            future = _with_mask(future_features)  # (B, H, 2 K)
+            future = with_mask(seen.x.future_features)  # (B, H, 2 K)
             future = functional.pad(future, (0, 0, 0, missing))
             future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
         mapped = None if self.linear is None else self._mapped(window)  # (B, 1, H, C)
-        if self.recursive:
-            outputs = self._recursively(window, channel, future, mapped)
+        if self.reads_again:
+            outputs = self._recursively(features, window, future, mapped, seen)
         else:
-            outputs = self._at_once(window, channel, future)
+            outputs = self._at_once(features, window, seen.x.channel, future)
         outputs = outputs.transpose(1, 2).flatten(2, 3)[:, :, : self.horizon]  # (B, 1 + Q, H, C)
         points = point = outputs[:, :1]  # (B, 1, H, C)
-        if mapped is not None and self.sees_more:
-            point = point + mapped.detach()
+        if mapped is not None:
+            if self.sees_more:
+                point = point + mapped.detach()
             points = torch.cat([point, mapped], dim=1)  # (B, 2, H, C)
-        elif mapped is not None:
-            points = torch.cat([point, mapped], dim=1)  # (B, 2, H, C)
-            point = mapped + NETWORK_SHARE * (point - mapped)
+            if not self.sees_more:
+                point = mapped + NETWORK_SHARE * (point - mapped)
         quantiles = point.detach() + outputs[:, 1:]
         outputs = torch.cat([points if self.training else point, quantiles], dim=1)
         return Forecast(outputs.permute(0, 2, 3, 1), centre, scale)
+
+    def loss(self, outputs: Forecast, y: Tensor) -> Tensor:
+        """Return the loss of each row, (B,), for targets (B, H, C); 0 where all are missing."""
+        errors, observed = _errors(outputs, y)
+        n_quantiles = len(self.levels)
+        n_points = errors.shape[-1] - n_quantiles
+        losses = self.of_error.value(errors[..., :n_points]).mean(-1)  # (B, H, C)
+        if n_quantiles:
+            errors = errors[..., n_points:]  # (B, H, C, Q)
+            levels = self.levels.to(errors.dtype)
+            losses = losses + (levels * errors + functional.relu(-errors)).mean(-1)
+        losses = torch.where(observed, losses, 0.0)
+        return losses.sum(dim=(1, 2)) / observed.sum(dim=(1, 2)).clamp(min=1)
+
+    def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
+        """Minus the mean absolute error of the point forecasts over all observed targets."""
+        error = total = 0.0
+        for forecast, target, weight in zip(outputs, y, weights, strict=True):
+            errors, observed = _errors(forecast, target)
+            absolute = torch.where(observed, errors[..., 0].abs(), 0.0)
+            error = error + (weight * absolute.sum(dim=(1, 2))).sum()
+            total = total + (weight * observed.sum(dim=(1, 2))).sum()
+        return -error / total
+
+    def read(self, outputs: Forecast, what: str = "point") -> Tensor:
+        """Return the point forecasts in series units, (B, H, C, 1).
+
+        With "all", point forecast, quantiles and the window's scale, (B, H, C, Q + 2).
+        """
+        values, centre, scale = outputs
+        if what == "point":
+            return values[..., :1] * scale[..., None] + centre[..., None]
+        values = values * scale[..., None] + centre[..., None]
+        return torch.cat([values, scale[..., None].expand(*values.shape[:3], 1)], dim=-1)
+
+    def predict(self, outputs: Forecast) -> Tensor:
+        """Return the point forecasts, (B, H, C)."""
+        return self.read(outputs)[..., 0]
 
     def _mapped(self, window: Tensor) -> Tensor:
         """Return the linear forecast of a window, (B, 1, H, C)."""
@@ -238,44 +255,15 @@ class ForecastModel(nn.Module):
         steps = steps[..., : self.n_columns].transpose(1, 2)  # (B, C, S s)
         return self.linear(steps).transpose(1, 2)[:, None]
 
-    def _segments(self, past: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and spread."""
-        centre, scale = self._level(past)
-        steps = _with_mask((past - centre) / scale)  # (B, L, 2 C)
-        if features is not None:
-            steps = torch.cat([steps, _with_mask(features)], dim=-1)  # (B, L, 2 C + 2 P)
-        steps = functional.pad(steps, (0, 0, self.padding, 0))  # (B, S s, 2 C + 2 P)
-        return steps.unflatten(1, (self.n_segments, -1)).flatten(2), centre, scale
-
-    def _level(self, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Last observed value and standard deviation of each window, (B, 1, C) each.
-
-        Of a window with one observed value, or none, the standard deviation counts as 1.
-        """
-        if self.normalization != "window":
-            shape = (len(past), 1, self.n_columns)
-            return past.new_zeros(shape), past.new_ones(shape)
-        observed = ~past.isnan()  # (B, L, C)
-        step = torch.arange(past.shape[1], device=past.device)[:, None]
-        last = torch.where(observed, step, 0).amax(dim=1, keepdim=True)  # (B, 1, C)
-        centre = past.gather(1, last).nan_to_num(0.0)  # (B, 1, C)
-        count = observed.sum(dim=1, keepdim=True)
-        deviation = torch.where(observed, past - centre, 0.0)
-        mean = deviation.sum(dim=1, keepdim=True) / count.clamp(min=1)
-        deviation = torch.where(observed, deviation - mean, 0.0)
-        variance = deviation.square().sum(dim=1, keepdim=True) / count.clamp(min=1)
-        scale = variance.sqrt().clamp(min=SMALLEST_SCALE)
-        return centre, torch.where(count > 1, scale, 1.0)
-
-    def _at_once(self, window: Tensor, channel: Tensor, future: Tensor | None) -> Tensor:
+    def _at_once(
+        self, features: Tensor, window: Tensor, channel: Tensor, future: Tensor | None
+    ) -> Tensor:
         """Decode a window and the features of segments ahead: (B, segments, 1 + Q, s, C).
 
         The point forecast comes first, then what the quantiles are more than it.
         """
-        lengths = torch.full((len(window),), self.n_segments)
-        state = self.encoder(self.embed(window), lengths)  # (B, D)
-        decoded = self.decoder(state, channel, None if future is None else future.flatten(2))
-        outputs = self.head(decoded)  # (B, segments, ...)
+        decoded = self.decoder(features, channel, None if future is None else future.flatten(2))
+        outputs = self.point(decoded)  # (B, segments, ...)
         shape = (1, self.segment_length, self.n_columns)
         point = outputs[..., : self.n_free].unflatten(2, shape)  # (B, segments, 1, s, C)
         if self.copying:
@@ -298,17 +286,24 @@ class ForecastModel(nn.Module):
         return total / (share + of_level.transpose(2, 3)).clamp(min=SMALLEST_SHARE)
 
     def _recursively(
-        self, window: Tensor, channel: Tensor, future: Tensor | None, mapped: Tensor | None
+        self,
+        features: Tensor,
+        window: Tensor,
+        future: Tensor | None,
+        mapped: Tensor | None,
+        seen: Seen,
     ) -> Tensor:
         """Decode one segment ahead, make it the window's newest, and so on; as `_at_once`."""
-        segments, left = [], None
+        segments, left, network = [], None, seen.network
         if mapped is not None and self.sees_more:
             missing = self.n_segments_ahead * self.segment_length - self.horizon
             left = functional.pad(mapped.detach()[:, 0], (0, 0, 0, missing))
             left = left.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, C)
         for i in range(self.n_segments_ahead):
+            if i > 0:
+                features = network.encoder(network.input.embed(window))  # (B, D)
             now = None if future is None else future[:, i : i + 1]  # (B, 1, s, 2 K)
-            segments.append(self._at_once(window, channel, now))  # (B, 1, 1 + Q, s, C)
+            segments.append(self._at_once(features, window, seen.x.channel, now))
             point = segments[-1][:, 0, 0]  # (B, s, C)
             newest = self._as_past(point if left is None else point + left[:, i], now)
             window = torch.cat([window[:, 1:], newest], dim=1)
@@ -431,15 +426,15 @@ class _Spread(nn.Module):
         return distances + raw[:, :, :1] if self.n_first else distances
 
 
-def _with_mask(values: Tensor) -> Tensor:
+def with_mask(values: Tensor) -> Tensor:
     """Values with zeros for NaN, and whether each was there: (..., F) to (..., 2 F)."""
     observed = ~values.isnan()
     return torch.cat([torch.where(observed, values, 0.0), observed.to(values.dtype)], dim=-1)
 
 
-def _blocks(x: Tensor | None) -> Iterable[Tensor | None]:
-    """Cut rows into blocks of BLOCK_ROWS, the last one filled up with zeros; None into Nones."""
-    if x is None:
-        return repeat(None)
-    more = x.new_zeros((-len(x) % BLOCK_ROWS, *x.shape[1:]))
-    return torch.cat([x, more]).split(BLOCK_ROWS)
+def _errors(forecast: Forecast, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Target minus forecast in series units, (B, H, C, 1 + Q), and which targets are there."""
+    outputs, centre, scale = forecast
+    observed = ~targets.isnan()  # (B, H, C)
+    relative = torch.where(observed, targets - centre, 0.0)[..., None]
+    return relative - scale[..., None] * outputs, observed

@@ -1,0 +1,46 @@
+"""What an input is: the first station of a network, before the core.
+
+It may change the width of a step and the number of steps. `seqlearn.modules.network.Network` calls
+it; plain numbers need none.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+__all__ = ["Input", "Inputs"]
+
+
+class Inputs(NamedTuple):
+    """What an input makes of a batch."""
+
+    values: Tensor  # (B, T, E), what the core reads
+    lengths: Tensor | None  # of these rows, (B,) on the CPU; None if all are full
+    context: Any = None  # what a head may want to know of the batch besides
+
+
+class Input(nn.Module, ABC):
+    """Base of all inputs.
+
+    Parameters
+    ----------
+    output_size : int
+        Values a step that the core reads, E.
+    """
+
+    def __init__(self, output_size: int):
+        super().__init__()
+        self.output_size = output_size
+
+    @abstractmethod
+    def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
+        """Return what the core reads of a padded batch."""
+
+    def step(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
+        """Return what the core reads of one step of a stream, (B, E), and the state to go on with.
+
+        Here the input has no state: ``x`` is a batch of one step. An input that looks back, at
+        values carried forward or frames stacked, keeps in its state what it needs, rows first.
+        """
+        return self(x, None).values[:, 0], None

@@ -1,0 +1,132 @@
+"""The network of every estimator: an input, an encoder, a head, one after the other.
+
+It is handed what these are as plain values, so that a saved model can build it again. Batches come
+padded from `seqlearn.data`, `seqlearn.training.net` trains it. What the outputs mean is known to
+the head, and to the targets of an estimator.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from seqlearn.modules.encoder import Encoder
+from seqlearn.modules.heads.head import Head, Seen
+from seqlearn.modules.row_blocks import in_blocks
+
+__all__ = ["Network"]
+
+
+class Network(nn.Module):
+    """Input, encoder and head: from a padded batch to the outputs of a task.
+
+    Parameters
+    ----------
+    encoder : dict
+        Arguments of `Encoder`; with an input, ``input_size`` is that of its values.
+    head : tuple of a subclass of `Head` and a dict
+        What reads the encoder, and its arguments besides the width of the features.
+    input : tuple of a subclass of `seqlearn.inputs.station.Input` and a dict, or None
+        What stands before the core, and its arguments; None for numbers.
+
+    Attributes
+    ----------
+    input, encoder, head : nn.Module
+        The stations.
+    """
+
+    def __init__(
+        self,
+        encoder: dict[str, Any],
+        head: tuple[type[Head], dict[str, Any]],
+        input: tuple[type, dict[str, Any]] | None = None,
+    ):
+        super().__init__()
+        self.input = None
+        if input is not None:
+            kind, arguments = input
+            self.input = kind(**arguments)
+            encoder = {**encoder, "input_size": self.input.output_size}
+        self.encoder = Encoder(**encoder)
+        kind, arguments = head
+        self.head = kind(self.encoder.output_size, **arguments)
+
+    def forward(
+        self, x: Any, lengths: Tensor | None = None, state: Any = None, y: Any = None
+    ) -> Any:
+        """Return the head's outputs for a padded batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T, F), or what the input reads
+        lengths : Tensor of shape (B,), on the CPU, optional
+            Valid steps of each row; None if all rows are full.
+        state : nested tuples of Tensor, optional
+            What `run` gave for the steps before; None begins anew.
+        y : optional
+            Targets, for heads that decode with them in training.
+        """
+        return self.run(x, lengths, state, y)[0]
+
+    def run(
+        self, x: Any, lengths: Tensor | None = None, state: Any = None, y: Any = None
+    ) -> tuple[Any, Any]:
+        """Return the outputs, and the core's state after each row; see `forward`."""
+        block = self.head.exact_rows
+        if block is None or self.training or self.encoder.device.type != "cpu":
+            return self._run(x, lengths, state, y)
+        return in_blocks(self._run, block, x, lengths, state, y, exact=True)
+
+    def _run(self, x: Any, lengths: Tensor | None, state: Any, y: Any) -> tuple[Any, Any]:
+        values, lengths, context = self.read(x, lengths)
+        outputs, state = self.encoder.steps(values, lengths, state)  # (B, T, D)
+        return self.head(*self.features(outputs, x, values, lengths, context, y)), state
+
+    def read(self, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
+        """Return what the core reads of a batch, (B, T, E), lengths, and what the head may see."""
+        return (x, lengths, None) if self.input is None else self.input(x, lengths)
+
+    def features(
+        self, outputs: Tensor, x: Any, values: Tensor, lengths: Tensor | None, context: Any, y: Any
+    ) -> tuple[Tensor, Seen]:
+        """Return what the head reads, (B, D) or (B, T, D), and what it may see besides."""
+        if not self.head.reads_steps:
+            outputs = self.encoder.read_out(outputs, lengths)  # (B, D)
+        return outputs, Seen(x, values, lengths, context, y, self)
+
+    def encode(self, x: Any, lengths: Tensor | None = None) -> Tensor:
+        """Return the vector of each row, (B, D): what the readout makes of the core's outputs."""
+        values, lengths, _ = self.read(x, lengths)
+        return self.encoder(values, lengths)
+
+    def step(self, x: Any, state: tuple | None = None) -> tuple[Any, tuple]:
+        """Take one step of B streams; what comes out is what `forward` gives for the prefixes.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, F), or what the input reads of one step
+        state : tuple, optional
+            What the last call gave: the state of every station, rows first. None begins anew.
+
+        Returns
+        -------
+        outputs
+            What the head says of the steps so far; of a head that reads steps, of the newest.
+        state : tuple
+
+        Raises
+        ------
+        DataFormatError
+            The state is of other rows or of another backend.
+        InvalidBackendError
+            The backend breaks the rules about states.
+        InvalidParameterError
+            The core reads in both directions, so that it has no answer before the end.
+        """
+        of_input, of_core, of_readout = (None, None, None) if state is None else state
+        values = x
+        if self.input is not None:
+            values, of_input = self.input.step(x, of_input)
+        features, of_core = self.encoder.step(values, of_core)
+        if not self.head.reads_steps:
+            features, of_readout = self.encoder.readout.step(features, of_readout)
+        return self.head.step(features), (of_input, of_core, of_readout)

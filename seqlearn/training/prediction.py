@@ -1,0 +1,103 @@
+"""Prediction: what a trained net says of data of any kind, batch by batch or all at once.
+
+A batch is as large as memory and caches allow; the answer for a row does not depend on it, see
+`seqlearn.modules.row_blocks`. Estimators call `predict`; what it gives is in the network's own
+scale and codes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqlearn.data.batches import SequenceDataset, length_batches, unless_full
+from seqlearn.data.sequences import Sequences
+from seqlearn.training.direct import direct_outputs
+
+__all__ = ["predict"]
+
+
+def predict(
+    net: Any,
+    data: Any,
+    *,
+    encode: bool = False,
+    n_rows: int | None = None,
+    **reading: Any,
+) -> np.ndarray:
+    """Return what the head reads from its outputs for all rows, in the order given.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        A trained one.
+    data : Sequences, or a dataset with ``lengths`` and batches by row numbers
+        N rows of S steps in all.
+    encode : bool, default=False
+        Return instead what the encoder gives, (N, D).
+    n_rows : int, optional
+        Rows at once, at most; by default as many as are fastest.
+    **reading
+        Options of the head's ``read``.
+
+    Returns
+    -------
+    ndarray of shape (N, ...), or (S, ...) of a head that reads steps
+    """
+    per_step = net.module_.head.reads_steps and not encode
+    lengths, result = data.lengths, None
+    starts = np.cumsum(lengths) - lengths if per_step else None
+    for rows, batch in _batches(net, data, encode, n_rows, reading):
+        if not per_step and len(rows) == len(lengths):
+            return batch
+        if per_step:
+            step = np.arange(batch.shape[1])
+            is_step = step < lengths[rows][:, None]  # (B, T)
+            rows, batch = (starts[rows][:, None] + step)[is_step], batch[is_step]
+        if result is None:
+            n = int(lengths.sum()) if per_step else len(lengths)
+            result = np.empty((n, *batch.shape[1:]), batch.dtype)
+        result[rows] = batch
+    return result
+
+
+def _batches(
+    net: Any, data: Any, encode: bool, n_rows: int | None, reading: dict[str, Any]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield row numbers and what is read of them, batch by batch, in evaluation.
+
+    Rows of like length run together. A batch that a card has no memory for runs in halves.
+    """
+    net.evaluate()
+    n, longest = len(data.lengths), int(data.lengths.max())
+    n_rows = net.rows_at_once(n, longest) if n_rows is None else n_rows
+    if isinstance(data, Sequences):
+        direct = net.direct
+        if direct is not None and not reading and direct.holds():
+            with net.on_cpu(n_rows) as threads:
+                yield np.arange(n), direct_outputs(direct, data, n_rows, threads, encode)
+            return
+        data = SequenceDataset(data, device=net.device)
+    module = net.module_
+
+    def run(given: np.ndarray | None) -> np.ndarray:
+        inputs = data.inputs(given)
+        x, lengths = inputs["x"], unless_full(inputs["lengths"])
+        if encode:
+            return module.encode(x, lengths).cpu().numpy()
+        return module.head.read(module(x, lengths), **reading).cpu().numpy()
+
+    batches = [None] if n == n_rows else length_batches(data.lengths, n_rows)[::-1]
+    while batches:
+        given = batches.pop()
+        rows = np.arange(n) if given is None else given
+        try:
+            with net.on_cpu(len(rows)), torch.inference_mode():
+                batch = run(given)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+            batches += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
+            continue
+        yield rows, batch
