@@ -1,11 +1,11 @@
 """The contract between an estimator and its recurrent core, and the pieces to meet it with.
 
 Here live `Backend`, the one class a plugin author subclasses, and what such an author
-composes: `Stack` (depth, both directions, dropout between layers), `reverse_within_length`,
-`Dropout` (noise from its own generator) and `draw_from` (initialisation from a generator).
-No particular cell lives here (see `seqlearn.backends`), no label, loss or epoch, and no
-padding: rows arrive padded, with their lengths. Estimators, the registry, the contract kit
-`seqlearn.testing` and every plugin use this file; it uses nothing of seqlearn.
+composes: `Stack` (depth, both directions, dropout between layers), `reverse_within_length` and
+`valid_steps` (padding), `step_core` (one step of any core), `Dropout` (a dropout mask from its own
+generator) and `draw_from` (initialisation from a generator). No particular cell lives here (see
+`seqlearn.backends`), no label, loss or epoch: rows arrive padded, with their lengths. Estimators,
+the registry, the contract kit `seqlearn.testing` and every plugin use this file.
 
 Shape letters: B batch, T steps, F features, H hidden_size, D core output.
 """
@@ -17,10 +17,21 @@ from typing import Any
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["Backend", "Dropout", "Stack", "draw_from", "reverse_within_length"]
+from seqlearn.errors import InvalidParameterError
+from seqlearn.states import shapes
+from seqlearn.torch_layers import project_layer, run_layer, step_layer
+
+__all__ = [
+    "Backend",
+    "Dropout",
+    "Stack",
+    "draw_from",
+    "reverse_within_length",
+    "step_core",
+    "valid_steps",
+]
 
 
 class Backend(BaseEstimator, ABC):
@@ -45,6 +56,12 @@ class Backend(BaseEstimator, ABC):
     bf16 : bool
         The core runs under ``torch.autocast`` to bfloat16, learns as well in it, and faster on
         hardware that has it. Estimators train so if their ``precision`` allows it.
+    step_shape : tuple of int or None
+        Reserved: the core takes steps of this shape, (B, T, *step_shape), frames of a video, say,
+        and not (B, T, F). No estimator makes such steps yet; each refuses a backend that asks.
+    missing : bool
+        Reserved: the core takes the values, which of them are there, and the time since the step
+        before, each apart. No estimator hands them over yet; each refuses a backend that asks.
 
     Where one of them depends on the options, it is a property.
 
@@ -72,6 +89,8 @@ class Backend(BaseEstimator, ABC):
     stateful: bool = True
     stable_rows: int = 16
     bf16: bool = False
+    step_shape: tuple[int, ...] | None = None
+    missing: bool = False
 
     @abstractmethod
     def build(
@@ -85,14 +104,22 @@ class Backend(BaseEstimator, ABC):
     ) -> nn.Module:
         """Return a new core, its weights freshly drawn.
 
-        The core is called as ``forward(x, lengths, state=None) -> (outputs, state)``:
+        The core is called as ``forward(x, lengths=None, state=None) -> (outputs, state)``:
 
         - ``x`` of shape (B, T, F): rows padded at the end, with anything at all;
-        - ``lengths`` of shape (B,): int64 **on the CPU**, each from 1 to T;
+        - ``lengths`` of shape (B,): int64 **on the CPU**, each from 1 to T; None says that every
+          row has all T steps. No branch hangs on what stands in it;
         - ``outputs`` of shape (B, T, D): what stands past a row's length is never read;
-        - ``state``: opaque, None means zeros. What is returned continues a sequence; it is
-          None if the core is bidirectional, has no state, or if the rows differ in length. A
-          state may go into rows that differ in length.
+        - ``state``: a tuple of tensors, in which tuples may nest, each of shape (B, ...): row i of
+          all of them is what row i continues from, and sizes beside B never change. None means
+          the state before the first step. What is returned continues the rows; it is None if the
+          core is bidirectional or not ``stateful``, and with ``lengths`` it is None or each row's
+          state at its own end.
+
+        It may have ``step(x, state=None) -> (outputs, state)``, one step of ``forward``, (B, F) to
+        (B, D), faster. `step_core` calls it, or forward where there is none. Besides,
+        ``project(x)`` may compute what of a step does not depend on the state, (..., F) to (..., P)
+        for any number of steps at once; ``step(p, state, projected=True)`` then takes (B, P).
 
         It has an attribute ``output_size``, the number D; it changes neither ``x`` nor
         ``lengths``, makes its tensors where ``x`` lies, and shares no parameter with another core.
@@ -248,11 +275,30 @@ def _with_generator(func: Any) -> Any:
 
 
 def valid_steps(lengths: Tensor, n_steps: int) -> Tensor:
-    """Mask (B, T)."""
-    return torch.arange(n_steps) < lengths[:, None]
+    """Say of each step whether it lies within its row's length: the mask of padded rows.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (B,)
+        Valid steps of each row.
+    n_steps : int
+        Steps T of the padded rows.
+
+    Returns
+    -------
+    Tensor of shape (B, T), bool
+        On the device of ``lengths``.
+
+    Examples
+    --------
+    >>> valid_steps(torch.tensor([3, 1]), 3)
+    tensor([[ True,  True,  True],
+            [ True, False, False]])
+    """
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 
-def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
+def reverse_within_length(x: Tensor, lengths: Tensor | None = None) -> Tensor:
     """Reverse each row within its own length; what stands past the length stays.
 
     Applying it twice gives ``x`` back. A causal layer between two of these reads each row
@@ -263,8 +309,8 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     ----------
     x : Tensor of shape (B, T, F)
         Padded rows.
-    lengths : Tensor of shape (B,), on the CPU
-        Valid steps of each row.
+    lengths : Tensor of shape (B,), on the CPU, or None
+        Valid steps of each row; None says that all are.
 
     Returns
     -------
@@ -277,19 +323,58 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     tensor([[3, 2, 1],
             [5, 4, 0]])
     """
-    return _Turn(lengths, x, _all_full(lengths, x.shape[1]))(x)
+    return _Reversal(x, lengths)(x)
 
 
-def _all_full(lengths: Tensor, steps: int) -> bool:
-    return int(lengths.min()) == steps
+class _Reversal:
+    """`reverse_within_length` for several tensors of one batch: the positions are made once."""
+
+    def __init__(self, x: Tensor, lengths: Tensor | None):
+        self.positions = None
+        if lengths is not None:
+            rows, steps = x.shape[:2]
+            step = torch.arange(steps, device=lengths.device)
+            within = torch.where(valid_steps(lengths, steps), lengths[:, None] - 1 - step, step)
+            first = steps * torch.arange(rows, device=lengths.device)  # of the (B T) flattened ones
+            positions = (within + first[:, None]).flatten()  # (B T,)
+            self.positions = positions.to(x.device, non_blocking=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.positions is None:
+            return x.flip(1)
+        return x.flatten(0, 1).index_select(0, self.positions).view(x.shape)  # (B, T, F)
 
 
-def _reversal(lengths: Tensor, steps: int) -> Tensor:
-    """Positions in the (B T) flattened rows that reverse each row within its length: (B T,)."""
-    step = torch.arange(steps)
-    ends = lengths[:, None]
-    within = torch.where(step < ends, ends - 1 - step, step)  # (B, T)
-    return (within + steps * torch.arange(len(lengths))[:, None]).flatten()  # (B T,)
+def step_core(core: nn.Module, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+    """Run any core for one step: by its ``step`` if it has one, else by ``forward``.
+
+    Parameters
+    ----------
+    core : Module
+        In one direction, of a backend that is ``stateful``.
+    x : Tensor of shape (B, F)
+        One step of each row.
+    state : tuple or None
+        What the step before returned, with B rows; None before the first step.
+
+    Returns
+    -------
+    outputs : Tensor of shape (B, D)
+    state : tuple
+
+    Examples
+    --------
+    >>> core = Stack(lambda size: nn.GRU(size, 8, batch_first=True), 3, 8)
+    >>> x = torch.randn(2, 2, 3)
+    >>> first, state = step_core(core, x[:, 0])
+    >>> second, state = step_core(core, x[:, 1], state)
+    >>> torch.allclose(torch.stack([first, second], dim=1), core(x)[0], atol=1e-6)
+    True
+    """
+    if hasattr(core, "step"):
+        return core.step(x, state)
+    outputs, state = core(x[:, None], None, state)
+    return outputs[:, 0], state
 
 
 class Stack(nn.Module):
@@ -299,8 +384,11 @@ class Stack(nn.Module):
     ----------
     make_layer : callable
         ``make_layer(size)`` returns a new causal layer for ``size`` inputs a step:
-        a module with ``forward(x: (B, T, size), state=None) -> (outputs: (B, T, H), state)``.
-        ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN`` with ``batch_first=True`` are such layers.
+        a module with ``forward(x: (B, T, size), state=None) -> (outputs: (B, T, H), state)``,
+        the state a tensor (B, ...) or a tuple of such. One that has ``step(x, state=None)`` for
+        (B, size) to (B, H) is quicker at one step. ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN`` of one
+        layer with ``batch_first=True`` are such layers too; `Stack` puts the rows of their states
+        first and runs one step of them by ``torch.lstm_cell`` and its like.
     input_size, hidden_size : int
         Features a step, and width H of each layer's output.
     num_layers : int, default=1
@@ -315,8 +403,8 @@ class Stack(nn.Module):
     -----
     On the CPU the rows stay padded: causal layers cannot see what follows, the second direction
     works on rows reversed within their length, and torch's fused LSTM only runs on padded rows.
-    On CUDA, rows of unequal length go packed through layers of torch's own kind, which is how
-    cuDNN wants them. Both give the same outputs.
+    On CUDA, rows with lengths go packed through layers of torch's own kind, which is how cuDNN
+    wants them. Both give the same outputs.
 
     A layer on its own is causal and may be stateful; with two directions it is neither.
     """
@@ -342,46 +430,62 @@ class Stack(nn.Module):
         self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `Backend.build` for the rules."""
-        full = lengths is None or _all_full(lengths, x.shape[1])
-        run = _run_packed if x.is_cuda and not full else _run_padded
+        before = self._states(state)
         if self.backward_layers:
-            turn = _Turn(lengths, x, full)
+            reverse = _Reversal(x, lengths)
         states = []
         for i, layer in enumerate(self.layers):
             if i > 0:
                 x = self.dropout(x)
-            outputs, last = run(layer, x, lengths, None if state is None else state[i])
+            outputs, last = run_layer(layer, x, lengths, before[i])
             states.append(last)
             if self.backward_layers:
-                backward, _ = run(self.backward_layers[i], turn(x), lengths, None)
-                outputs = torch.cat([outputs, turn(backward)], dim=-1)  # (B, T, 2H)
+                backward, _ = run_layer(self.backward_layers[i], reverse(x), lengths, None)
+                outputs = torch.cat([outputs, reverse(backward)], dim=-1)  # (B, T, 2H)
             x = outputs
-        return x, tuple(states) if full and not self.backward_layers else None
+        return x, tuple(states) if lengths is None and not self.backward_layers else None
 
+    def step(
+        self, x: Tensor, state: tuple | None = None, *, projected: bool = False
+    ) -> tuple[Tensor, tuple]:
+        """Run one step of each row; equal to one step of ``forward``, and faster.
 
-class _Turn:
-    """`reverse_within_length` for several tensors of one batch: the positions are made once."""
+        ``x`` is of shape (B, F) or, if ``projected``, (B, P): what `project` returned for the step.
 
-    def __init__(self, lengths: Tensor, x: Tensor, full: bool):
-        self.positions = None
-        if not full:
-            self.positions = _reversal(lengths, x.shape[1]).to(x.device, non_blocking=True)
+        Raises
+        ------
+        InvalidParameterError
+            The core has two directions, or the state is of another core or number of rows.
+        """
+        if self.backward_layers:
+            raise InvalidParameterError(
+                "A core in two directions cannot run step by step: its second direction begins at "
+                "the last step of a row. Build it with bidirectional=False."
+            )
+        states = []
+        for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
+            if i > 0:
+                x = self.dropout(x)
+            x, last = step_layer(layer, x, before, projected and i == 0)
+            states.append(last)
+        return x, tuple(states)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.positions is None:
-            return x.flip(1)
-        return x.flatten(0, 1).index_select(0, self.positions).view(x.shape)  # (B, T, F)
+    def project(self, x: Tensor) -> Tensor:
+        """Compute what of a step does not depend on the state, for many steps (..., F) at once.
 
+        It is the first layer's product with the input, (..., P), where that is a layer of torch's
+        own, and ``x`` itself where not.
+        """
+        return project_layer(self.layers[0], x)
 
-def _run_padded(layer, x, lengths, state):
-    return layer(x, state)
-
-
-def _run_packed(layer, x, lengths, state):
-    """Run a layer of torch's own on packed rows; any other kind of layer on padded ones."""
-    if not isinstance(layer, nn.RNNBase):
-        return layer(x, state)
-    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    outputs, last = layer(packed, state)
-    assert isinstance(outputs, PackedSequence)
-    return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], last
+    def _states(self, state: tuple | None) -> tuple:
+        """Return the state of each layer; refuse what cannot be a state of these layers."""
+        if state is None:
+            return (None,) * len(self.layers)
+        if not isinstance(state, tuple) or len(state) != len(self.layers):
+            raise InvalidParameterError(
+                f"A state with tensors of the shapes {shapes(state)} was given to a core of "
+                f"{len(self.layers)} layers; a tuple with the state of each is due. Give what "
+                "this same core returned."
+            )
+        return state

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import seqlearn.backend
+import seqlearn.torch_layers
 from seqlearn.backend import Backend, Dropout, Stack, draw_from, reverse_within_length
+from seqlearn.torch_layers import run_packed
 
 # reverse_within_length
 
@@ -275,8 +276,8 @@ def valid(outputs, lengths=LENGTHS):
 def test_packed_run_equals_padded_run(kind, with_state):
     layer, x = kind(3, 5, batch_first=True), some_batch()
     state = layer(some_batch(), None)[1] if with_state else None
-    padded, _ = seqlearn.backend._run_padded(layer, x, LENGTHS, state)
-    packed, _ = seqlearn.backend._run_packed(layer, x, LENGTHS, state)
+    padded, _ = layer(x, state)
+    packed, _ = run_packed(layer, x, LENGTHS, state)
     assert packed.shape == padded.shape
     torch.testing.assert_close(valid(packed), valid(padded), rtol=0, atol=1e-6)
 
@@ -295,16 +296,10 @@ def test_stack_is_the_same_on_the_packed_road(kind, bidirectional, steps, monkey
         return outputs, *gradients
 
     padded = outputs_and_gradients()
-    monkeypatch.setattr(seqlearn.backend, "_run_padded", seqlearn.backend._run_packed)
+    monkeypatch.setattr(seqlearn.torch_layers, "_run_padded", run_packed)
     packed = outputs_and_gradients()
     for found, expected in zip(packed, padded, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_packed_road_leaves_other_layers_padded():
-    layer, x = Summing(3), some_batch()
-    packed = seqlearn.backend._run_packed(layer, x, LENGTHS, None)[0]
-    assert torch.equal(packed, layer(x)[0])
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -319,7 +314,7 @@ def test_stack_equals_torchs_own_stacking(num_layers):
                 weights[name.replace("_l0", f"_l{i}{ending}")] = value
     whole.load_state_dict(weights)
     x = some_batch()
-    found, _ = stack(x, torch.full((4,), 9))
+    found, _ = stack(x)
     torch.testing.assert_close(found, whole(x)[0], rtol=0, atol=1e-6)
 
 
@@ -334,9 +329,9 @@ def test_stack_of_sums_can_be_counted_by_hand():
 
 def test_stack_carries_the_state_of_every_layer():
     stack = Stack(Summing, 1, 1, num_layers=2)
-    _, state = stack(torch.ones(1, 2, 1), torch.tensor([2]))
+    _, state = stack(torch.ones(1, 2, 1))
     assert [part.item() for part in state] == [2, 3]
-    outputs, _ = stack(torch.ones(1, 2, 1), torch.tensor([2]), state)
+    outputs, _ = stack(torch.ones(1, 2, 1), None, state)
     assert outputs.flatten().tolist() == [6, 10]
 
 

@@ -141,7 +141,7 @@ class AWDCore(nn.Module):
         self.dropouts = nn.ModuleList(LockedDropout(p) for p in dropouts)
 
     def forward(
-        self, x: Tensor, lengths: Tensor, state: tuple | None = None
+        self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `seqlearn.backend.Backend.build`."""
         states = []

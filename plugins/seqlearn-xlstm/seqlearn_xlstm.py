@@ -109,7 +109,7 @@ class _Core(nn.Module):
         self.output_size = layers[-1].output_size
 
     def forward(
-        self, x: Tensor, lengths: Tensor, state: tuple | None = None
+        self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `seqlearn.backend.Backend.build`."""
         if int(lengths.min()) < x.shape[1]:

@@ -3,12 +3,13 @@
 `seqlearn.modules.network` puts an input before it and a head on it.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Backend
+from seqlearn.backend import Backend, step_core
 from seqlearn.errors import InvalidBackendError
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import in_blocks, row_block
@@ -101,8 +102,8 @@ class Encoder(nn.Module):
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
         if self.training:
-            return self.core.step(x, state)
-        return in_blocks(self.core.step, self._block(x), x, state)
+            return step_core(self.core, x, state)
+        return in_blocks(partial(step_core, self.core), self._block(x), x, state)
 
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)
@@ -110,7 +111,7 @@ class Encoder(nn.Module):
     def run_core(
         self, x: Tensor, lengths: Tensor | None = None, state: Any = None
     ) -> tuple[Tensor, Any]:
-        """Return the core's outputs, (B, T, D), and state; one that breaks the contract is named."""
+        """Return the core's outputs, (B, T, D), and state; name one that breaks the contract."""
         is_cast = self.training and self.autocast is not None
         if is_cast:
             with torch.autocast(x.device.type, self.autocast):

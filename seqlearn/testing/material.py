@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Dropout, draw_from
+from seqlearn.backend import Dropout, draw_from, valid_steps
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
@@ -61,7 +61,7 @@ def build_core(
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:
     """Draw rows (B, T, F), zero past their length, and give the lengths (B,) as a tensor."""
     x, lengths = make_noise((len(lengths), steps, INPUT)), torch.tensor(lengths)
-    return x * valid_mask(x, lengths)[..., None], lengths  # (B, T, F), (B,)
+    return x * valid_steps(lengths, steps)[..., None], lengths  # (B, T, F), (B,)
 
 
 def make_noise(shape, seed=0) -> Tensor:
@@ -74,28 +74,28 @@ def seeded(seed) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(str(seed).encode()))
 
 
-def valid_mask(x, lengths) -> Tensor:
-    """Say of each step whether it lies within its row's length."""
-    return torch.arange(x.shape[1]) < lengths[:, None]  # (B, T)
-
-
-def valid_steps(outputs, lengths) -> Tensor:
-    """Take the steps within the lengths, of all rows, one after another."""
-    return outputs[valid_mask(outputs, lengths)]  # (valid steps, D)
+def valid_outputs(outputs, lengths) -> Tensor:
+    """Take the outputs within the lengths, of all rows, one after another."""
+    return outputs[valid_steps(lengths, outputs.shape[1])]  # (valid steps, D)
 
 
 def weighted_sum(outputs, lengths) -> Tensor:
     """Return a loss in which every valid output has a weight of its own, and no other one."""
-    valid = valid_steps(outputs, lengths)
+    valid = valid_outputs(outputs, lengths)
     return (valid * make_noise(valid.shape, seed="loss").to(valid.dtype)).sum()
 
 
 def training_outputs(core, x, lengths) -> Tensor:
-    """Return the valid outputs in training mode, with the noise of one fixed seed."""
+    """Return the valid outputs in training mode, with the dropout masks of one fixed seed."""
+    reseed_all(core)
+    return valid_outputs(core.train()(x, lengths)[0], lengths)
+
+
+def reseed_all(core) -> None:
+    """Start the dropout masks over from one fixed seed."""
     for module in core.modules():
         if isinstance(module, Dropout):
             module.reseed(1)
-    return valid_steps(core.train()(x, lengths)[0], lengths)
 
 
 def adding_problem(rows, steps, generator) -> tuple[Tensor, Tensor]:

@@ -3,8 +3,8 @@
 skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
 tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
 per-row Python or a synchronisation in the batch loop. A net pickles as plain NumPy arrays.
-Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it to
-`seqlearn.training.prediction`.
+Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it
+to `seqlearn.training.prediction`.
 """
 
 from contextlib import nullcontext
@@ -211,6 +211,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
     # What predictions and continued fits ask for.
 
     def rows_at_once(self, n: int, n_steps: int) -> int:
+        """Return how many of ``n`` rows of so many steps to predict at once."""
         encoder = self.module_.encoder
         sizes = (encoder.input_size, encoder.output_size)
         return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
@@ -221,6 +222,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         return str(self._dtype).removeprefix("torch.")
 
     def on_cpu(self, rows: int):
+        """Return the context in which a CPU computes for so many rows, with its threads."""
         if self.device != "cpu":
             return nullcontext(Threads(1))
         encoder = self.module_.encoder

@@ -14,7 +14,7 @@ from seqlearn.testing.material import (
     require_close,
     require_finite,
     training_outputs,
-    valid_steps,
+    valid_outputs,
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
@@ -28,12 +28,12 @@ def copies(backend):
     for setting, core in each_core(backend, dropout=0.5):
         x, lengths = make_rows()
         weighted_sum(core.train()(x, lengths)[0], lengths).backward()
-        due = valid_steps(core.eval()(x, lengths)[0], lengths)
+        due = valid_outputs(core.eval()(x, lengths)[0], lengths)
         for way, twin in (
             ("pickle", pickle.loads(pickle.dumps(core))),
             ("copy.deepcopy", copy.deepcopy(core)),
         ):
-            found = valid_steps(twin(x, lengths)[0], lengths)
+            found = valid_outputs(twin(x, lengths)[0], lengths)
             require_close(found, due, f"Outputs after {way} {setting}", 0.0)
 
 
@@ -44,9 +44,9 @@ def state_dict(backend):
         other = build_core(backend, setting.layers, setting.bidirectional, seed="other")
         x, lengths = make_rows()
         training_outputs(core, x, lengths)  # running statistics move
-        due = valid_steps(core.eval()(x, lengths)[0], lengths)
+        due = valid_outputs(core.eval()(x, lengths)[0], lengths)
         other.load_state_dict(core.state_dict())
-        require_close(valid_steps(other(x, lengths)[0], lengths), due, f"Outputs {setting}", 0.0)
+        require_close(valid_outputs(other(x, lengths)[0], lengths), due, f"Outputs {setting}", 0.0)
 
 
 @rule(lambda backend: torch.cuda.is_available())
@@ -55,11 +55,11 @@ def device(backend):
     for setting, core in each_core(backend):
         for lengths in (LENGTHS, (7, 7)):
             x, rows = make_rows(lengths)
-            due = valid_steps(core.cpu().eval()(x, rows)[0], rows)
+            due = valid_outputs(core.cpu().eval()(x, rows)[0], rows)
             with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 outputs, _ = core.cuda()(x.cuda(), rows)
                 require(outputs.is_cuda, f"The outputs are on {outputs.device} {setting}.")
-                found = valid_steps(outputs.cpu(), rows)
+                found = valid_outputs(outputs.cpu(), rows)
                 require_close(found, due, f"Outputs on the GPU and the CPU {setting}", 1e-5)
                 trained = core.train()(x.cuda(), rows)[0].cpu()
                 weighted_sum(trained, rows).backward()

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from seqlearn.backend import draw_from
+from seqlearn.backend import draw_from, valid_steps
 from seqlearn.testing.material import (
     HIDDEN,
     LENGTHS,
@@ -16,8 +16,7 @@ from seqlearn.testing.material import (
     require,
     require_close,
     require_finite,
-    valid_mask,
-    valid_steps,
+    valid_outputs,
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
@@ -44,7 +43,7 @@ def padding_gradients(backend):
         x.requires_grad_()
         weighted_sum(core(x, lengths)[0], lengths).backward()
         require(x.grad is not None, f"None flows to the input at all {setting}.")
-        valid = valid_mask(x, lengths)
+        valid = valid_steps(lengths, x.shape[1])
         leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
         require(due > 0, f"All gradients of the input are zero {setting}.")
         require(leak == 0, f"Padding has a gradient of {leak:.2g} {setting}; 0 is due.")
@@ -68,7 +67,7 @@ def row_gradients(backend):
 
 
 def _square_sum(outputs, lengths):
-    return valid_steps(outputs, lengths).square().sum()
+    return valid_outputs(outputs, lengths).square().sum()
 
 
 @rule()
@@ -113,7 +112,7 @@ def _require_like_float32(core, x, lengths, setting):
         core.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=coarse):
             answer = core(x, lengths)[0]
-        outputs.append(valid_steps(answer.float(), lengths))
+        outputs.append(valid_outputs(answer.float(), lengths))
         weighted_sum(answer.float(), lengths).backward()
         gradients.append([weight.grad.clone() for weight in core.parameters()])
     require_close(*reversed(outputs), f"Outputs in bfloat16 and float32 {setting}", 0.05)

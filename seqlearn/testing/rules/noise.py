@@ -12,7 +12,7 @@ from seqlearn.testing.material import (
     require,
     require_close,
     training_outputs,
-    valid_steps,
+    valid_outputs,
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
@@ -50,7 +50,7 @@ def dropout(backend):
     """dropout > 0 acts between two layers in training; outputs in eval mode do not vary."""
     for setting, core in each_core(backend, layers=(2,), dropout=0.5):
         x, lengths = make_rows()
-        first, second = (valid_steps(core(x, lengths)[0], lengths) for _ in range(2))
+        first, second = (valid_outputs(core(x, lengths)[0], lengths) for _ in range(2))
         require(torch.equal(first, second), f"Two calls in eval mode differ {setting}.")
         bare = build_core(backend, 2, setting.bidirectional)
         bare.load_state_dict(core.state_dict())
@@ -64,7 +64,7 @@ def training_noise(backend):
     """In training all noise comes from seqlearn.backend.Dropout: reseed repeats it, p=0 ends it."""
     for setting, core in each_core(backend, layers=(2,), dropout=0.5):
         x, lengths = make_rows()
-        due = valid_steps(core(x, lengths)[0], lengths)
+        due = valid_outputs(core(x, lengths)[0], lengths)
         first, second = (training_outputs(core, x, lengths) for _ in range(2))
         require(torch.equal(first, second), f"Two reseeded calls differ {setting}.")
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in core.modules()):

@@ -2,6 +2,7 @@
 
 import torch
 
+from seqlearn.backend import valid_steps
 from seqlearn.testing.material import (
     INPUT,
     LENGTHS,
@@ -12,9 +13,9 @@ from seqlearn.testing.material import (
     require,
     require_close,
     require_finite,
+    reseed_all,
     training_outputs,
-    valid_mask,
-    valid_steps,
+    valid_outputs,
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import rule
@@ -25,11 +26,11 @@ def padding_invariance(backend):
     """What stands past a row's length changes no valid output."""
     for setting, core in each_core(backend):
         x, lengths = make_rows()
-        clean = valid_steps(core(x, lengths)[0], lengths)
+        clean = valid_outputs(core(x, lengths)[0], lengths)
         noise = make_noise(x.shape, seed=1)
         for size in (1.0, 1e6, torch.inf, torch.nan):
-            spoiled = torch.where(valid_mask(x, lengths)[..., None], x, size * noise)
-            found = valid_steps(core(spoiled, lengths)[0], lengths)
+            spoiled = torch.where(valid_steps(lengths, x.shape[1])[..., None], x, size * noise)
+            found = valid_outputs(core(spoiled, lengths)[0], lengths)
             require_close(found, clean, f"Outputs with padding of size {size:g} {setting}")
 
 
@@ -39,7 +40,7 @@ def padding_in_training(backend):
     for setting, core in each_core(backend, dropout=0.5):
         x, lengths = make_rows()
         noise = make_noise(x.shape, seed=1)
-        spoiled = torch.where(valid_mask(x, lengths)[..., None], x, noise)
+        spoiled = torch.where(valid_steps(lengths, x.shape[1])[..., None], x, noise)
         before = {name: value.clone() for name, value in core.state_dict().items()}
         results = []
         for rows in (x, spoiled):
@@ -65,7 +66,7 @@ def pad_length_invariance(backend):
     for setting, core in each_core(backend):
         x, lengths = make_rows()
         longer = torch.cat([x, make_noise((len(x), 4, INPUT), seed=1)], dim=1)  # (B, T + 4, F)
-        found, due = (valid_steps(core(rows, lengths)[0], lengths) for rows in (longer, x))
+        found, due = (valid_outputs(core(rows, lengths)[0], lengths) for rows in (longer, x))
         require_close(found, due, f"Outputs after 4 more padded steps {setting}")
 
 
@@ -78,13 +79,13 @@ def batch_invariance(backend):
             together = _run_enough(backend, core, x, rows)
             order = torch.tensor([2, 0, 3, 1])
             shuffled = _run_enough(backend, core, x[order], rows[order])
-            due = valid_steps(together[order], rows[order])
+            due = valid_outputs(together[order], rows[order])
             require_close(
-                valid_steps(shuffled, rows[order]), due, f"Outputs in new order {setting}"
+                valid_outputs(shuffled, rows[order]), due, f"Outputs in new order {setting}"
             )
             for i in range(len(x)):
                 alone = _run_enough(backend, core, x[i : i + 1], rows[i : i + 1])
-                alone = valid_steps(alone, rows[i : i + 1])
+                alone = valid_outputs(alone, rows[i : i + 1])
                 due = together[i, : lengths[i]]
                 require_close(alone, due, f"Outputs of row {i}, alone and in a batch, {setting}")
 
@@ -101,6 +102,18 @@ def ragged_rows(backend):
             ]  # (T_i, D)
             due = together[i, :length]
             require_close(cut, due, f"Outputs of the row of {length} steps, cut, {setting}")
+
+
+@rule()
+def full_rows(backend):
+    """Without lengths every row has all its steps: the outputs are those with lengths of T."""
+    for setting, core in each_core(backend, dropout=0.5):
+        x, lengths = make_rows((7,) * 4)
+        what = f"Outputs without lengths, and with lengths of all 7 steps, {setting}"
+        require_close(core(x)[0], core(x, lengths)[0], what)
+        reseed_all(core.train())
+        found = core(x)[0].flatten(0, 1)  # (B T, D)
+        require_close(found, training_outputs(core, x, lengths), f"{what} in training")
 
 
 @rule()
@@ -131,7 +144,7 @@ def one_step(backend):
             x.requires_grad_()
             outputs = core(x, rows)[0]
             weighted_sum(outputs, rows).backward()
-            require_finite(valid_steps(outputs, rows), f"The outputs {setting}")
+            require_finite(valid_outputs(outputs, rows), f"The outputs {setting}")
             require_finite(x.grad, f"The gradient {setting}")
 
 

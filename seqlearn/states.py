@@ -1,0 +1,139 @@
+"""The state of a core: nested tuples of tensors whose first dimension is the rows.
+
+Here lives what may be done with any such state, whatever backend made it: rows are counted,
+selected, reordered and joined, and a state is compared with the one that is due. `seqlearn.backend`
+uses it, and whoever carries states from step to step: the network, streams, beams.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqlearn.errors import InvalidParameterError
+
+__all__ = ["join_states", "n_rows", "require_shapes", "select_rows", "shapes"]
+
+State = tuple[Any, ...] | Tensor  # tuples may nest; a layer's state may be one tensor
+
+
+def select_rows(state: State, index: Tensor) -> State:
+    """Take rows of a state, in any order and as often as they are named.
+
+    Parameters
+    ----------
+    state : tuple or Tensor
+        Each tensor in it of shape (B, ...).
+    index : Tensor of shape (M,)
+        Numbers of rows, int64, on any device.
+
+    Returns
+    -------
+    tuple or Tensor
+        Nested as ``state`` and on its device, each tensor of shape (M, ...).
+
+    Examples
+    --------
+    >>> import torch
+    >>> select_rows((torch.tensor([[1.0], [2.0]]),), torch.tensor([1, 1, 0]))[0].flatten()
+    tensor([2., 2., 1.])
+    """
+    if isinstance(state, tuple):
+        return tuple(select_rows(part, index) for part in state)
+    return state.index_select(0, index.to(state.device))
+
+
+def join_states(states: Sequence[State]) -> State:
+    """Put the rows of several states of one core behind one another.
+
+    Parameters
+    ----------
+    states : sequence of tuple or Tensor
+        At least one, all nested alike and on one device.
+
+    Returns
+    -------
+    tuple or Tensor
+        Nested as they are, with the sum of their rows.
+
+    Raises
+    ------
+    InvalidParameterError
+        They are of different cores: the nesting or a size beside the rows differs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> n_rows(join_states([(torch.zeros(2, 5),), (torch.ones(1, 5),)]))
+    3
+    """
+    first = states[0]
+    for state in states[1:]:
+        require_shapes(state, _with_rows(shapes(first), n_rows(state)))
+    return _join(states)
+
+
+def n_rows(state: State) -> int:
+    """Return the number of rows B of a state, that of its first tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> n_rows(((torch.zeros(4, 8), torch.zeros(4, 8)),))
+    4
+    """
+    while isinstance(state, tuple):
+        state = state[0]
+    return state.shape[0]
+
+
+def shapes(state: Any) -> Any:
+    """Return the shapes of a state's tensors, nested as they are; the type of anything else.
+
+    Examples
+    --------
+    >>> import torch
+    >>> shapes((torch.zeros(4, 8), [1]))
+    ((4, 8), 'list')
+    """
+    if isinstance(state, Tensor):
+        return tuple(state.shape)
+    if isinstance(state, tuple):
+        return tuple(shapes(part) for part in state)
+    return type(state).__name__
+
+
+def require_shapes(state: Any, due: Any) -> None:
+    """Refuse a state that is not nested and shaped as is due.
+
+    Parameters
+    ----------
+    state : tuple or Tensor
+    due : tuple
+        What `shapes` gives for a state that is accepted.
+
+    Raises
+    ------
+    InvalidParameterError
+        It has another number of rows, other sizes, or another nesting; both are named.
+    """
+    found = shapes(state)
+    if found != due:
+        raise InvalidParameterError(
+            f"A state with tensors of the shapes {found} was given where {due} is due, rows first. "
+            "Give the state that this same core returned for as many rows; "
+            "seqlearn.states.select_rows and join_states change the number of rows."
+        )
+
+
+def _with_rows(due: Any, rows: int) -> Any:
+    if isinstance(due[0], tuple):
+        return tuple(_with_rows(part, rows) for part in due)
+    return (rows, *due[1:])
+
+
+def _join(states: Sequence[State]) -> State:
+    if isinstance(states[0], tuple):
+        return tuple(_join(parts) for parts in zip(*states, strict=True))
+    return torch.cat(list(states))

@@ -1,0 +1,138 @@
+"""Layers of a `seqlearn.backend.Stack`, run over rows or for one step, states with rows first.
+
+A layer is any causal module; torch's own LSTM, GRU and RNN have three needs of their own, met here:
+their states, (1, B, H) in torch, are (B, H) here; on CUDA rows of unequal length go packed; and one
+step is computed by torch's cell functions, for the layers spend most of it on packing weights.
+Nothing is prepared from the weights, so an update of them is always seen.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from seqlearn.errors import InvalidParameterError
+from seqlearn.states import n_rows, require_shapes
+
+__all__ = ["project_layer", "run_layer", "step_layer"]
+
+
+def run_layer(
+    layer: nn.Module, x: Tensor, lengths: Tensor | None, state: Any
+) -> tuple[Tensor, Any]:
+    """Run a layer over rows (B, T, F): the outputs (B, T, H), and its state with rows first."""
+    _check(layer, x, state)
+    if not isinstance(layer, nn.RNNBase):
+        return layer(x, state)
+    if state is not None:
+        state = _each(state, lambda part: part.unsqueeze(0).contiguous())
+    run = run_packed if x.is_cuda and lengths is not None else _run_padded
+    outputs, last = run(layer, x, lengths, state)
+    return outputs, _each(last, lambda part: part.squeeze(0))
+
+
+def _run_padded(layer, x, lengths, state):
+    return layer(x, state)
+
+
+def run_packed(layer: nn.Module, x: Tensor, lengths: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """Run a layer of torch's own on packed rows, with the state as torch has it."""
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    outputs, last = layer(packed, state)
+    assert isinstance(outputs, PackedSequence)
+    return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], last
+
+
+def step_layer(layer: nn.Module, x: Tensor, state: Any, projected: bool) -> tuple[Tensor, Any]:
+    """Run one step (B, F), or what `project_layer` gave for it: outputs (B, H) and the state."""
+    _check(layer, x, state)
+    if _is_plain(layer):
+        if state is None:
+            zeros = x.new_zeros(x.shape[0], layer.hidden_size)
+            state = (zeros, zeros) if isinstance(layer, nn.LSTM) else zeros
+        return _CELLS[type(layer)](layer, x, state, projected)
+    if hasattr(layer, "step"):
+        return layer.step(x, state)
+    outputs, state = run_layer(layer, x[:, None], None, state)
+    return outputs[:, 0], state
+
+
+def project_layer(layer: nn.Module, x: Tensor) -> Tensor:
+    """Compute what of a step does not depend on the state, (..., P); else ``x`` itself."""
+    if not _is_plain(layer):
+        return x
+    bias = layer.bias_ih_l0
+    if not isinstance(layer, nn.GRU):  # whose reset gate multiplies the other bias
+        bias = bias + layer.bias_hh_l0
+    return linear(x, layer.weight_ih_l0, bias)
+
+
+def _lstm(layer, x, state, projected):
+    if projected:
+        h, c = state
+        z = torch.addmm(x, h, layer.weight_hh_l0.t())  # (B, 4H)
+        i, f, g, o = z.chunk(4, dim=1)  # (B, H) each
+        c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
+        h = o.sigmoid() * c.tanh()
+    else:
+        h, c = torch.lstm_cell(x, state, *_weights(layer))
+    return h, (h, c)
+
+
+def _gru(layer, x, h, projected):
+    if projected:
+        r, z, n = x.chunk(3, dim=1)  # (B, H) each
+        from_state = linear(h, layer.weight_hh_l0, layer.bias_hh_l0).chunk(3, dim=1)
+        r, z = (r + from_state[0]).sigmoid(), (z + from_state[1]).sigmoid()
+        h = torch.lerp(torch.addcmul(n, r, from_state[2]).tanh(), h, z)
+    else:
+        h = torch.gru_cell(x, h, *_weights(layer))
+    return h, h
+
+
+def _rnn(layer, x, h, projected):
+    if projected:
+        z = torch.addmm(x, h, layer.weight_hh_l0.t())
+        h = z.tanh() if layer.nonlinearity == "tanh" else z.relu()
+    else:
+        cell = torch.rnn_tanh_cell if layer.nonlinearity == "tanh" else torch.rnn_relu_cell
+        h = cell(x, h, *_weights(layer))
+    return h, h
+
+
+_CELLS = {nn.LSTM: _lstm, nn.GRU: _gru, nn.RNN: _rnn}
+
+
+def _weights(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether this is one layer of torch's own, in one direction, as `torch.lstm_cell` has it."""
+    return (
+        type(layer) in _CELLS
+        and layer.num_layers == 1
+        and layer.bias
+        and not layer.bidirectional
+        and not layer.proj_size
+    )
+
+
+def _check(layer: nn.Module, x: Tensor, state: Any) -> None:
+    """Refuse a state of other rows, and for layers of torch's own one of any other shape."""
+    if state is None:
+        return
+    if isinstance(layer, nn.RNNBase):
+        due = (x.shape[0], layer.hidden_size)
+        require_shapes(state, (due, due) if isinstance(layer, nn.LSTM) else due)
+    elif n_rows(state) != x.shape[0]:
+        raise InvalidParameterError(
+            f"A state of {n_rows(state)} rows was given with {x.shape[0]} rows of input. Give one "
+            "row for each; seqlearn.states.select_rows and join_states change their number."
+        )
+
+
+def _each(state: Any, change: Any) -> Any:
+    return tuple(map(change, state)) if isinstance(state, tuple) else change(state)
