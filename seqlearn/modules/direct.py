@@ -18,19 +18,15 @@ from seqlearn.backend import Dropout, Stack
 from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
 from seqlearn.modules.row_blocks import fill_rows
 from seqlearn.modules.sequence_model import SequenceModel
+from seqlearn.torch_internals import (
+    LSTMKernels,
+    children_of,
+    lstm_kernels,
+    modules_are_heard,
+    weights_of,
+)
 
 __all__ = ["DirectModel"]
-
-LSTM = 2  # the number that torch gives to this kind of layer
-FORWARD = (
-    "input weight0 weight1 weight2 weight3 hx_ cx_ reverse batch_sizes mode hidden_size "
-    "num_layers has_biases bidirectional batch_first train"
-)
-BACKWARD = (
-    "input weight1 weight2 weight3 weight4 hx_ cx_tmp output hy_ cy_ grad_output grad_hy grad_cy "
-    "reverse mode hidden_size num_layers has_biases train bidirectional batch_sizes batch_first "
-    "workspace"
-)
 
 
 class DirectModel:
@@ -40,6 +36,8 @@ class DirectModel:
     ----------
     model : SequenceModel
         One for which `of` returns this.
+    kernels : LSTMKernels
+        That compute its layers.
 
     Attributes
     ----------
@@ -47,15 +45,18 @@ class DirectModel:
         Units of a layer in one direction, H.
     """
 
-    def __init__(self, model: SequenceModel):
+    def __init__(self, model: SequenceModel, kernels: LSTMKernels):
         self.model, self.encoder, self.head = model, model.encoder, model.head
         core = model.encoder.core
-        self.layers = [[_Layer(layer)] for layer in core.layers]
+        self.layers = [[_Layer(layer, kernels)] for layer in core.layers]
         for ways, layer in zip(self.layers, core.backward_layers, strict=False):
-            ways.append(_Layer(layer, turned=True))
+            ways.append(_Layer(layer, kernels, turned=True))
         self.size = self.layers[0][0].size
         self.read = _READOUTS[type(model.encoder.readout)]
-        self._parts = [(module, type(module), dict(module._modules)) for module in model.modules()]
+        self._parts = [
+            (module, type(module), dict(children_of(module))) for module in model.modules()
+        ]
+        self._watched = [module for module, _, _ in self._parts]
 
     @classmethod
     def of(cls, model: nn.Module) -> "DirectModel | None":
@@ -67,29 +68,28 @@ class DirectModel:
         if type(core) is not Stack or type(model.encoder.readout) not in _READOUTS:
             return None
         layers = [*core.layers, *core.backward_layers]
-        if dropouts != {Dropout} or not all(map(_is_plain, layers)) or not _has_kernels():
+        kernels = lstm_kernels()
+        if dropouts != {Dropout} or not all(map(_is_plain, layers)) or kernels is None:
             return None
-        known = [*(weight for layer in layers for weight in layer._flat_weights)]
+        known = [weight for layer in layers for weight in weights_of(layer)]
         known += [model.head.weight, model.head.bias]
         parameters = list(model.parameters())  # no others, none twice
         if len(known) != len(parameters) or any(
             a is not b for a, b in zip(known, parameters, strict=True)
         ):
             return None
-        return cls(model)
+        return cls(model, kernels)
 
     def holds(self) -> bool:
         """Whether the model is what it was at the beginning, and nobody listens to its modules."""
         for module, kind, children in self._parts:
             if (
                 type(module) is not kind
-                or module._modules != children
-                or module._forward_hooks
-                or module._forward_pre_hooks
+                or children_of(module) != children
                 or "forward" in module.__dict__
             ):
                 return False
-        if torch.is_autocast_enabled("cpu") or any(_global_hooks()):
+        if torch.is_autocast_enabled("cpu") or modules_are_heard(self._watched):
             return False
         return all(_is_plain(layer.module) for ways in self.layers for layer in ways)
 
@@ -105,7 +105,7 @@ class DirectModel:
         outputs = [x]
         for ways in self.layers:
             x = _side_by_side(outputs)  # (T, B, D)
-            outputs = [layer.run(x, layer.module._flat_weights, rows)[0] for layer in ways]
+            outputs = [layer.run(x, weights_of(layer.module), rows)[0] for layer in ways]
         read = [self.read(way, rows, turned=bool(i))[0] for i, way in enumerate(outputs)]
         features = _side_by_side(read)[:n_rows]  # (B, D)
         return features if encode else self.head.in_blocks(features)
@@ -196,16 +196,6 @@ def _step_back(pair: tuple[Callable, "Slopes"]) -> tuple[Tensor, list[Tensor]]:
     return step(slopes)
 
 
-def _global_hooks() -> tuple[dict, ...]:
-    module = nn.modules.module
-    return (
-        module._global_forward_hooks,
-        module._global_forward_pre_hooks,
-        module._global_backward_hooks,
-        module._global_backward_pre_hooks,
-    )
-
-
 def _side_by_side(ways: Sequence[Tensor]) -> Tensor:
     """Join what both directions give in the last dimension; one direction's is not copied."""
     return torch.cat(ways, dim=-1) if len(ways) > 1 else ways[0]
@@ -237,22 +227,18 @@ class _Rows:
 class _Layer:
     """One ``nn.LSTM`` in one direction. Rows of one length are turned by the kernel itself."""
 
-    def __init__(self, module: nn.LSTM, turned: bool = False):
+    def __init__(self, module: nn.LSTM, kernels: LSTMKernels, turned: bool = False):
         self.module = module
+        self.kernels = kernels
         self.size = module.hidden_size
         self.turned = turned
-        self.kernel = torch.ops.aten.mkldnn_rnn_layer.default
-        self.kernel_back = torch.ops.aten.mkldnn_rnn_layer_backward.default
 
-    def run(self, x: Tensor, weights: list[Tensor], rows: _Rows) -> tuple:
+    def run(self, x: Tensor, weights: list[Tensor], rows: _Rows) -> tuple[Tensor, tuple]:
         """Return the outputs (T, B, H) for inputs (T, B, F), and what the way back needs."""
         turn = rows.turn if self.turned else None
         by_kernel = self.turned and turn is None
-        x = _take(x, turn)
-        start = x.new_zeros(x.shape[1], self.size)  # (B, H)
-        inputs = (x, *weights, start, start)
-        kept = self.kernel(*inputs, by_kernel, [], LSTM, self.size, 1, True, False, False, True)
-        return _take(kept[0], turn), inputs, kept
+        outputs, kept = self.kernels.forward(_take(x, turn), weights, by_kernel)
+        return _take(outputs, turn), kept
 
     def train(self, x: Tensor, rows: _Rows, cast: torch.dtype | None) -> tuple[Tensor, Callable]:
         """Return the outputs, and what takes their gradient back.
@@ -260,10 +246,10 @@ class _Layer:
         That is from `Slopes` to the inputs' gradient, (T, B, F), and the weights', flat. With
         ``cast`` the kernels compute in that type; what goes in and comes out is in float32.
         """
-        weights = [weight.detach() for weight in self.module._flat_weights]
+        weights = [weight.detach() for weight in weights_of(self.module)]
         if cast is not None:
             x, *weights = (tensor.to(cast) for tensor in (x, *weights))
-        outputs, inputs, kept = self.run(x, weights, rows)
+        outputs, kept = self.run(x, weights, rows)
 
         def back(slopes: Slopes) -> tuple[Tensor, list[Tensor]]:
             turn = rows.turn if self.turned else None
@@ -273,12 +259,8 @@ class _Layer:
                 steps = _take(steps, turn)
             if cast is not None:
                 steps, end = (None if slope is None else slope.to(cast) for slope in (steps, end))
-            *states, workspace = kept
-            below, *found = self.kernel_back(
-                *(*inputs, *states, steps, end, None, by_kernel, LSTM, self.size, 1),
-                *(True, True, False, [], False, workspace),
-            )
-            below, found = _take(below, turn), found[:4]
+            below, *found = self.kernels.backward(kept, steps, end, by_kernel)
+            below = _take(below, turn)
             if cast is not None:
                 below, *found = (slope.float() for slope in (below, *found))
             return below, [slope.flatten() for slope in found]
@@ -344,19 +326,6 @@ def _max(outputs: Tensor, rows: _Rows, turned: bool) -> Read:
 _READOUTS = {LastStep: _last, Mean: _mean, Max: _max}
 
 
-def _has_kernels() -> bool:
-    """Whether torch computes LSTMs by oneDNN, and its kernels are called as they are here."""
-    if not (torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()):
-        return False
-    for name, arguments in (("", FORWARD), ("_backward", BACKWARD)):
-        kernel = getattr(torch.ops.aten, f"mkldnn_rnn_layer{name}", None)
-        if kernel is None:
-            return False
-        if [argument.name for argument in kernel.default._schema.arguments] != arguments.split():
-            return False
-    return True
-
-
 def _is_plain(layer: nn.Module) -> bool:
     """Whether this is one layer of torch's LSTM, in float32, one direction, and on the CPU."""
     return (
@@ -366,6 +335,6 @@ def _is_plain(layer: nn.Module) -> bool:
         and layer.batch_first
         and not layer.bidirectional
         and layer.proj_size == 0
-        and layer.weight_ih_l0.dtype == torch.float32
-        and layer.weight_ih_l0.device.type == "cpu"
+        and (weight := weights_of(layer)[0]).dtype == torch.float32
+        and weight.device.type == "cpu"
     )

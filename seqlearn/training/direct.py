@@ -8,7 +8,6 @@ changes no bit.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches
 from seqlearn.data.sequences import Sequences
 from seqlearn.modules.direct import DirectModel
+from seqlearn.torch_internals import gradients_are_heard, has_bf16_kernels
 from seqlearn.training.cpu import Threads
 from seqlearn.training.flat import FlatParameters
 
@@ -65,13 +65,10 @@ class DirectGradient:
         if flat is None or direct is None or not hasattr(criterion, "with_gradient"):
             return None
         model = direct.model
-        for parameter in model.parameters():
-            hooks = parameter._backward_hooks or parameter._post_accumulate_grad_hooks
-            if hooks or not parameter.requires_grad:
-                return None
-        hooked = any(m._backward_hooks or m._backward_pre_hooks for m in model.modules())
+        if gradients_are_heard(model) or not all(p.requires_grad for p in model.parameters()):
+            return None
         casts = model.encoder.autocast is not None
-        if hooked or not direct.holds() or (casts and not _has_bf16_kernels()):
+        if not direct.holds() or (casts and not has_bf16_kernels()):
             return None
         return cls(direct, criterion, flat, threads)
 
@@ -179,8 +176,3 @@ def direct_outputs(
     for _ in threads.map(write, batches):
         pass
     return result
-
-
-@cache
-def _has_bf16_kernels() -> bool:
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()

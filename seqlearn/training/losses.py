@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss", "TaggingLoss"]
+from seqlearn.torch_internals import log_softmax_nll_with_gradient
 
-NO_REDUCTION = 0  # torch's number for it
+__all__ = ["REGRESSION_LOSSES", "BinaryCrossEntropy", "CrossEntropy", "OutputIsLoss", "TaggingLoss"]
 
 
 class CrossEntropy(nn.Module):
@@ -31,13 +31,7 @@ class CrossEntropy(nn.Module):
     @staticmethod
     def with_gradient(outputs: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of each row, (B,), and the gradient of their weighted sum, (B, C)."""
-        aten = torch.ops.aten
-        logarithms = aten._log_softmax.default(outputs, 1, False)
-        kind = (targets, None, NO_REDUCTION, -100)  # no class weights; -100 is no label of ours
-        losses, total = aten.nll_loss_forward.default(logarithms, *kind)
-        slope = aten.nll_loss_backward.default(weights, logarithms, *kind, total)
-        back = aten._log_softmax_backward_data.default
-        return losses, back(slope, logarithms, 1, logarithms.dtype)
+        return log_softmax_nll_with_gradient(outputs, targets, weights)
 
     @staticmethod
     def score(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
