@@ -17,7 +17,6 @@ from seqlearn.training.callbacks import Diverged, Scheduled, hearing
 from seqlearn.training.device import adding_in_order
 from seqlearn.training.direct import DirectGradient
 from seqlearn.training.interrupt import Sigint
-from seqlearn.training.memory import kept_memory
 
 __all__ = ["Trained"]
 
@@ -48,7 +47,6 @@ class Trained:
                 with (
                     self._cpu(self.batch_size) as self._threads,
                     adding_in_order(self.device),
-                    kept_memory(),
                     torch.enable_grad(),
                 ):
                     self.fit_loop(dataset)
