@@ -14,10 +14,9 @@ from benchmarks.contenders import Work
 from benchmarks.table import Row
 from benchmarks.timing import alternate, cpu_seconds, epoch_seconds
 from seqlearn.testing.material import one_thread
-from seqlearn.training.memory import kept_memory
+from seqlearn.torch_internals import lstm_kernels
 
 EPOCHS, REPEATS = 2, 5
-LSTM = 2  # torch's number for it
 
 
 def rows(works: tuple[Work, ...]) -> list[Row]:
@@ -50,23 +49,15 @@ def _row(work: Work) -> Row:
 def _kernels(work: Work, n_batches: int) -> Callable[[], float]:
     """Return what measures the seconds of an epoch's kernel calls, on one batch again and again."""
     steps, size = work.lengths[0], work.hidden
-    x, start = torch.randn(steps, work.batch, work.features), torch.zeros(work.batch, size)
+    x, slope = (torch.randn(steps, work.batch, n) for n in (work.features, size))
     weights = [weight.detach() for weight in nn.LSTM(work.features, size).parameters()]
-    inputs, slope = (x, *weights, start, start), torch.zeros(steps, work.batch, size)
+    kernels = lstm_kernels()
+    assert kernels is not None, "torch computes without oneDNN here"
 
     def epoch() -> None:
         for _ in range(n_batches):
-            *states, workspace = torch.ops.aten.mkldnn_rnn_layer(
-                *(*inputs, False, [], LSTM, size, 1, True, False, False, True)
-            )
-            torch.ops.aten.mkldnn_rnn_layer_backward(
-                *(*inputs, *states, slope, None, None, False, LSTM, size, 1, True, True),
-                *(False, [], False, workspace),
-            )
-            del states, workspace
+            kept = kernels.forward(x, weights)[1]
+            kernels.backward(kept, slope, None)
+            del kept
 
-    def measure() -> float:
-        with kept_memory():
-            return cpu_seconds(epoch)
-
-    return measure
+    return lambda: cpu_seconds(epoch)

@@ -20,7 +20,7 @@ from benchmarks.table import Row, print_table
 from benchmarks.timing import alternate, epoch_seconds
 from seqlearn import LSTMClassifier, datasets
 from seqlearn.preprocessing import SequenceScaler
-from seqlearn.torch_internals import computes_bf16
+from seqlearn.torch_internals import bf16_units, computes_bf16
 
 PRECISIONS = ("float32", "bf16")
 SEEDS = range(5)
@@ -62,8 +62,7 @@ def _processor() -> list[Row]:
     return [
         {
             "capability": torch.backends.cpu.get_cpu_capability(),
-            "AMX tiles": torch.cpu._is_amx_tile_supported(),
-            "AVX512_BF16": torch.cpu._is_avx512_bf16_supported(),
+            **bf16_units(),
             "computes bfloat16": computes_bf16("cpu"),
             "auto trains in": str(chosen or torch.float32).removeprefix("torch."),
         }

@@ -12,15 +12,16 @@ Shape letters: B batch, T steps, F features, H hidden_size, D core output.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.states import shapes
+from seqlearn.torch_internals import draws_from
 from seqlearn.torch_layers import project_layer, run_layer, step_layer
 
 __all__ = [
@@ -221,8 +222,8 @@ class Dropout(nn.Module):
         return {**self.__dict__, "_generator": None}
 
 
-class draw_from(TorchDispatchMode):
-    """Context in which torch's random initialisation draws from ``generator``.
+def draw_from(generator: torch.Generator) -> AbstractContextManager:
+    """Return a context in which torch's random initialisation draws from ``generator``.
 
     ``nn.init`` and the constructors of ``nn.Linear``, ``nn.LSTM`` and so on draw from torch's
     global generator. Inside this context, in this thread only, every random operation that
@@ -244,34 +245,7 @@ class draw_from(TorchDispatchMode):
     True
     """
 
-    def __init__(self, generator: torch.Generator):
-        super().__init__()
-        self.generator = generator
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # torch asks; else it imports its compiler, which takes a second
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
-            func = _with_generator(func)
-            kwargs["generator"] = self.generator
-        return func(*args, **kwargs)
-
-
-def _with_generator(func: Any) -> Any:
-    """Return the overload of a random operation that takes a generator: randn.generator, say."""
-    if "generator" in {argument.name for argument in func._schema.arguments}:
-        return func
-    wanted = {*func._overloadname.split("_"), "generator"} - {"", "default"}
-    for name in func.overloadpacket.overloads():
-        if set(name.split("_")) == wanted:
-            return getattr(func.overloadpacket, name)
-    raise RuntimeError(
-        f"{func} takes no generator, so draw_from cannot decide what it draws. For noise in "
-        "training use seqlearn.backend.Dropout."
-    )
+    return draws_from(generator)
 
 
 def valid_steps(lengths: Tensor, n_steps: int) -> Tensor:

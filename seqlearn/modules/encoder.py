@@ -36,6 +36,8 @@ class Encoder(nn.Module):
     ----------
     autocast : torch.dtype or None
         What the core's matrix products are cast to in training.
+    kernels : KernelEncoder or None
+        What computes the core in evaluation, if its modules need not.
 
     Notes
     -----
@@ -73,6 +75,7 @@ class Encoder(nn.Module):
         self.backend = backend
         self.stable_rows = backend.stable_rows
         self.autocast: torch.dtype | None = None
+        self.kernels: Any = None
         self.input_size = input_size
         self.readout = None
         if readout is not None:
@@ -108,12 +111,22 @@ class Encoder(nn.Module):
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)
 
+    def _has_kernels(self, x: Tensor) -> bool:
+        return (
+            self.kernels is not None
+            and not (self.training or torch.is_grad_enabled())
+            and x.dtype == torch.float32
+            and self.kernels.holds()
+        )
+
     def run_core(
         self, x: Tensor, lengths: Tensor | None = None, state: Any = None
     ) -> tuple[Tensor, Any]:
         """Return the core's outputs, (B, T, D), and state; name one that breaks the contract."""
         is_cast = self.training and self.autocast is not None
-        if is_cast:
+        if self._has_kernels(x):
+            answer = self.kernels.steps(x, lengths, state)
+        elif is_cast:
             with torch.autocast(x.device.type, self.autocast):
                 answer = self.core(x, lengths, state)
         else:

@@ -79,19 +79,13 @@ class Network(nn.Module):
     def _run(self, x: Any, lengths: Tensor | None, state: Any, y: Any) -> tuple[Any, Any]:
         values, lengths, context = self.read(x, lengths)
         outputs, state = self.encoder.steps(values, lengths, state)  # (B, T, D)
-        return self.head(*self.features(outputs, x, values, lengths, context, y)), state
+        if not self.head.reads_steps:
+            outputs = self.encoder.read_out(outputs, lengths)  # (B, D)
+        return self.head(outputs, Seen(x, values, lengths, context, y, self)), state
 
     def read(self, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
         """Return what the core reads of a batch, (B, T, E), lengths, and what the head may see."""
         return (x, lengths, None) if self.input is None else self.input(x, lengths)
-
-    def features(
-        self, outputs: Tensor, x: Any, values: Tensor, lengths: Tensor | None, context: Any, y: Any
-    ) -> tuple[Tensor, Seen]:
-        """Return what the head reads, (B, D) or (B, T, D), and what it may see besides."""
-        if not self.head.reads_steps:
-            outputs = self.encoder.read_out(outputs, lengths)  # (B, D)
-        return outputs, Seen(x, values, lengths, context, y, self)
 
     def encode(self, x: Any, lengths: Tensor | None = None) -> Tensor:
         """Return the vector of each row, (B, D): what the readout makes of the core's outputs."""

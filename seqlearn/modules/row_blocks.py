@@ -153,8 +153,7 @@ class RowLinear(nn.Linear):
     def in_blocks(self, rows: Tensor) -> Tensor:
         """Multiply rows (B, D) in blocks that have as many always; the last one is filled up."""
         n_rows, width = rows.shape
-        weights = self._parameters  # found sooner than as attributes
-        weight, bias = weights["weight"], weights["bias"]
+        weight, bias = self.weight, self.bias
         more = -width % WIDTH
         if more:
             weight = functional.pad(weight, (0, more))

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
+from seqlearn.torch_internals import torch_functions_redirected
+
 __all__ = ["torch_defaults"]
 
 _lock = threading.Lock()
 _users = 0  # those inside that found a setting of the process changed
 _changed: list[tuple[Callable[[Any], None], Any]] = []  # how to set back what, and to what
-# Functions that redirect torch's, a default device among them; where torch does not tell, perhaps.
-_redirections: Callable[[], int] = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
 
 
 class torch_defaults(ContextDecorator):
@@ -52,7 +52,7 @@ class torch_defaults(ContextDecorator):
                 _users += 1
                 _set_aside()
         casts = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
-        if casts or (_redirections() and torch.empty(0).device.type != "cpu"):
+        if casts or (torch_functions_redirected() and torch.empty(0).device.type != "cpu"):
             self._stack = ExitStack()
             self._stack.enter_context(torch.device("cpu"))
             for device in ("cpu", "cuda"):

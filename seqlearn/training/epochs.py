@@ -15,9 +15,8 @@ from seqlearn.data.batches import SequenceDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.training.callbacks import Diverged, Scheduled, hearing
 from seqlearn.training.device import adding_in_order
-from seqlearn.training.direct import DirectGradient
 from seqlearn.training.interrupt import Sigint
-from seqlearn.training.memory import kept_memory
+from seqlearn.training.kernel_gradients import KernelGradient
 
 __all__ = ["Trained"]
 
@@ -48,7 +47,6 @@ class Trained:
                 with (
                     self.on_cpu(self.batch_size) as self._threads,
                     adding_in_order(self.device),
-                    kept_memory(),
                     torch.enable_grad(),
                 ):
                     self.fit_loop(dataset)
@@ -120,7 +118,10 @@ class Trained:
                 )
             if self._flat is not None:
                 self._flat.gather()
-            self._direct_gradient = DirectGradient.of(self.direct, self._flat, self._threads)
+            self._state = None
+            self._kernel_gradient = KernelGradient.of(
+                self.module_, self.plain, self._flat, self._threads
+            )
         self._listeners = {event: hearing(self.callbacks_, event) for event in BATCH_EVENTS}
         heard_by = [one for callbacks in self._listeners.values() for one in callbacks]
         self._is_heard = any(not isinstance(one, Scheduled) for one in heard_by)

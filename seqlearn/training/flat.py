@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqlearn.training.optimizers import fused_kernel
+from seqlearn.torch_internals import step_of_fused_adam
+from seqlearn.training.optimizers import is_own_adam
 
 __all__ = ["FlatParameters"]
 
@@ -34,17 +35,17 @@ class FlatParameters:
         self.vector = nn.Parameter(vector)
         self.vector.grad = torch.zeros_like(vector)
         self.shapes = [tuple(parameter.shape) for parameter in parameters]
-        self._parameters: list[tuple[nn.Parameter, slice]] = []
+        self._pieces: list[tuple[nn.Parameter, slice]] = []
         start = 0
         for parameter in parameters:
-            self._parameters.append((parameter, slice(start, start + parameter.numel())))
+            self._pieces.append((parameter, slice(start, start + parameter.numel())))
             start += parameter.numel()
         self.gather()
 
     def gather(self) -> None:
         """Take in what has been put in the place of a parameter's data or gradient."""
         vector, gradients = self.vector.detach(), self.vector.grad
-        for parameter, piece in self._parameters:
+        for parameter, piece in self._pieces:
             data, gradient = vector[piece].view(parameter.shape), gradients[piece]
             if parameter.data_ptr() != data.data_ptr():
                 data.copy_(parameter.detach())
@@ -78,39 +79,16 @@ class FlatParameters:
         it takes ten times as long as the kernel does on a small network. Parameters that need no
         gradient, because a callback froze them, stay as they are, and what is known of them.
         """
-        frozen = [piece for one, piece in self._parameters if not one.requires_grad]
+        frozen = [piece for one, piece in self._pieces if not one.requires_grad]
         if frozen:
             state = optimizer.state[self.vector].values()
             vectors = [self.vector.detach(), *(v for v in state if v.shape == self.vector.shape)]
             before = [(v[piece], v[piece].clone()) for v in vectors for piece in frozen]
-        self._update(optimizer)
+        if not (is_own_adam(optimizer) and step_of_fused_adam(optimizer, self.vector)):
+            optimizer.step()
         if frozen:
             for now, was in before:
                 now.copy_(was)
-
-    def _update(self, optimizer: torch.optim.Optimizer) -> None:
-        kernel = fused_kernel(optimizer)
-        state, group = optimizer.state.get(self.vector), optimizer.param_groups[0]
-        if kernel is None or not state or group["amsgrad"]:
-            optimizer.step()
-            return
-        beta1, beta2 = group["betas"]
-        state["step"] += 1
-        kernel(
-            [self.vector.detach()],
-            [self.vector.grad],
-            [state["exp_avg"]],
-            [state["exp_avg_sq"]],
-            [],
-            [state["step"]],
-            lr=group["lr"],
-            beta1=beta1,
-            beta2=beta2,
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            amsgrad=False,
-            maximize=group["maximize"],
-        )
 
 
 def is_finite(tensors: list[Tensor]) -> bool:

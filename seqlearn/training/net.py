@@ -21,10 +21,11 @@ from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, unless_full
 from seqlearn.data.plain import as_plain, from_plain
 from seqlearn.errors import InvalidParameterError
-from seqlearn.modules.direct import DirectModel
 from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head
+from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
+from seqlearn.modules.row_blocks import map_rows
 from seqlearn.torch_internals import computes_bf16
 from seqlearn.training.callbacks import KeepFinite, answer_scorers, chosen_callbacks
 from seqlearn.training.cpu import Threads, cpu_for
@@ -135,13 +136,17 @@ class SequenceNet(Trained, Scored, NeuralNet):
         for part in self.module_.modules():
             if isinstance(part, Encoder):
                 part.autocast = self.autocast
-        self.direct = DirectModel.of(self.module_) if self.device == "cpu" else None
+                part.kernels = KernelEncoder.of(part) if self.device == "cpu" else None
+        self.plain = None
+        if self.device == "cpu":
+            self.plain = KernelEncoder.of_plain(self.module_)
+
         return self
 
     def initialize_optimizer(self):
         """Build the optimiser, over one flat vector where it treats all weights alike."""
         named = [(name, p) for name, p in self.module_.named_parameters() if p.requires_grad]
-        self._flat = self._direct_gradient = None
+        self._flat = self._kernel_gradient = None
         alike = self._is_elementwise and "param_groups" not in self.get_params_for("optimizer")
         if alike and all(p.device.type == "cpu" for _, p in named):
             self._flat = FlatParameters([p for _, p in named])
@@ -158,7 +163,18 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Compute the gradient of one batch and clip it."""
-        step = super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        inputs, targets = batch
+        if "keeps" in inputs:
+            x, lengths = inputs["x"], unless_full(inputs["lengths"])
+            state = self._carried(inputs)
+            outputs, state = self.module_.run(x, lengths, state, targets["y"])
+            self._state = map_rows(torch.Tensor.detach, state)
+        else:
+            outputs = self.infer(inputs, y=targets["y"], **fit_params)
+        loss = self.get_loss(outputs, targets, X=inputs, training=True)
+        loss.backward()
+        step = {"loss": loss, "y_pred": outputs}
         if self._gradient_clip is not None:
             if self._flat is None:
                 parameters = self.module_.parameters()
@@ -171,11 +187,12 @@ class SequenceNet(Trained, Scored, NeuralNet):
         """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
         if not self._is_elementwise:
             return super().train_step(batch, **fit_params)
-        if self._direct_gradient is None:
+        if self._kernel_gradient is None:
             self._zero_grad_optimizer()
             step = self.train_step_single(batch, **fit_params)
         else:
-            step = self._direct_gradient(*batch)
+            step = self._kernel_gradient(*batch, state=self._carried(batch[0]))
+            self._state = step.pop("state")
             if self._gradient_clip is not None:
                 self._flat.clip_grad_norm(self._gradient_clip)
         if self._listeners["on_grad_computed"]:
@@ -186,6 +203,21 @@ class SequenceNet(Trained, Scored, NeuralNet):
         else:
             self._flat.update(self.optimizer_)
         return step
+
+    def _carried(self, inputs: dict[str, Any]) -> Any:
+        """Return the state to begin a batch with: that of the last one, where ``keeps`` says so.
+
+        A batch whose rows go on where those of the last one ended has the mask ``keeps``, (B,),
+        False for a row that begins anew: from zeros, as the contract of backends has it.
+        """
+        if "keeps" not in inputs or self._state is None:
+            return None
+        keeps = inputs["keeps"]
+
+        def kept(part: torch.Tensor) -> torch.Tensor:
+            return torch.where(keeps.view(-1, *[1] * (part.dim() - 1)), part, 0.0)
+
+        return map_rows(kept, self._state)
 
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""

@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 from torch import optim
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-__all__ = ["OPTIMIZERS", "fused_kernel"]
+__all__ = ["OPTIMIZERS", "is_own_adam"]
 
 WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
 
@@ -37,19 +36,9 @@ OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
 }
 
 
-def fused_kernel(optimizer: optim.Optimizer) -> Any:
-    """Return the kernel that is all that a step of this optimiser does; None if there is more.
+def is_own_adam(optimizer: optim.Optimizer) -> bool:
+    """Whether its step is that of Adam or AdamW as they are here, and nothing more.
 
-    There is more where somebody listens to steps: hooks, or a scheduler of torch, which counts.
+    There is more where a scheduler of torch, which counts steps, has put its own in their place.
     """
-    if (
-        type(optimizer) not in (Adam, AdamW)
-        or "step" in optimizer.__dict__
-        or optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or _global_optimizer_pre_hooks
-        or _global_optimizer_post_hooks
-    ):
-        return None
-    decoupled = optimizer.param_groups[0].get("decoupled_weight_decay", type(optimizer) is AdamW)
-    return torch._fused_adamw_ if decoupled else torch._fused_adam_
+    return type(optimizer) in (Adam, AdamW) and "step" not in optimizer.__dict__

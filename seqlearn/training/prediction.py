@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqlearn.data.batches import SequenceDataset, length_batches, unless_full
+from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches, unless_full
 from seqlearn.data.sequences import Sequences
-from seqlearn.training.direct import direct_outputs
+from seqlearn.modules.row_blocks import fill_rows
+from seqlearn.training.cpu import Threads
+from seqlearn.training.kernel_gradients import THREAD_MULTIPLY_ADDS, multiply_adds
 
 __all__ = ["predict"]
 
@@ -73,10 +75,9 @@ def _batches(
     n, longest = len(data.lengths), int(data.lengths.max())
     n_rows = net.rows_at_once(n, longest) if n_rows is None else n_rows
     if isinstance(data, Sequences):
-        direct = net.direct
-        if direct is not None and not reading and direct.holds():
+        if net.plain is not None and not reading and net.plain.holds():
             with net.on_cpu(n_rows) as threads:
-                yield np.arange(n), direct_outputs(direct, data, n_rows, threads, encode)
+                yield np.arange(n), _by_kernels(net, data, n_rows, threads, encode)
             return
         data = SequenceDataset(data, device=net.device)
     module = net.module_
@@ -101,3 +102,45 @@ def _batches(
             batches += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
             continue
         yield rows, batch
+
+
+def _by_kernels(
+    net: Any, sequences: Sequences, n_rows: int, threads: Threads, encode: bool
+) -> np.ndarray:
+    """Return what `_batches` does, for a network that is an encoder and a linear head.
+
+    Without modules, which take as long as a small network. Batches are computed at once where there
+    are threads for it; they are smaller where a thread would have nothing to do.
+    """
+    n, lengths, plain = len(sequences), sequences.lengths, net.plain
+    linear, block = net.module_.head.linear, net.module_.encoder.stable_rows
+    products = multiply_adds(plain, len(sequences.values), sequences.n_features)
+    if n > 1 and products > 3 * THREAD_MULTIPLY_ADDS:  # training computes three times as much
+        n_rows = min(n_rows, -(-n // threads.number))
+    if n == 1 or (lengths == lengths[0]).all():  # no batches to make up
+        x = as_tensor(sequences.values.reshape(n, lengths[0], -1))  # (N, T, F)
+        batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
+
+        def take(rows):
+            return x[rows], None
+
+    else:
+        dataset = SequenceDataset(sequences)
+        batches = length_batches(lengths, n_rows)
+
+        def take(rows):
+            inputs = dataset.inputs(rows)
+            return inputs["x"], unless_full(inputs["lengths"])
+
+    result = np.empty((n, linear.in_features if encode else linear.out_features), np.float32)
+
+    def write(rows):
+        with torch.inference_mode():
+            x, own = take(rows)
+            filled = None if own is None else fill_rows(own, block)
+            vectors = plain.vectors(fill_rows(x, block), filled)[: len(x)]  # (B, D)
+            result[rows] = (vectors if encode else linear.in_blocks(vectors)).numpy()
+
+    for _ in threads.map(write, batches):
+        pass
+    return result

@@ -5,13 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqlearn.modules.direct import DirectModel
+from seqlearn.training.direct import DirectGradient
+from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 from skorch.callbacks import Callback
 
 from seqlearn import LSTMClassifier, LSTMRegressor
-from seqlearn.modules.direct import DirectModel
+from seqlearn.torch_internals import has_bf16_kernels
 from seqlearn.training import direct
-from seqlearn.training.direct import DirectGradient
-from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 
 SMALL = {"hidden_size": 5, "max_epochs": 4, "random_state": 0}
 
@@ -162,7 +163,7 @@ def test_bfloat16_learns_what_autocast_learns(ragged, by_autograd, fit_in_bf16):
     fit_in_bf16(model, X, y)
     expected = by_autograd(model, X, y).decision_function(X)
     found = model.fit(X, y).decision_function(X)
-    assert (model.net_._direct_gradient is None) == (not direct._has_bf16_kernels())
+    assert (model.net_._direct_gradient is None) == (not has_bf16_kernels())
     np.testing.assert_allclose(found, expected, atol=0.1)
 
 

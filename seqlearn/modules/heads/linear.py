@@ -11,7 +11,7 @@ from seqlearn.backend import Dropout
 from seqlearn.modules.heads.head import Head, Seen, weighted_mean
 from seqlearn.modules.heads.losses import CLASS_LOSSES, class_losses, find_loss
 from seqlearn.modules.row_blocks import RowLinear
-from seqlearn.torch_internals import cross_entropy_with_gradient
+from seqlearn.torch_internals import log_softmax_nll_with_gradient
 
 __all__ = ["ClassHead", "LinearHead", "MultilabelHead", "ValueHead"]
 
@@ -78,7 +78,7 @@ class ClassHead(LinearHead):
     def loss_with_gradient(self, outputs, y, weights):
         """Return losses and their gradient; that of the plain cross entropy is written out."""
         if self.loss_name == "cross_entropy" and self.label_smoothing == 0:
-            return cross_entropy_with_gradient(outputs, y, weights)
+            return log_softmax_nll_with_gradient(outputs, y, weights)
         return super().loss_with_gradient(outputs, y, weights)
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:

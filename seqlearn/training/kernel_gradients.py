@@ -1,0 +1,266 @@
+"""Gradients of a network whose core is computed by kernels, for the flat vector of its parameters.
+
+The core's gradient is computed by hand, see `seqlearn.modules.kernel_encoder`; those of input and
+head by autograd, whatever they are, on the core's outputs cut off from it. A linear head, with
+nothing but a readout between, has its gradient written out here: autograd would take as long as the
+whole network of a small classifier.
+
+Rows go through the core in parts, so that what the kernels keep for the backward pass stays in the
+processor's cache: on long rows that saves a tenth to a sixth of the time, and on one thread most of
+the memory. Parts, or else both directions, are computed at once where there are threads for it; the
+work alone decides on parts, so that the number of threads changes no bit.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqlearn.data.batches import unless_full
+from seqlearn.modules.heads.head import Seen
+from seqlearn.modules.kernel_encoder import KernelEncoder
+from seqlearn.modules.network import Network
+from seqlearn.torch_internals import gradients_are_heard, has_bf16_kernels, modules_are_heard
+from seqlearn.training.cpu import Threads
+from seqlearn.training.flat import FlatParameters
+
+__all__ = ["KernelGradient", "multiply_adds"]
+
+# Bytes that the kernels keep of one part, and its least number of rows: fewer are slower to
+# compute, and have to be accepted only where rows are long.
+PARTS = ((13_000_000, 16), (25_000_000, 8))
+UNIT_BYTES = 61  # that the kernels keep for each step and unit
+THREAD_MULTIPLY_ADDS = 20_000_000  # of a layer in one direction that are worth a thread
+
+
+class KernelGradient:
+    """Compute the loss of a batch, and put its gradient where the optimiser looks for it.
+
+    Parameters
+    ----------
+    network : Network
+        With ``encoder.kernels``.
+    plain : KernelEncoder or None
+        What `KernelEncoder.of_plain` gives, if the head's gradient is to be written out.
+    flat : FlatParameters
+        Of all parameters of the network.
+    threads : Threads
+        That it may use.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        plain: KernelEncoder | None,
+        flat: FlatParameters,
+        threads: Threads,
+    ):
+        self.network, self.plain = network, plain
+        self.kernels: KernelEncoder = network.encoder.kernels
+        self.flat = flat
+        self.threads = threads
+        self.to_vectors = self.kernels.reads_out and not network.head.reads_steps
+        before = 0 if network.input is None else _count(network.input)
+        self.of_core = slice(before, before + _count(network.encoder.core))
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        plain: KernelEncoder | None,
+        flat: FlatParameters | None,
+        threads: Threads,
+    ) -> "KernelGradient | None":
+        """Return one for this network, or None if autograd has to differentiate all of it."""
+        kernels, core = network.encoder.kernels, network.encoder.core
+        if flat is None or kernels is None or network.head.reads_again:
+            return None
+        if not _may_be_written_out(core):
+            return None
+        casts = network.encoder.autocast is not None
+        if not kernels.holds() or (casts and not has_bf16_kernels()):
+            return None
+        if modules_are_heard([network, network.encoder]) or "forward" in vars(network):
+            return None
+        if plain is not None and not (plain.holds() and _may_be_written_out(network)):
+            plain = None
+        return cls(network, plain, flat, threads)
+
+    def __call__(
+        self, inputs: dict[str, Tensor], targets: dict[str, Any], state: Any = None
+    ) -> dict[str, Any]:
+        """Return the mean loss and the outputs of a batch; its gradient is then in ``flat``.
+
+        Parameters
+        ----------
+        inputs, targets : dict
+            As `seqlearn.data.batches.SequenceDataset` gives them.
+        state : tuple, optional
+            Of the core, to begin with.
+
+        Returns
+        -------
+        dict
+            ``loss``, ``y_pred``, and ``state``: of the core after the last step, or None.
+        """
+        x, lengths = inputs["x"], unless_full(inputs["lengths"])
+        if self.plain is not None and state is None:
+            return self._written_out(x, lengths, targets["y"], targets["w"])
+        network, y, w = self.network, targets["y"], targets["w"]
+        self.flat.zero_grad()
+        values, lengths, context = network.read(x, lengths)
+        outputs, backward, state = self._core(values.detach(), lengths, values.requires_grad, state)
+        outputs = outputs.detach().requires_grad_()
+        features = outputs
+        if not (self.to_vectors or network.head.reads_steps):
+            features = network.encoder.read_out(outputs, lengths)
+        y_pred = network.head(features, Seen(x, values, lengths, context, y, network))
+        losses = network.head.loss(y_pred, y)
+        loss = losses.mean() if w is None else (losses * w).mean()
+        loss.backward(retain_graph=values.requires_grad)
+        of_values, of_core = backward(outputs.grad)
+        if values.requires_grad:
+            values.backward(of_values)
+        torch.cat(of_core, out=self.flat.vector.grad[self.of_core])
+        return {"loss": loss.detach(), "y_pred": y_pred, "state": state}
+
+    def _core(
+        self, x: Tensor, lengths: Tensor | None, needs_inputs: bool, state: Any
+    ) -> tuple[Tensor, Callable, Any]:
+        """Run the core on all rows, in parts; return outputs, backward pass and state."""
+        n_rows, n_steps = x.shape[:2]
+        n_parts = 1 if state is not None else self._parts(n_rows, n_steps)
+        how = {"to_vectors": self.to_vectors, "needs_inputs": needs_inputs}
+        if n_parts == 1:
+            masks, each = self.kernels.masks(n_rows, n_steps), self._each(x)
+            return self.kernels.run(x, lengths, masks, state=state, each=each, **how)
+        jobs = list(self._slices(x, lengths, n_parts))
+
+        def one(job: tuple) -> tuple:
+            rows, n, masks = job
+            own = None if lengths is None else lengths[rows]
+            return self.kernels.run(x[rows, :n], own, masks, **how)
+
+        found = list(self.threads.map(one, jobs))
+        outputs = x.new_zeros(n_rows, *found[0][0].shape[1:-1], found[0][0].shape[-1])
+        if not self.to_vectors:
+            outputs = x.new_zeros(n_rows, n_steps, found[0][0].shape[-1])
+        for (rows, n, _), (own, _, _) in zip(jobs, found, strict=True):
+            (outputs[rows] if self.to_vectors else outputs[rows, :n]).copy_(own)
+
+        def backward(gradient: Tensor) -> tuple[Tensor | None, list[Tensor]]:
+            def one(i: int) -> tuple[Tensor | None, Tensor]:
+                rows, n, _ = jobs[i]
+                own = gradient[rows] if self.to_vectors else gradient[rows, :n]
+                of_x, of_weights = found[i][1](own)
+                return of_x, torch.cat(of_weights)
+
+            of_values = torch.zeros_like(x) if needs_inputs else None
+            total = 0.0
+            for (rows, n, _), (of_x, of_weights) in zip(
+                jobs, self.threads.map(one, range(len(jobs))), strict=True
+            ):
+                total = total + of_weights
+                if needs_inputs:
+                    of_values[rows, :n] = of_x
+            return of_values, [total]
+
+        return outputs, backward, None
+
+    def _written_out(
+        self, x: Tensor, lengths: Tensor | None, y: Any, w: Tensor | None
+    ) -> dict[str, Any]:
+        """Compute a batch whose head is linear, part by part, each with its gradient."""
+        n_rows, total = len(x), self.flat.vector.grad
+        n_parts = self._parts(n_rows, x.shape[1])
+        if n_parts == 1:
+            masks = [*self.kernels.masks(*x.shape[:2]), self._head_mask(n_rows)]
+            losses, outputs, found = self._part(x, lengths, y, w, masks, n_rows, self._each(x))
+            torch.cat(found, out=total)
+            return {"loss": losses.mean(), "y_pred": outputs, "state": None}
+
+        def jobs() -> Iterator[tuple]:
+            for rows, n, masks in self._slices(x, lengths, n_parts):
+                masks = [*masks, self._head_mask(rows.stop - rows.start)]
+                own = None if lengths is None else lengths[rows]
+                yield x[rows, :n], own, y[rows], None if w is None else w[rows], masks, n_rows
+
+        def one(job: tuple) -> tuple[Tensor, Tensor, Tensor]:
+            losses, outputs, gradients = self._part(*job)
+            return losses, outputs, torch.cat(gradients)
+
+        total.zero_()
+        found = []
+        for losses, outputs, gradient in self.threads.map(one, jobs()):
+            total += gradient
+            found.append((losses, outputs))
+        losses, outputs = (torch.cat(values) for values in zip(*found, strict=True))
+        return {"loss": losses.mean(), "y_pred": outputs, "state": None}
+
+    def _part(
+        self,
+        x: Tensor,
+        lengths: Tensor | None,
+        y: Tensor,
+        w: Tensor | None,
+        masks: list[Tensor | None],
+        n_rows: int,
+        each: Callable = map,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
+        head, mask = self.network.head, masks[-1]
+        features, backward, _ = self.kernels.run(x, lengths, masks[:-1], each=each)
+        if mask is not None:
+            features = features * mask
+        weight, bias = head.linear.weight.detach(), head.linear.bias.detach()
+        outputs = torch.addmm(bias, features, weight.T)
+        weights = outputs.new_full((len(x),), 1 / n_rows) if w is None else w / n_rows
+        losses, gradient = head.loss_with_gradient(outputs, y, weights)  # (B,), (B, C)
+        of_head = [torch.mm(gradient.T, features).flatten(), gradient.sum(0)]
+        gradient = torch.mm(gradient, weight)  # (B, D)
+        _, of_core = backward(gradient if mask is None else gradient * mask)
+        return losses if w is None else losses * w, outputs, [*of_core, *of_head]
+
+    def _head_mask(self, n_rows: int) -> Tensor | None:
+        """Draw what dropout multiplies by what the head reads, (B, D)."""
+        head = self.network.head
+        if not head.dropout.training or head.dropout.p == 0:
+            return None
+        return head.dropout.noise(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))
+
+    def _each(self, x: Tensor) -> Callable:
+        """Return what maps over the directions: at once, where that is worth threads."""
+        products = multiply_adds(self.kernels, x.shape[0] * x.shape[1], x.shape[2])
+        is_worth_threads = len(self.kernels.layers[0]) > 1 and products > THREAD_MULTIPLY_ADDS
+        return self.threads.map if is_worth_threads else map
+
+    def _slices(self, x: Tensor, lengths: Tensor | None, n_parts: int) -> Iterator[tuple]:
+        """Yield rows of each part, their steps, and dropout masks, drawn in this order."""
+        edges = torch.arange(len(x)).tensor_split(n_parts)
+        for own in edges:
+            rows = slice(int(own[0]), int(own[-1]) + 1)
+            n_steps = x.shape[1] if lengths is None else int(lengths[rows].max())
+            yield rows, n_steps, self.kernels.masks(len(own), n_steps)
+
+    def _parts(self, n_rows: int, n_steps: int) -> int:
+        """Into how many parts to divide so many rows."""
+        kept = n_rows * n_steps * self.kernels.size * UNIT_BYTES
+        if self.network.encoder.autocast is not None:  # to half the bytes
+            kept //= 2
+        return max(1, *(min(-(-kept // limit), n_rows // least) for limit, least in PARTS))
+
+
+def _may_be_written_out(module: torch.nn.Module) -> bool:
+    """Whether all its parameters are trained, and nobody listens to their gradients."""
+    is_trained = all(parameter.requires_grad for parameter in module.parameters())
+    return is_trained and not gradients_are_heard(module)
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def multiply_adds(kernels: KernelEncoder, n_steps: int, width: int) -> int:
+    """Multiply-adds of the first layer in one direction, for so many steps in all."""
+    return n_steps * 4 * kernels.size * (width + kernels.size)
