@@ -124,7 +124,7 @@ class KernelEncoder:
         """Return the outputs (B, T, D) of rows (B, T, F), and the state, in inference mode."""
         outputs, states = self._evaluate(x, lengths, state)
         is_known = lengths is None and len(outputs) == 1
-        return _side_by_side(outputs).transpose(0, 1), states if is_known else None
+        return _rows_first(outputs), states if is_known else None
 
     def vectors(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return what the readout makes of rows (B, T, F), (B, D), in inference mode."""
@@ -212,7 +212,7 @@ class KernelEncoder:
             read = [self.read(one, rows, is_backward=bool(i)) for i, one in enumerate(outputs)]
             result = _side_by_side([vector for vector, _ in read])  # (B, D)
         else:
-            result = _side_by_side(outputs).transpose(0, 1)  # (B, T, D)
+            result = _rows_first(outputs)  # (B, T, D)
 
         def backward(gradient: Tensor) -> tuple[Tensor | None, list[Tensor]]:
             parts = self._split(gradient)
@@ -254,6 +254,12 @@ def _step_back(pair: tuple[Callable, Gradients]) -> tuple[Tensor, list[Tensor]]:
 def _side_by_side(directions: Sequence[Tensor]) -> Tensor:
     """Join what both directions give in the last dimension; one direction's is not copied."""
     return torch.cat(directions, dim=-1) if len(directions) > 1 else directions[0]
+
+
+def _rows_first(directions: Sequence[Tensor]) -> Tensor:
+    """Return (B, T, D), in memory as modules have it: dropout draws its masks in that order."""
+    outputs = _side_by_side(directions).transpose(0, 1)
+    return outputs if len(directions) == 1 else outputs.contiguous()
 
 
 def _end(kept: tuple) -> tuple[Tensor, Tensor]:

@@ -143,9 +143,13 @@ class KernelGradient:
             return self.kernels.run(x[rows, :n], own, masks, **how)
 
         found = list(self.threads.map(one, jobs))
-        outputs = x.new_zeros(n_rows, *found[0][0].shape[1:-1], found[0][0].shape[-1])
-        if not self.to_vectors:
-            outputs = x.new_zeros(n_rows, n_steps, found[0][0].shape[-1])
+        width = found[0][0].shape[-1]
+        if self.to_vectors:
+            outputs = x.new_empty(n_rows, width)
+        elif len(self.kernels.layers[0]) == 1:  # in memory as modules have it
+            outputs = x.new_zeros(n_steps, n_rows, width).transpose(0, 1)
+        else:
+            outputs = x.new_zeros(n_rows, n_steps, width)
         for (rows, n, _), (own, _, _) in zip(jobs, found, strict=True):
             (outputs[rows] if self.to_vectors else outputs[rows, :n]).copy_(own)
 
