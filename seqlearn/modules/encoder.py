@@ -86,21 +86,25 @@ class Encoder(nn.Module):
         """Where the core is."""
         return next(self.core.parameters()).device
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return one vector a row, (B, D), or one a step, (B, T, D)."""
-        return self.read_out(self.steps(x, lengths)[0], lengths)
-
-    def read_out(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the vector of each row (B, D) from those of its steps (B, T, D)."""
-        return outputs if self.readout is None else self.readout(outputs, lengths)
-
-    def steps(
-        self, x: Tensor, lengths: Tensor | None = None, state: Any = None
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        state: Any = None,
+        *,
+        keep_steps: bool = False,
     ) -> tuple[Tensor, Any]:
-        """Return the core's outputs at every step, (B, T, D), and its state."""
+        """Return the vector of each row, (B, D), and the core's state.
+
+        Without a readout, or with ``keep_steps``, it is one vector a step, (B, T, D).
+        """
         if self.training:
-            return self.run_core(x, lengths, state)
-        return in_blocks(self.run_core, self._block(x), x, lengths, state)
+            outputs, state = self.run_core(x, lengths, state)
+        else:
+            outputs, state = in_blocks(self.run_core, self._block(x), x, lengths, state)
+        if self.readout is not None and not keep_steps:
+            outputs = self.readout(outputs, lengths)
+        return outputs, state
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the core's outputs for one more step of each row, (B, D), and its state."""

@@ -78,10 +78,10 @@ class Network(nn.Module):
 
     def _run(self, x: Any, lengths: Tensor | None, state: Any, y: Any) -> tuple[Any, Any]:
         values, lengths, context = self.read(x, lengths)
-        outputs, state = self.encoder.steps(values, lengths, state)  # (B, T, D)
-        if not self.head.reads_steps:
-            outputs = self.encoder.read_out(outputs, lengths)  # (B, D)
-        return self.head(outputs, Seen(x, values, lengths, context, y, self)), state
+        features, state = self.encoder(
+            values, lengths, state, keep_steps=self.head.reads_steps
+        )  # (B, D) or (B, T, D)
+        return self.head(features, Seen(x, values, lengths, context, y, self)), state
 
     def read(self, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
         """Return what the core reads of a batch, (B, T, E), lengths, and what the head may see."""
@@ -90,7 +90,7 @@ class Network(nn.Module):
     def encode(self, x: Any, lengths: Tensor | None = None) -> Tensor:
         """Return the vector of each row, (B, D): what the readout makes of the core's outputs."""
         values, lengths, _ = self.read(x, lengths)
-        return self.encoder(values, lengths)
+        return self.encoder(values, lengths)[0]
 
     def step(self, x: Any, state: tuple | None = None) -> tuple[Any, tuple]:
         """Take one step of B streams; what comes out is what `forward` gives for the prefixes.

@@ -114,7 +114,7 @@ class KernelGradient:
         outputs = outputs.detach().requires_grad_()
         features = outputs
         if not (self.to_vectors or network.head.reads_steps):
-            features = network.encoder.read_out(outputs, lengths)
+            features = network.encoder.readout(outputs, lengths)
         y_pred = network.head(features, Seen(x, values, lengths, context, y, network))
         losses = network.head.loss(y_pred, y)
         loss = losses.mean() if w is None else (losses * w).mean()

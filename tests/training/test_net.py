@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
-from seqlearn.modules.direct import DirectModel
+from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.training import device
 from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat import FlatParameters, is_finite
-from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import SCHEDULES, Schedule
 
@@ -303,14 +303,14 @@ def test_prediction_holds_the_outputs_of_batches_in_work_only(monkeypatch):
     model = LSTMClassifier(hidden_size=4, max_epochs=1, random_state=0).fit(X, np.arange(64) % 2)
     held, most = [], 0
 
-    def evaluate(*args, plain=DirectModel.evaluate, **kwargs):
+    def vectors(*args, plain=KernelEncoder.vectors, **kwargs):
         nonlocal most
         most = max(most, sum(not one.expired() for one in held))
         outputs = plain(*args, **kwargs)
         held.append(StorageWeakRef(outputs.untyped_storage()))
         return outputs
 
-    monkeypatch.setattr(DirectModel, "evaluate", evaluate)
+    monkeypatch.setattr(KernelEncoder, "vectors", vectors)
     monkeypatch.setattr(device, "CPU_VALUES", 1)
     monkeypatch.setattr(device, "LEAST_ROWS", 8)
     model.predict(X)
