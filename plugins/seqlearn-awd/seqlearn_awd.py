@@ -150,6 +150,15 @@ class AWDCore(nn.Module):
             states.append(last)
         return x, None if states[0] is None else tuple(states)
 
+    def step(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+        """Run one step (B, F), in training with masks of its own; see `Backend.build`."""
+        states = []
+        for i, (layer, dropout) in enumerate(zip(self.layers, self.dropouts, strict=True)):
+            x = dropout(x[:, None])[:, 0]
+            x, last = layer.step(x, None if state is None else state[i])
+            states.append(last)
+        return x, tuple(states)
+
 
 class LockedDropout(nn.Module):
     """Dropout that drops the same features at all steps of a row (Gal & Ghahramani 2016).
@@ -234,6 +243,19 @@ class AWDLSTMLayer(nn.Module):
         U = self.weight_noise(self.weight_hh_l0)
         weights = [self.weight_ih_l0, U, self.bias_ih_l0, self.bias_hh_l0]
         return (self._run_steps if self.zoneout else self._run_fused)(x, *state, weights)
+
+    def step(
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one step (B, F) as `forward` would: the output h of shape (B, H), and (h, c)."""
+        if self.zoneout:
+            outputs, state = self(x[:, None], state)
+            return outputs[:, 0], state
+        if state is None:
+            state = (x.new_zeros(x.shape[0], self.hidden_size),) * 2
+        U = self.weight_noise(self.weight_hh_l0)
+        state = torch.lstm_cell(x, state, self.weight_ih_l0, U, self.bias_ih_l0, self.bias_hh_l0)
+        return state[0], state
 
     def _run_fused(self, x, h, c, weights):
         if x.is_cuda:

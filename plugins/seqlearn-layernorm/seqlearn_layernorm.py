@@ -96,17 +96,36 @@ class LayerNormLSTMLayer(nn.Module):
         self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the outputs of shape (B, T, H) and the state (h_T, C_T) of two (B, H)."""
-        size = self.hidden_size
-        h, c = state if state is not None else (x.new_zeros(len(x), size),) * 2
-        from_input = self.input_norm(self.input_product(x))  # (B, T, 4H), all steps at once
-        U, gain, eps = self.state_product.weight, self.state_norm.weight, self.state_norm.eps
-        cell_gain, cell_bias = self.cell_norm.weight, self.cell_norm.bias
+        if state is None:
+            state = (x.new_zeros(x.shape[0], self.hidden_size),) * 2
+        weights = self._recurrent_weights()
         outputs = []
-        for z in from_input.unbind(1):  # (B, 4H)
-            z = z + layer_norm(linear(h, U), (4 * size,), gain, None, eps)  # (B, 4H)
-            gates, offer = z.split((3 * size, size), dim=1)  # (B, 3H), (B, H)
-            f, i, o = torch.sigmoid(gates).chunk(3, dim=1)  # (B, H) each
-            c = torch.addcmul(f * c, i, torch.tanh(offer))  # (B, H)
-            h = o * torch.tanh(layer_norm(c, (size,), cell_gain, cell_bias, eps))  # (B, H)
-            outputs.append(h)
-        return torch.stack(outputs, dim=1), (h, c)  # (B, T, H)
+        for z in self.input_norm(self.input_product(x)).unbind(
+            1
+        ):  # all steps at once, then (B, 4H)
+            state = _step(z, *state, *weights)
+            outputs.append(state[0])
+        return torch.stack(outputs, dim=1), state  # (B, T, H)
+
+    def step(
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one step (B, F): the output h of shape (B, H), and the state (h, C)."""
+        if state is None:
+            state = (x.new_zeros(x.shape[0], self.hidden_size),) * 2
+        state = _step(self.input_norm(self.input_product(x)), *state, *self._recurrent_weights())
+        return state[0], state
+
+    def _recurrent_weights(self):
+        norm = self.cell_norm
+        return self.state_product.weight, self.state_norm.weight, norm.weight, norm.bias, norm.eps
+
+
+def _step(z, h, c, U, gain, cell_gain, cell_bias, eps):
+    """Return h and C after a step, z being the input's share of the gates, (B, 4H)."""
+    size = h.shape[1]
+    z = z + layer_norm(linear(h, U), (4 * size,), gain, None, eps)  # (B, 4H)
+    gates, offer = z.split((3 * size, size), dim=1)  # (B, 3H), (B, H)
+    f, i, o = torch.sigmoid(gates).chunk(3, dim=1)  # (B, H) each
+    c = torch.addcmul(f * c, i, torch.tanh(offer))  # (B, H)
+    return o * torch.tanh(layer_norm(c, (size,), cell_gain, cell_bias, eps)), c

@@ -98,6 +98,10 @@ class _MinLayer(nn.Module, ABC):
         """Set the gates' biases so that, at x = 0, keep = sigmoid(logits), of shape (H,)."""
 
     @abstractmethod
+    def take(self, x: Tensor) -> Tensor:
+        """Return take alone, of the shape (..., H)."""
+
+    @abstractmethod
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return keep and take, both (B, T, H) and each computed without cancellation."""
 
@@ -107,8 +111,14 @@ class _MinLayer(nn.Module, ABC):
         inflow = take * CANDIDATES[self.activation](self.candidate(x))  # (B, T, H)
         if state is not None:
             inflow[:, 0] += keep[:, 0] * state
-        outputs = scan(keep, inflow) if x.shape[1] > 1 else inflow  # one step is that of a stream
+        outputs = scan(keep, inflow)
         return outputs, outputs[:, -1]
+
+    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run one step (B, F): h of shape (B, H), which is the state too."""
+        take, c = self.take(x), CANDIDATES[self.activation](self.candidate(x))
+        h = take * c if state is None else torch.lerp(state, c, take)
+        return h, h
 
 
 class MinLSTMLayer(_MinLayer):
@@ -140,6 +150,10 @@ class MinLSTMLayer(_MinLayer):
         ratio = logsigmoid(self.forget_gate(x)) - logsigmoid(self.input_gate(x))  # (B, T, H)
         return ratio.sigmoid(), (-ratio).sigmoid()
 
+    def take(self, x: Tensor) -> Tensor:
+        """Return i / (f + i)."""
+        return (logsigmoid(self.input_gate(x)) - logsigmoid(self.forget_gate(x))).sigmoid()
+
 
 class MinGRULayer(_MinLayer):
     """One layer of minGRU: z_t = sigmoid(W_z x_t + b_z), and::
@@ -167,6 +181,10 @@ class MinGRULayer(_MinLayer):
         """Return 1 - z and z."""
         update = self.update_gate(x)  # (B, T, H)
         return (-update).sigmoid(), update.sigmoid()
+
+    def take(self, x: Tensor) -> Tensor:
+        """Return z."""
+        return self.update_gate(x).sigmoid()
 
 
 class MinLSTM(_MinBackend):

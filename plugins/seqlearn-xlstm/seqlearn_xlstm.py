@@ -15,11 +15,11 @@ from itertools import cycle, islice
 from numbers import Integral, Real
 
 import torch
-from seqlearn_xlstm_recurrences import run_mlstm, run_slstm
+from seqlearn_xlstm_recurrences import run_mlstm, run_slstm, step_mlstm, step_slstm
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, logsigmoid, pad
+from torch.nn.functional import layer_norm, linear, logsigmoid, pad
 
-from seqlearn.backend import Backend, Dropout, Stack
+from seqlearn.backend import Backend, Dropout, Stack, valid_steps
 from seqlearn.errors import InvalidParameterError
 
 __all__ = ["MLSTM", "MLSTMLayer", "SLSTM", "SLSTMLayer", "XLSTM"]
@@ -112,9 +112,9 @@ class _Core(nn.Module):
         self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `seqlearn.backend.Backend.build`."""
-        if int(lengths.min()) < x.shape[1]:
-            past = torch.arange(x.shape[1]) >= lengths[:, None]  # (B, T)
-            x = x.masked_fill(past.to(x.device)[..., None], 0.0)
+        if lengths is not None:
+            past = ~valid_steps(lengths, x.shape[1])  # (B, T)
+            x = x.masked_fill(past.to(x.device, non_blocking=True)[..., None], 0.0)
         states = []
         for number, layer in enumerate(self.layers):
             if number > 0:
@@ -122,6 +122,16 @@ class _Core(nn.Module):
             x, last = layer(x, lengths, None if state is None else state[number])
             states.append(last)
         return x, None if states[0] is None else tuple(states)
+
+    def step(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+        """Run one step (B, F); see `seqlearn.backend.Backend.build`."""
+        states = []
+        for number, layer in enumerate(self.layers):
+            if number > 0:
+                x = self.dropout(x)
+            x, last = layer.step(x, None if state is None else state[number])
+            states.append(last)
+        return x, tuple(states)
 
 
 class _Layer(nn.Module, ABC):
@@ -152,11 +162,11 @@ class _Layer(nn.Module, ABC):
         """Space the forget gates' biases evenly from ``first`` to ``last``."""
 
     def normalise(self, h: Tensor) -> Tensor:
-        """Give each head of h, (B, T, H), mean 0 and variance 1, then scale; or do nothing."""
+        """Give each head of h, (..., H), mean 0 and variance 1, then scale; or do nothing."""
         if self.norm is None:
             return h
-        heads = h.unflatten(-1, (self.heads, self.units))  # (B, T, K, U)
-        return layer_norm(heads, (self.units,)).flatten(-2) * self.norm  # (B, T, H)
+        heads = h.unflatten(-1, (self.heads, self.units))  # (..., K, U)
+        return layer_norm(heads, (self.units,)).flatten(-2) * self.norm  # (..., H)
 
 
 class SLSTMLayer(_Layer):
@@ -197,17 +207,29 @@ class SLSTMLayer(_Layer):
         self.bias.view(self.heads, 4, self.units)[:, 1] = torch.linspace(first, last, self.units)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the outputs of shape (B, T, H) and the state (h, y, l) of three (K, U, B)."""
-        if state is None:
-            zeros = x.new_zeros(self.heads, self.units, len(x))  # (K, U, B)
-            state = zeros, zeros, zeros - math.inf
-        rows = len(x)
+        """Return the outputs of shape (B, T, H) and the state (h, y, l) of three (B, K, U)."""
+        rows = x.shape[0]
         more = -rows % (16 if self.units % 2 == 0 else 32)
+        if state is None:
+            state = self._start(x)
+        parts = [part.permute(1, 2, 0).contiguous() for part in state]  # (K, U, B)
         if more:  # whole vector registers, so that a row's rounding is the same in any batch
             x = pad(x, (0, 0, 0, 0, 0, more))
-            state = (pad(part, (0, more)) for part in state)
-        outputs, *state = run_slstm(x, self.weight, self.bias, self.recurrent, *state)
-        return self.normalise(outputs[:rows]), tuple(part[..., :rows] for part in state)
+            parts = [pad(part, (0, more)) for part in parts]
+        outputs, *parts = run_slstm(x, self.weight, self.bias, self.recurrent, *parts)
+        state = tuple(part[..., :rows].permute(2, 0, 1) for part in parts)
+        return self.normalise(outputs[:rows].contiguous()), state
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run one step (B, F); the outputs are (B, H)."""
+        state = self._start(x) if state is None else state
+        inflow = linear(x, self.weight, self.bias)  # (B, 4H)
+        state = step_slstm(inflow, self.recurrent, *state)
+        return self.normalise(state[0].flatten(1)), state
+
+    def _start(self, x: Tensor) -> State:
+        zeros = x.new_zeros(x.shape[0], self.heads, self.units)
+        return zeros, zeros, zeros - math.inf
 
 
 class MLSTMLayer(_Layer):
@@ -241,19 +263,28 @@ class MLSTMLayer(_Layer):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the outputs, (B, T, H), and the state ([C, n], m): (B, K, U, U + 1), (B, K)."""
-        if state is None:
-            memory = x.new_zeros(len(x), self.heads, self.units, self.units + 1)
-            state = memory, x.new_full((len(x), self.heads), -math.inf)
+        *each, o = self._split(x)
+        each = (part.transpose(1, 2) for part in each)  # (B, K, T, U) and (B, K, T)
+        h, *state = run_mlstm(*each, *(self._start(x) if state is None else state))
+        return self.normalise(h.transpose(1, 2).flatten(2)) * o.sigmoid(), tuple(state)
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run one step (B, F); the outputs are (B, H)."""
+        *each, o = self._split(x)
+        h, *state = step_mlstm(*each, *(self._start(x) if state is None else state))
+        return self.normalise(h.flatten(1)) * o.sigmoid(), tuple(state)
+
+    def _split(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return q, k and v, (..., K, U), i and log sigmoid(f), (..., K), and o, (..., H)."""
         wide = self.heads * self.units
         *qkv, o, gates = self.map(x).split([wide, wide, wide, wide, 2 * self.heads], dim=-1)
-        q, k, v = (
-            each.unflatten(-1, (self.heads, self.units)).transpose(1, 2)  # (B, K, T, U)
-            for each in qkv
-        )
-        i, f = gates.transpose(1, 2).chunk(2, dim=1)  # (B, K, T) each
-        k = k / math.sqrt(self.units)
-        h, *state = run_mlstm(q, k, v, i, logsigmoid(f), *state)
-        return self.normalise(h.transpose(1, 2).flatten(2)) * o.sigmoid(), tuple(state)
+        q, k, v = (each.unflatten(-1, (self.heads, self.units)) for each in qkv)
+        i, f = gates.chunk(2, dim=-1)
+        return q, k / math.sqrt(self.units), v, i, logsigmoid(f), o
+
+    def _start(self, x: Tensor) -> State:
+        memory = x.new_zeros(x.shape[0], self.heads, self.units, self.units + 1)
+        return memory, x.new_full((x.shape[0], self.heads), -math.inf)
 
 
 class SLSTM(_XLSTMBackend):

@@ -1,8 +1,8 @@
 """How sLSTM and mLSTM run over the steps of a batch.
 
-Here live `run_slstm`, a loop over the steps with a backward pass of its own, and `run_mlstm`, which
-runs whole chunks of steps at once. What the letters mean, and the equations, stand with the layers
-in seqlearn_xlstm.py, the only caller.
+Here live `run_slstm`, a loop over the steps with a backward pass of its own, `run_mlstm`, which
+runs whole chunks of steps at once, and one step of each, left to autograd. What the letters mean,
+and the equations, stand with the layers in seqlearn_xlstm.py, the only caller.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid, pad
 
-__all__ = ["chunk_length", "run_mlstm", "run_slstm"]
+__all__ = ["chunk_length", "run_mlstm", "run_slstm", "step_mlstm", "step_slstm"]
 
 BLOCK = 32  # steps of sLSTM whose temporaries fit into the cache
 LARGEST_LOG = 30.0  # exp(30) = 1e13: what a normaliser is kept within, in both directions
@@ -149,6 +149,22 @@ class _RunSLSTM(Function):
         return grad_x, grad_weight, grad_bias, grad_recurrent, grad_h, grad_y, grad_level
 
 
+def step_slstm(
+    inflow: Tensor, recurrent: Tensor, h: Tensor, y: Tensor, level: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run one step of sLSTM from W x + b, (B, 4H), and return the state (h, y, l).
+
+    recurrent is (K, 4U, U); h, y and level are (B, K, U), before the step and after it.
+    """
+    heads, units = h.shape[1:]
+    inflow = inflow.view(-1, heads, 4 * units).transpose(0, 1)  # (K, B, 4U)
+    gates = torch.baddbmm(inflow, h.transpose(0, 1), recurrent.mT).view(heads, -1, 4, units)
+    i, f, z, o = gates.permute(2, 1, 0, 3).contiguous().unbind(0)  # (B, K, U) each
+    kept = logsigmoid(f) + level
+    y = torch.lerp(y, z.tanh(), (i - kept).sigmoid())
+    return o.sigmoid() * y, y, torch.logaddexp(kept, i)
+
+
 def run_mlstm(
     q: Tensor, k: Tensor, v: Tensor, i: Tensor, log_f: Tensor, memory: Tensor, level: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -207,6 +223,21 @@ def run_mlstm(
     least = (-m).clamp(-LARGEST_LOG, LARGEST_LOG).exp().to(q.dtype)
     h = h / torch.maximum(total_weight.abs(), least[..., None])
     return h.flatten(2, 3)[:, :, :steps], memory, last
+
+
+def step_mlstm(
+    q: Tensor, k: Tensor, v: Tensor, i: Tensor, log_f: Tensor, memory: Tensor, level: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run one step of mLSTM, with the shapes of `run_mlstm` but for T: h is (B, K, U)."""
+    i, kept = i.double(), log_f.double() + level
+    m = torch.maximum(kept, i).to(q.dtype).detach()
+    decay, taken = ((each - m).to(q.dtype).exp() for each in (kept, i))  # (B, K)
+    kept = memory * decay[..., None, None]
+    k, v = k * taken[..., None], pad(v, (0, 1), value=1.0)
+    memory = torch.addcmul(kept, k[..., None], v[..., None, :])
+    h, weight = (q[..., None, :] @ memory)[..., 0, :].split([q.shape[-1], 1], dim=-1)
+    least = (-m).clamp(-LARGEST_LOG, LARGEST_LOG).exp()
+    return h / torch.maximum(weight.abs(), least[..., None]), memory, m
 
 
 def chunk_length(units: int) -> int:

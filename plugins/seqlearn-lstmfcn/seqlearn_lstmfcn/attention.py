@@ -8,7 +8,7 @@ in the package build it, their core runs it.
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Dropout, reverse_within_length
+from seqlearn.backend import Dropout, reverse_within_length, valid_steps
 
 __all__ = ["AttentionLSTM", "AttentionLSTMLayer"]
 
@@ -116,18 +116,17 @@ class AttentionLSTM(nn.Module):
         )
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, None]:
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, None]:
         """Return the outputs of shape (B, T, output_size), and None for the state."""
         past = None
-        if int(lengths.min()) < x.shape[1]:
-            past = torch.arange(x.shape[1]) >= lengths[:, None]  # (B, T)
-            past = past.to(x.device, non_blocking=True)
+        if lengths is not None:
+            past = ~valid_steps(lengths, x.shape[1]).to(x.device, non_blocking=True)  # (B, T)
         for i, layer in enumerate(self.layers):
             if i > 0:
                 x = self.dropout(x)
             outputs = layer(x, past)  # (B, T, H)
             if self.backward_layers:
-                turned = self.backward_layers[i](reverse_within_length(x, lengths), past)
-                outputs = torch.cat([outputs, reverse_within_length(turned, lengths)], dim=2)
+                backward = self.backward_layers[i](reverse_within_length(x, lengths), past)
+                outputs = torch.cat([outputs, reverse_within_length(backward, lengths)], dim=2)
             x = outputs
         return x, None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad
 
-from seqlearn.backend import Dropout
+from seqlearn.backend import Dropout, valid_steps
 from seqlearn.errors import InvalidParameterError
 
 __all__ = ["ConvolutionBlock", "LSTMFCNCore", "StepConvolution", "resample"]
@@ -97,35 +97,49 @@ class ConvolutionBlock(nn.Module):
         )
         self.norms = nn.ModuleList(map(nn.BatchNorm1d, filters))
 
-    def forward(self, x: Tensor, valid: Tensor | None, nearest: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the last layer's features, (B, T, C), finite at steps that are not valid.
 
         Parameters
         ----------
         x : Tensor of shape (B, T, F)
             Rows, zero past their lengths.
-        valid : Tensor of shape (V,) or None
-            Positions of the valid steps in the (B T) flattened ones; None says that all are.
-        nearest : Tensor of shape (B T,) or None
-            For each step, which of the V valid ones is nearest in its row; read if ``repeat`` is
-            set and ``valid`` given.
+        lengths : Tensor of shape (B,) or None
+            Valid steps of each row; None says that all are.
         """
-        if self.repeat and valid is not None:
-            steps = x.flatten(0, 1).index_select(0, valid)  # (V, F)
-            x = steps.index_select(0, nearest).view(x.shape)
+        if lengths is None:
+            for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+                features = convolution(x)  # (B, T, C)
+                x = _normalise(norm, features.flatten(0, 1)).relu_().view(features.shape)
+            return x
+        within = valid_steps(lengths, x.shape[1]).flatten()  # (B T,)
+        valid = None
+        if self.training:  # mean and variance are taken over the V valid steps
+            valid = within.nonzero()[:, 0].to(x.device, non_blocking=True)  # (V,)
+        past = ~within.to(x.device, non_blocking=True)[:, None]  # (B T, 1)
+        nearest = _nearest(x, lengths) if self.repeat else None
+        if nearest is not None:
+            x = x.flatten(0, 1).index_select(0, nearest).view(x.shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             features = convolution(x)  # (B, T, C)
             shape, features = features.shape, features.flatten(0, 1)  # (B T, C)
             if valid is None:
-                features = _normalise(norm, features).relu_()
+                features = norm(features).relu_().masked_fill(past, 0.0)
             else:
                 steps = _normalise(norm, features.index_select(0, valid)).relu_()  # (V, C)
-                if self.repeat:
-                    features = steps.index_select(0, nearest)  # (B T, C)
-                else:
-                    features = torch.zeros_like(features).index_copy(0, valid, steps)  # (B T, C)
+                features = torch.zeros_like(features).index_copy(0, valid, steps)  # (B T, C)
+            if nearest is not None:
+                features = features.index_select(0, nearest)
             x = features.view(shape)
         return x
+
+
+def _nearest(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return the nearest valid step of each step's row, among the (B T) flattened ones: (B T,)."""
+    rows, steps = x.shape[:2]
+    row, step = (torch.arange(size, device=lengths.device) for size in (rows, steps))
+    nearest = steps * row[:, None] + torch.minimum(step, lengths[:, None] - 1)  # (B, T)
+    return nearest.flatten().to(x.device, non_blocking=True)
 
 
 def _normalise(norm: nn.BatchNorm1d, steps: Tensor) -> Tensor:
@@ -165,18 +179,18 @@ def resample(x: Tensor, lengths: Tensor, steps: int) -> Tensor:
             [5.0000, 6.0000, 7.0000, 8.0000, 9.0000]])
     """
     last = lengths[:, None] - 1  # (B, 1)
-    places = torch.arange(steps) * last  # (B, S), in units of 1 / (steps - 1)
+    places = torch.arange(steps, device=lengths.device) * last  # (B, S), in 1 / (steps - 1)
     low = places // (steps - 1)
     share = (places % (steps - 1)).to(x.dtype) / (steps - 1)
     high = torch.minimum(low + 1, last)
-    rows = x.shape[1] * torch.arange(len(x))[:, None]  # (B, 1)
+    rows = x.shape[1] * torch.arange(x.shape[0], device=lengths.device)[:, None]  # (B, 1)
     flat = x.flatten(0, 1)  # (B T, F)
     start, end = (
         flat.index_select(0, (rows + step).flatten().to(x.device, non_blocking=True))
         for step in (low, high)
     )  # (B S, F)
     share = share.flatten()[:, None].to(x.device, non_blocking=True)  # (B S, 1)
-    return torch.lerp(start, end, share).view(len(x), steps, -1)  # (B, S, F)
+    return torch.lerp(start, end, share).view(x.shape[0], steps, -1)  # (B, S, F)
 
 
 class LSTMFCNCore(nn.Module):
@@ -187,7 +201,8 @@ class LSTMFCNCore(nn.Module):
     convolutions : ConvolutionBlock
         Gives C features a step.
     branch : Module
-        Called as ``branch(x, lengths) -> (outputs, state)``, with an ``output_size`` W.
+        Called as ``branch(x, lengths) -> (outputs, state)``, lengths None for rows that are full,
+        with an ``output_size`` W.
     bidirectional : bool
         The branch reads in two directions, forward half first.
     branch_dropout : float
@@ -214,24 +229,19 @@ class LSTMFCNCore(nn.Module):
         self.steps = steps
         self.output_size = convolutions.output_size + branch.output_size
 
-    def forward(self, x: Tensor, lengths: Tensor, state: None = None) -> tuple[Tensor, None]:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, state: None = None
+    ) -> tuple[Tensor, None]:
         """Run rows ``x`` of shape (B, T, F); see `seqlearn.backend.Backend.build` for the rules."""
         if state is not None:
             raise InvalidParameterError(
                 f"A state of type {type(state).__name__} was given, but this core carries none "
                 "from one part of a row to the next: give whole rows, and state=None."
             )
-        valid = nearest = None
-        if int(lengths.min()) < x.shape[1]:
-            step = torch.arange(x.shape[1])
-            within = step < lengths[:, None]  # (B, T)
-            if self.convolutions.repeat:
-                first = (lengths.cumsum(0) - lengths)[:, None]  # (B, 1), among the valid steps
-                nearest = first + torch.minimum(step, lengths[:, None] - 1)  # (B, T)
-                nearest = nearest.flatten().to(x.device, non_blocking=True)
-            valid = within.flatten().nonzero()[:, 0].to(x.device, non_blocking=True)  # (V,)
-            x = x.masked_fill(~within.to(x.device, non_blocking=True)[..., None], 0.0)
-        features = self.convolutions(x, valid, nearest)  # (B, T, C)
+        if lengths is not None:
+            past = ~valid_steps(lengths, x.shape[1])  # (B, T)
+            x = x.masked_fill(past.to(x.device, non_blocking=True)[..., None], 0.0)
+        features = self.convolutions(x, lengths)  # (B, T, C)
         read = self._read(x, lengths)  # (B, T, W), or (B, 1, W) where it is the same at all steps
         if self.training:
             read = read * self.branch_dropout(read.new_ones(len(x), 1, read.shape[2]))
@@ -243,11 +253,13 @@ class LSTMFCNCore(nn.Module):
             parts = [early, forward, late, backward]
         return torch.cat(parts, dim=2), None  # (B, T, C + W)
 
-    def _read(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def _read(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         if self.steps is None:
             return self.branch(x, lengths)[0]
+        if lengths is None:
+            lengths = torch.full(x.shape[:1], x.shape[1])
         rows = resample(x, lengths, self.steps).transpose(1, 2)  # (B, F, S)
-        outputs, _ = self.branch(rows, torch.full_like(lengths, rows.shape[1]))  # (B, F, W)
+        outputs, _ = self.branch(rows, None)  # (B, F, W)
         if not self.bidirectional:
             return outputs[:, -1:]
         forward, backward = outputs.chunk(2, dim=2)

@@ -235,7 +235,7 @@ def test_convolutions_in_bfloat16_are_those_in_float32(size, ends):
     for enabled in (False, True):
         core.float().eval().zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            features = core.convolutions(x.float(), None, None)
+            features = core.convolutions(x.float(), None)
         features.float().square().mean().backward()
         weights = [layer.weight.grad for layer in core.convolutions.convolutions]
         found.append([features.detach().float(), *map(torch.clone, weights)])
