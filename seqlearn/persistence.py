@@ -25,6 +25,7 @@ OWN = {
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
     "estimators.tagger": ("BiLSTMTagger",),
     "estimators.token_input": ("TokenInput",),
+    "estimators.words": ("Words",),
     "modules.forecast_model": ("ForecastModel",),
     "modules.next_step": ("NextStepModel",),
     "modules.sequence_model": ("SequenceModel",),
