@@ -8,7 +8,14 @@ from typing import assert_type
 import numpy as np
 
 import seqlearn
-from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sequences
+from seqlearn import (
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Sequences,
+    Words,
+)
 from seqlearn.backend import Backend
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.preprocessing import SequenceEncoder, SequenceScaler, Tokenizer
@@ -25,7 +32,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     regressor.score(X, y)
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
-    quality: float = BiLSTMTagger(decoder="softmax").fit(words, tags).score(words, tags)
+    quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features

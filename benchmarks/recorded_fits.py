@@ -52,11 +52,27 @@ def sentences(n: int, seed: int) -> list[list[str]]:
 X, MORE = ragged(60, 3, 0), ragged(11, 3, 1)
 FULL = np.random.default_rng(2).normal(size=(60, 15, 2))
 TEXTS, MORE_TEXTS = sentences(60, 3), [*sentences(7, 4), ["never", "seen"]]
+BAGS = [[{"word": word, "length": len(word)} for word in text] for text in TEXTS]
+VECTORS = {word: np.arange(6.0) / 6 - i / 9 for i, word in enumerate([*WORDS[3:], "never"])}
+SETTINGS = {"size": 9, "dropout": 2.0, "min_frequency": 30, "lowercase": True, "fold_digits": True}
 LABELS = np.array(["low", "mid", "high"])[np.arange(60) % 3]
 NUMBERS = np.array([x.mean() for x in X])
 BIO = [["O" if len(word) < 4 else "B-x" for word in text] for text in TEXTS]
 PARITY = [[len(word) % 2 for word in text] for text in TEXTS]
 STEP_SIGNS = [(x[:, 0] > 0).astype(int) for x in X]
+
+
+def words(**params) -> dict[str, object]:
+    """Return parameters of an estimator: of one object, or flat as before there was `Words`."""
+    if hasattr(seqlearn, "Words"):
+        return {"words": seqlearn.Words(**params)}
+    flat = {
+        "vectors": "embeddings",
+        "size": "embedding_size",
+        "characters": "character_size",
+        "dropout": "word_dropout",
+    }
+    return {flat.get(name, name): value for name, value in params.items()}
 
 
 def classifiers() -> Iterator[tuple[str, Callable[[], Records]]]:
@@ -92,7 +108,10 @@ def classifiers() -> Iterator[tuple[str, Callable[[], Records]]]:
         "continued": {"more_fits": 2},
         "full rows": {"data": FULL, "new": FULL[:7]},
         "words": {"data": TEXTS, "new": MORE_TEXTS},
-        "words and characters": {"data": TEXTS, "new": MORE_TEXTS, "character_size": 8},
+        "words and characters": {"data": TEXTS, "new": MORE_TEXTS, **words(characters=8)},
+        "words, other settings": {"data": TEXTS, "new": MORE_TEXTS, **words(**SETTINGS)},
+        "words with vectors": {"data": TEXTS, "new": MORE_TEXTS, **words(vectors=VECTORS)},
+        "features": {"data": BAGS, "new": BAGS[:7], **words(size=5, min_frequency=40)},
     }
     for name, params in settings.items():
         yield name, lambda params=params: fit(**params)

@@ -18,25 +18,22 @@ from statistics import mean, median
 from typing import Any
 
 import torch
+from seqlearn.modules.embeddings import LETTER_SIZE
+from sklearn.base import clone
 
 from benchmarks.peers import torch_tagger
 from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
-from seqlearn import BiLSTMTagger
+from seqlearn import BiLSTMTagger, Words
 from seqlearn.datasets import fetch_universal_dependencies, fetch_wnut17
-from seqlearn.estimators.token_input import DEFAULT_SIZE
 from seqlearn.metrics import span_f1_score, token_accuracy_score
-from seqlearn.modules.embeddings import LETTER_SIZE
 
 EWT: dict[str, Any] = {
     "max_epochs": 12,
     "lr": 0.004,
     "lr_schedule": "one_cycle",
     "hidden_size": 200,
-    "embedding_size": 100,
-    "character_size": 64,
-    "lowercase": True,
-    "fold_digits": True,
+    "words": Words(size=100, characters=64, lowercase=True, fold_digits=True),
     "weight_decay": 1e-5,
 }
 WNUT: dict[str, Any] = {
@@ -44,18 +41,16 @@ WNUT: dict[str, Any] = {
     "max_epochs": 14,
     "lr": 0.004,
     "hidden_size": 128,
-    "character_size": 50,
     "class_weight": {"O": 0.4},
-    "lowercase": True,
-    "fold_digits": True,
+    "words": Words(characters=50, lowercase=True, fold_digits=True),
     "weight_decay": 1e-5,
 }
 SEEDS = range(3)
 INGREDIENTS: dict[str, dict[str, Any]] = {
     "full": {},
     "without CRF": {"decoder": "softmax"},
-    "without characters": {"character_size": None},
-    "without word dropout": {"word_dropout": 0.0},
+    "without characters": {"words__characters": None},
+    "without word dropout": {"words__dropout": 0.0},
 }
 THREADS = 1
 SENTENCES: int | None = None  # a number takes so many of each part, to try the program
@@ -63,15 +58,6 @@ SENTENCES: int | None = None  # a number takes so many of each part, to try the 
 SPEED_SENTENCES = 3_000
 SPEED_BATCH = 32
 REPEATS = 3
-SAME_NETWORK = (
-    "hidden_size",
-    "num_layers",
-    "embedding_size",
-    "character_size",
-    "dropout",
-    "word_dropout",
-)
-
 Part = tuple[list[list[str]], list[list[str]]]
 
 
@@ -208,12 +194,22 @@ def training_speed() -> list[Row]:
     words, labels = TASKS[0].parts()["train"]
     words, labels = words[:SPEED_SENTENCES], labels[:SPEED_SENTENCES]
     n_tokens = sum(map(len, words))
-    sizes = _sizes()
-    same = {"batch_size": SPEED_BATCH, "lr": 0.005, "gradient_clip": 1.0}
-    _, epoch = torch_tagger.training(words, labels, **same, **sizes, letter_size=LETTER_SIZE)
+    tagger = BiLSTMTagger(**EWT)
+    network = {name: getattr(tagger, name) for name in ("hidden_size", "num_layers", "dropout")}
+    read = Words(size=tagger.words.size, characters=tagger.words.characters)
+    same = {"batch_size": SPEED_BATCH, "lr": 0.005, "gradient_clip": 1.0, **network}
+    _, epoch = torch_tagger.training(
+        words,
+        labels,
+        **same,
+        word_size=read.size,
+        spelling_size=read.characters,
+        letter_size=LETTER_SIZE,
+        unknown_share=read.dropout,
+    )
 
     def fit(epochs: int) -> float:
-        model = BiLSTMTagger(max_epochs=epochs, random_state=0, **same, **sizes)
+        model = BiLSTMTagger(max_epochs=epochs, random_state=0, **same, words=read)
         return cpu_seconds(lambda: model.fit(words, labels))
 
     timings = alternate(
@@ -223,7 +219,7 @@ def training_speed() -> list[Row]:
         },
         repeats=REPEATS,
     )
-    work = f"EWT train, first {len(words)} sentences, B={SPEED_BATCH} " + _shown(sizes)
+    work = f"EWT train, first {len(words)} sentences, B={SPEED_BATCH} " + _shown(network, read)
     return [_speed_row(work, n_tokens, by, timings) for by in timings]
 
 
@@ -255,7 +251,7 @@ def tagging_speed() -> list[Row]:
 
 
 def _tagger(task: Task, seed: int, **change: Any) -> BiLSTMTagger:
-    return BiLSTMTagger(**task.settings | change, random_state=seed)
+    return clone(BiLSTMTagger(**task.settings, random_state=seed)).set_params(**change)
 
 
 def _try(task: Task, parts: dict[str, Part], part: str, model: Any) -> Trial:
@@ -295,19 +291,10 @@ def _accuracy_row(
     }
 
 
-def _sizes() -> dict[str, Any]:
-    """Sizes and noise of the EWT setting, whatever the constructor leaves to be found out."""
-    params = BiLSTMTagger(**EWT).get_params()
-    sizes = {name: params[name] for name in SAME_NETWORK}
-    if sizes["embedding_size"] == "auto":
-        sizes["embedding_size"] = DEFAULT_SIZE
-    return sizes
-
-
-def _shown(sizes: dict[str, Any]) -> str:
-    short = {"H": "hidden_size", "layers": "num_layers", "E": "embedding_size"}
-    short["K"] = "character_size"
-    return " ".join(f"{letter}={sizes[name]}" for letter, name in short.items())
+def _shown(network: dict[str, Any], words: Words) -> str:
+    sizes = {"H": network["hidden_size"], "layers": network["num_layers"]}
+    sizes |= {"E": words.size, "K": words.characters}
+    return " ".join(f"{letter}={size}" for letter, size in sizes.items())
 
 
 def _speed_row(work: str, n_tokens: int, by: str, timings: dict[str, Timing]) -> Row:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagger import BiLSTMTagger
+    from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
+    "Words": "seqlearn.estimators.words",
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
@@ -67,6 +69,7 @@ __all__ = [
     "Sequences",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
+    "Words",
     "available_backends",
     "load_backend",
     "resolve_backend",

@@ -31,6 +31,7 @@ OWN = {
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),
     "modules.heads.segments": ("SegmentHead",),
+    "estimators.words": ("Words",),
     "preprocessing.normalizer": ("SequenceNormalizer",),
     "preprocessing.scaler": ("SequenceScaler", "_Moments", "_Quartiles", "_Range"),
     "preprocessing.tokenizer": ("Tokenizer",),

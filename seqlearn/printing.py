@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
-__all__ = ["short_repr", "shortened"]
+__all__ = ["by_size", "short_repr", "shortened"]
 
 MOST_ENTRIES, MOST_LETTERS = 30, 500  # of a value that is shown whole
 
@@ -39,7 +39,7 @@ def shortened(value: Any) -> Any:
     if not isinstance(value, Mapping | Sequence | Set) or isinstance(value, range):
         return value
     if len(value) > MOST_ENTRIES:
-        return _Short(value, ", ".join(short_repr(one) for one in islice(value, 3)))
+        return by_size(value)
     if type(value) is dict:
         entries = {key: shortened(one) for key, one in value.items()}
         same = all(entries[key] is one for key, one in value.items())
@@ -49,6 +49,11 @@ def shortened(value: Any) -> Any:
     else:
         return value
     return value if same else entries
+
+
+def by_size(value: Mapping | Sequence | Set) -> Any:
+    """Return what prints as the type, the size and the first entries of a container."""
+    return _Short(value, ", ".join(short_repr(one) for one in islice(value, 3)))
 
 
 class _Short:

@@ -31,6 +31,7 @@ from seqlearn import (
     SequenceEncoder,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
+    Words,
     available_backends,
     trusted_types,
 )
@@ -78,8 +79,8 @@ def test_every_backend(backend):
     ("model", "X", "y", "method"),
     [
         (LSTMClassifier(**SMALL, dtype="float64", readout="attention"), X, LABELS, "predict_proba"),
-        (LSTMClassifier(**SMALL, character_size=3), WORDS, LABELS, "predict_proba"),
-        (LSTMClassifier(**SMALL, embeddings=VECTORS), WORDS, LABELS, "predict_proba"),
+        (LSTMClassifier(**SMALL, words=Words(characters=3)), WORDS, LABELS, "predict_proba"),
+        (LSTMClassifier(**SMALL, words=Words(vectors=VECTORS)), WORDS, LABELS, "predict_proba"),
         (LSTMClassifier(**SMALL), BAGS, LABELS == "a", "predict_proba"),
         (LSTMClassifier(**SMALL), X, np.stack([LABELS == "a", LABELS == "b"], 1) * 1, "predict"),
         (LSTMRegressor(**SMALL, early_stopping=True), X, NUMBERS, "predict"),

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
 
-from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMForecaster, SktimeLSTMClassifier
+from seqlearn import BiLSTMTagger, LSTMClassifier, Words
 from seqlearn.errors import InvalidParameterError
 from seqlearn.printing import short_repr, shortened
 
@@ -43,10 +43,10 @@ CONTAINERS = [
 @pytest.mark.parametrize("Estimator", [LSTMClassifier, BiLSTMTagger])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_an_estimator_prints_large_parameters_by_their_size(Estimator, container, vectors):
-    whole = container(Estimator(embeddings=vectors, hidden_size=7))
+    whole = container(Estimator(words=Words(vectors=vectors), hidden_size=7))
     for text in (repr(whole), str(whole)):
         plain = " ".join(text.split())
-        assert "embeddings=<dict of 5,000, 'w0', 'w1', 'w2', ...>" in plain, text
+        assert "words=Words(vectors=<dict of 5,000, 'w0', 'w1', 'w2', ...>)" in plain, text
         assert "hidden_size=7" in plain
     assert Vector.printed == 0
     page = estimator_html_repr(whole)
@@ -55,25 +55,27 @@ def test_an_estimator_prints_large_parameters_by_their_size(Estimator, container
 
 
 @pytest.mark.parametrize("kind", [OrderedDict, UserDict, MappingProxyType])
-def test_tables_of_parameters_do_not_print_what_they_cut_off(kind, vectors):
-    page = estimator_html_repr(make_pipeline(LSTMClassifier(embeddings=kind(vectors))))
-    assert f"{kind.__name__} of 5,000" in page
+def test_other_mappings_print_by_their_size_too(kind, vectors):
+    pipe = make_pipeline(LSTMClassifier(words=Words(vectors=kind(vectors))))
+    assert f"vectors=<{kind.__name__} of 5,000, 'w0'" in " ".join(repr(pipe).split())
     assert Vector.printed == 0
+    page = estimator_html_repr(pipe)
+    assert f"{kind.__name__} of 5,000" in page and len(page) < 200_000
 
 
 def test_parameters_themselves_are_not_shortened(vectors):
-    model = LSTMClassifier(embeddings=vectors)
+    model = LSTMClassifier(words=Words(vectors=vectors))
     repr(model)
-    assert model.get_params()["embeddings"] is vectors
-    assert make_pipeline(model).get_params()["lstmclassifier__embeddings"] is vectors
+    assert model.get_params()["words__vectors"] is vectors
+    assert make_pipeline(model).get_params()["lstmclassifier__words__vectors"] is vectors
 
 
-@pytest.mark.parametrize("Estimator", [LSTMForecaster, SktimeLSTMClassifier])
-def test_estimators_of_sktime_too(Estimator, vectors):
-    model = Estimator(net_params={"vectors": vectors})
-    assert "{'vectors': <dict of 5,000, 'w0', 'w1', 'w2', ...>}" in repr(model)
-    assert Vector.printed == 0
-    assert model.get_params()["net_params"]["vectors"] is vectors
+def test_settings_of_words_print_those_that_are_not_the_defaults():
+    assert repr(Words()) == "Words()" and repr(LSTMClassifier(words=None)) == "LSTMClassifier()"
+    words = Words(lowercase=np.True_, size=np.int64(3), characters=None, vectors="glove.txt")
+    assert repr(clone(words)) == repr(words)
+    assert "vectors='glove.txt'" in repr(words) and "characters=None" in repr(words)
+    assert eval(repr(Words(size=3, characters=None)), {"Words": Words}).characters is None
 
 
 @pytest.mark.parametrize("name", ["hidden_size", "readout", "class_weight", "dropout", "backend"])

@@ -98,27 +98,6 @@ ESTIMATORS = [
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 ]
-OWN_DEFAULTS = {
-    "BiLSTMTagger": {"character_size", "dropout", "hidden_size", "lr"},
-    "LSTMForecaster": {"bidirectional", "dropout", "hidden_size", "lr"},
-}
-
-
-@pytest.mark.parametrize("Other", [E for E in ESTIMATORS if E is not LSTMClassifier])
-def test_constructors_share_names_defaults_order_and_wording(Other):
-    one, other = (inspect.signature(E).parameters for E in (LSTMClassifier, Other))
-    shared = [name for name in one if name in other]
-    assert len(shared) >= 21
-    assert [name for name in other if name in one] == shared
-    texts, other_texts = shared_documentation(LSTMClassifier), shared_documentation(Other)
-    for name in shared:
-        if name in OWN_DEFAULTS.get(Other.__name__, ()):
-            assert one[name].default != other[name].default, name
-            continue
-        assert one[name].default == other[name].default, name
-        assert one[name].annotation == other[name].annotation, name
-        first, second = (t[name].split("\n")[0] for t in (texts, other_texts))
-        assert first == second
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

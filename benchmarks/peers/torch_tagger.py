@@ -28,18 +28,18 @@ class TorchTagger(nn.Module):
         *,
         hidden_size: int,
         num_layers: int,
-        embedding_size: int,
+        word_size: int,
         letter_size: int,
-        character_size: int,
+        spelling_size: int,
         dropout: float,
-        word_dropout: float,
+        unknown_share: float,
     ):
         super().__init__()
-        self.words = nn.Embedding(n_words, embedding_size)
+        self.words = nn.Embedding(n_words, word_size)
         self.letters = nn.Embedding(n_letters, letter_size)
-        self.spelling = nn.LSTM(letter_size, character_size, batch_first=True, bidirectional=True)
+        self.spelling = nn.LSTM(letter_size, spelling_size, batch_first=True, bidirectional=True)
         self.lstm = nn.LSTM(
-            embedding_size + 2 * character_size,
+            word_size + 2 * spelling_size,
             hidden_size,
             num_layers=num_layers,
             batch_first=True,
@@ -47,7 +47,7 @@ class TorchTagger(nn.Module):
             dropout=dropout if num_layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(dropout)
-        self.word_dropout = word_dropout
+        self.unknown_share = unknown_share
         self.head = nn.Linear(2 * hidden_size, n_labels)
         self.crf = PlainCRF(n_labels)
 
@@ -65,7 +65,7 @@ class TorchTagger(nn.Module):
         spelled = last.new_zeros(*words.shape, 2 * last.shape[2])
         spelled[mask] = torch.cat([last[0], last[1]], dim=1)
         if self.training:
-            dropped = torch.rand(words.shape) < self.word_dropout
+            dropped = torch.rand(words.shape) < self.unknown_share
             words = words.masked_fill(dropped, UNKNOWN)
         vectors = self.dropout(torch.cat([self.words(words), spelled], dim=2))
         packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)

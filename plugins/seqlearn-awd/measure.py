@@ -17,7 +17,7 @@ from seqlearn_awd import AWDLSTM
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 
-from seqlearn import BiLSTMTagger, LSTMClassifier, datasets, preprocessing
+from seqlearn import BiLSTMTagger, LSTMClassifier, Words, datasets, preprocessing
 from seqlearn.backend import Backend
 from seqlearn.registry import resolve_backend
 
@@ -28,8 +28,7 @@ DROPOUTS, SEEDS = (0.2, 0.5), range(5)
 CHARACTERS = {
     "bidirectional": False,
     "decoder": "softmax",
-    "character_size": None,
-    "word_dropout": 0.0,
+    "words": Words(characters=None, dropout=0.0),
     "lr_schedule": None,
     "max_epochs": 150,
     "early_stopping": True,

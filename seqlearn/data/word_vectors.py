@@ -54,7 +54,7 @@ class WordVectors:
         return f"<WordVectors: W={len(self.words)}, E={self.vectors.shape[1]}>"
 
 
-def as_word_vectors(embeddings: Any) -> WordVectors:
+def as_word_vectors(source: Any) -> WordVectors:
     """Read word vectors from a file, or from an object that holds them.
 
     A file is UTF-8 text, one word a line, then its values, apart by spaces or tabs; compressed by
@@ -67,7 +67,7 @@ def as_word_vectors(embeddings: Any) -> WordVectors:
 
     Parameters
     ----------
-    embeddings : str, os.PathLike, mapping, KeyedVectors or WordVectors
+    source : str, os.PathLike, mapping, KeyedVectors or WordVectors
         Path of a file in a text format of GloVe, word2vec or fastText; or a mapping from words to
         vectors of shape (E,); or an object with ``key_to_index``, a mapping from words to rows, and
         ``vectors`` of shape (W, E), such as the ``KeyedVectors`` of gensim.
@@ -84,7 +84,7 @@ def as_word_vectors(embeddings: Any) -> WordVectors:
     DatasetNotFoundError
         There is no such file.
     InvalidParameterError
-        ``embeddings`` is none of the above.
+        ``source`` is none of the above.
 
     References
     ----------
@@ -106,16 +106,16 @@ def as_word_vectors(embeddings: Any) -> WordVectors:
     >>> as_word_vectors({"cat": [0.5, 1.0]}).vectors
     array([[0.5, 1. ]], dtype=float32)
     """
-    if isinstance(embeddings, WordVectors):
-        return embeddings
-    if isinstance(embeddings, str | os.PathLike):
-        return _read_file(Path(embeddings))
-    if hasattr(embeddings, "key_to_index") and hasattr(embeddings, "vectors"):
-        return _read_keyed_vectors(embeddings)
-    if isinstance(embeddings, Mapping):
-        return _read_mapping(embeddings)
+    if isinstance(source, WordVectors):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _read_file(Path(source))
+    if hasattr(source, "key_to_index") and hasattr(source, "vectors"):
+        return _read_keyed_vectors(source)
+    if isinstance(source, Mapping):
+        return _read_mapping(source)
     raise InvalidParameterError(
-        f"embeddings is of type {type(embeddings).__name__}. Accepted are the path of a text file "
+        f"vectors= is of type {type(source).__name__}. Accepted are the path of a text file "
         "of GloVe, word2vec or fastText, a mapping from words to vectors, and gensim's "
         "KeyedVectors (model.wv of a model)."
     )
@@ -126,13 +126,13 @@ def as_word_vectors(embeddings: Any) -> WordVectors:
 
 def _read_mapping(mapping: Mapping[str, Any]) -> WordVectors:
     if len(mapping) == 0:
-        raise DataFormatError("embeddings is empty; at least one word and its vector are needed.")
+        raise DataFormatError("vectors= is empty; at least one word and its vector are needed.")
     words = _check_words(list(mapping))
     rows = [_as_row(word, vector) for word, vector in mapping.items()]
     for word, row in zip(words, rows, strict=True):
         if row.shape != rows[0].shape:
             raise DataFormatError(
-                f"The vector of {word!r} in embeddings has {len(row)} values, but that of "
+                f"The vector of {word!r} in vectors= has {len(row)} values, but that of "
                 f"{words[0]!r}, the first, has {len(rows[0])}; all must have the same number."
             )
     return _finish(words, np.stack(rows))
@@ -144,12 +144,12 @@ def _as_row(word: str, vector: Any) -> np.ndarray:
         row = np.asarray(vector)
     except (TypeError, ValueError, RuntimeError) as cause:
         raise DataFormatError(
-            f"The vector of {word!r} in embeddings cannot be made an array ({cause}); it must be "
+            f"The vector of {word!r} in vectors= cannot be made an array ({cause}); it must be "
             f"{wanted}."
         ) from cause
     if row.ndim != 1 or row.size == 0 or row.dtype.kind not in "fiu":
         raise DataFormatError(
-            f"The vector of {word!r} in embeddings is {row.dtype} of shape {row.shape}; it must be "
+            f"The vector of {word!r} in vectors= is {row.dtype} of shape {row.shape}; it must be "
             f"{wanted}."
         )
     return row
@@ -159,17 +159,17 @@ def _read_keyed_vectors(keyed: Any) -> WordVectors:
     """Read what has the two attributes that gensim's KeyedVectors have since version 4."""
     words = _check_words(list(keyed.key_to_index))
     if not words:
-        raise DataFormatError("embeddings holds no word; at least one is needed.")
+        raise DataFormatError("vectors= holds no word; at least one is needed.")
     vectors = np.asarray(keyed.vectors)
     if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
         raise DataFormatError(
-            f"The vectors of embeddings must be numbers of shape (W, E). Got {vectors.dtype} of "
+            f"The vectors of vectors= must be numbers of shape (W, E). Got {vectors.dtype} of "
             f"shape {vectors.shape}."
         )
     rows = np.array(list(keyed.key_to_index.values()))
     if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= len(vectors):
         raise DataFormatError(
-            "The values of embeddings.key_to_index must be rows of embeddings.vectors, from 0 to "
+            "The values of key_to_index in vectors= must be rows of its vectors, from 0 to "
             f"{len(vectors) - 1}."
         )
     in_order = np.array_equal(rows, np.arange(len(vectors)))
@@ -180,7 +180,7 @@ def _check_words(words: list[Any]) -> list[str]:
     for word in words:
         if not isinstance(word, str):
             raise DataFormatError(
-                f"The words of embeddings must be strings, but {word!r} is of type "
+                f"The words of vectors= must be strings, but {word!r} is of type "
                 f"{type(word).__name__}."
             )
     return [str(word) for word in words]
@@ -193,7 +193,7 @@ def _finish(words: list[str], vectors: np.ndarray) -> WordVectors:
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise DataFormatError(
-            f"The vector of {words[bad[0]]!r} in embeddings holds NaN, infinity or a number too "
+            f"The vector of {words[bad[0]]!r} in vectors= holds NaN, infinity or a number too "
             "large for float32. Drop the word, or repair its vector."
         )
     return WordVectors(words, vectors)

@@ -1,49 +1,33 @@
 """What every estimator with a parameter ``backend`` inherits: `BackendOptions`.
 
-Options of a backend that was given by name are set as those of an object are; an estimator is
-saved as plain values, and large parameters are printed by their size.
+Options of a backend that was given by name, or of ``words=None``, are set as those of an object
+are; an estimator is saved as plain values.
 """
 
-import sys
+from types import NoneType
 from typing import Any
 
 from seqlearn.data.plain import PlainState
-from seqlearn.printing import shortened
+from seqlearn.estimators.words import Words
 from seqlearn.registry import resolve_backend
 
 __all__ = ["BackendOptions"]
 
-# What prints estimators, alone and inside of others, asks them for their parameters. Nothing else
-# that an estimator has is asked inside of a pipeline or a search.
-PRINTERS = ("sklearn.utils._pprint", "skbase.base._pretty_printing._pprint")
-OF_HTML = "_get_params_html"
+# Parameters that hold objects: which values stand for one, and how it is made of them.
+OBJECTS = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
 
 
 class BackendOptions(PlainState):
-    """Lets ``backend__option`` be set, and searched, where ``backend`` is a name."""
+    """Lets ``backend__option`` be set where ``backend`` is a name, ``words__...`` where it is None.
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Return those of a backend object too, as ``backend__option``.
-
-        Returns
-        -------
-        dict
-        """
-        params = super().get_params(deep=deep)
-        asks = sys._getframe(1)
-        if asks.f_globals.get("__name__") in PRINTERS or asks.f_code.co_name == OF_HTML:
-            return {name: shortened(value) for name, value in params.items()}  # 50,000 words
-        return params
+    So they are axes of a search also where the estimator holds no object yet.
+    """
 
     def set_params(self, **params: Any) -> Any:
-        """Set parameters; ``backend__option`` sets an option of the backend.
+        """Set parameters; ``backend__option`` sets an option of the backend, ``words__...`` too.
 
-        If ``backend`` is a name, it becomes an object of that name's backend, with the option.
+        If ``backend`` is a name, it becomes an object of that name's backend, with the option. If
+        ``words`` is None, it becomes a `seqlearn.Words`.
 
         Parameters
         ----------
@@ -62,13 +46,15 @@ class BackendOptions(PlainState):
         Examples
         --------
         >>> from seqlearn import LSTMClassifier
-        >>> LSTMClassifier(backend="torch").set_params(backend__forget_bias=2.0).backend
-        TorchLSTM(forget_bias=2.0)
+        >>> model = LSTMClassifier().set_params(backend__forget_bias=2.0, words__size=32)
+        >>> model.backend, model.words
+        (TorchLSTM(forget_bias=2.0), Words(size=32))
         """
-        backend = params.get("backend", self.backend)
-        options = {name: value for name, value in params.items() if name.startswith("backend__")}
-        if options and isinstance(backend, str):
-            params = {name: value for name, value in params.items() if name not in options}
-            options = {name.removeprefix("backend__"): value for name, value in options.items()}
-            params["backend"] = resolve_backend(backend).set_params(**options)
+        for name, (kind, make) in OBJECTS.items():
+            value = params.get(name, getattr(self, name, ...))
+            options = {key: one for key, one in params.items() if key.startswith(f"{name}__")}
+            if options and isinstance(value, kind):
+                params = {key: one for key, one in params.items() if key not in options}
+                options = {key.removeprefix(f"{name}__"): one for key, one in options.items()}
+                params[name] = make(value).set_params(**options)
         return super().set_params(**params)

@@ -2,8 +2,8 @@
 
 `SequenceEstimator` reads X, weights rows, splits off a validation part, builds the net, trains
 it and runs it. It knows no labels: `classifier` and `regressor` encode targets and decode
-outputs. Each final class states its constructor in full, as scikit-learn's do; the checks of the
-shared parameters stand here.
+outputs. Each final class states its constructor in full, as scikit-learn's do; what is shared of it
+comes from `seqlearn.estimators.shared_parameters`.
 """
 
 from abc import ABC
@@ -27,11 +27,10 @@ from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.cloning import CopiedCallbacks
-from seqlearn.estimators.fitting import SHARED_CHECKS, net_settings, tell_of_early_end
-from seqlearn.estimators.parameters import Check, boolean, integer, number, one_of
+from seqlearn.estimators.fitting import net_settings, tell_of_early_end
+from seqlearn.estimators.parameters import Check
 from seqlearn.estimators.token_input import TokenInput
 from seqlearn.inputs.words import BagEmbedding, WordEmbedding
-from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
@@ -39,7 +38,7 @@ from seqlearn.training.net import make_net
 from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
-__all__ = ["READOUT_CHECKS", "SCALE", "TOKEN_CHECKS", "SequenceEstimator", "pieces"]
+__all__ = ["SCALE", "SequenceEstimator", "pieces"]
 
 INPUTS = {"tokens": WordEmbedding, "features": BagEmbedding}
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
@@ -68,30 +67,20 @@ class TrainingData:
         return SequenceDataset(sequences, targets, weights / weights.mean(), device, dtype)
 
 
-READOUT_CHECKS: dict[str, Check] = {"readout": one_of(*READOUTS)}
-TOKEN_CHECKS: dict[str, Check] = {
-    "embedding_size": integer(1, "auto"),
-    "character_size": integer(1, None),
-    "word_dropout": number("[0, inf)"),
-    "min_frequency": integer(1),
-    "lowercase": boolean,
-    "fold_digits": boolean,
-}
-
-
 class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
     """Base of the estimators with one answer a sequence."""
 
     _doc_link_module = "seqlearn"
     _doc_link_template = "https://pypi.org/project/scikit-seqlearn/#{estimator_name}"
 
-    _checks: ClassVar[dict[str, Check]] = SHARED_CHECKS
+    _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
 
     n_features_in_: int  # these are set by `remember_X`
     feature_names_in_: np.ndarray
     input_kind_: str
 
     _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
+    _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -249,10 +238,10 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
     def _read_steps(self, data: TrainingData) -> TokenInput | None:
         """Encode words and features by what the training rows teach, or taught in the last fit."""
         if data.sequences.dictionary is None:
-            if getattr(self, "embeddings", None) is not None:
+            if getattr(self, "words", None) is not None:
                 raise InvalidParameterError(
-                    "embeddings= holds vectors of words, but X has numbers. Pass lists of tokens, "
-                    "or set embeddings=None."
+                    "words= says how words and feature dictionaries are read, but X has numbers. "
+                    "Pass lists of tokens, or set words=None."
                 )
             self.__dict__.pop("vocabulary_", None)
             return None

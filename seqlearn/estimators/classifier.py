@@ -1,6 +1,6 @@
 """LSTMClassifier: one label, or one set of labels, for each sequence."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -10,7 +10,7 @@ from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import read_classes, read_row_labels
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, TOKEN_CHECKS, SequenceEstimator
+from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.estimators.classes import (
     classes_of_partial_fit,
     refuse_other_classes,
@@ -39,31 +39,14 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     bidirectional : bool, default=True
         Read each sequence from both ends; about twice the work.
     dropout : float, default=0.2
-        Share of the values dropped in training, between layers and before the linear layer, and
-        of the vectors of words and features.
+        Share of the values dropped in training, between layers and before the linear layer.
     readout : {"last", "mean", "max", "attention"}, default="max"
         What becomes of the steps: the last one (of each direction's reading), their mean, their
         maximum, or a learned weighted mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
-    embedding_size : int or "auto", default="auto"
-        Values of the vector of a word or feature, if X holds those; "auto" is the width of
-        ``embeddings``, else 64.
-    embeddings : path, mapping or None, default=None
-        Pretrained word vectors: a text file as GloVe, word2vec and fastText write it, gzip too,
-        or a mapping from words to vectors. Those of words in the training data are trained
-        further; words that turn up later are looked up too.
-    character_size : int or None, default=None
-        Hidden size of a BiLSTM over a word's letters, beside its shape ("Xxx"); None reads neither.
-    word_dropout : float, default=0.25
-        A word that occurs n times in the training data is taken for an unknown one in
-        ``word_dropout / (word_dropout + n)`` of its places (Kiperwasser & Goldberg 2016).
-    min_frequency : int, default=1
-        Words and features that are rarer in the training data count as unknown.
-    lowercase : bool, default=False
-        Look words up in lower case; their letters are read as they are.
-    fold_digits : bool, default=False
-        Look words up with every digit as 0.
+    words : Words or None, default=None
+        How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
@@ -87,8 +70,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out a part of the training data, stop when its loss no longer falls, and keep
-        the weights that were best on it.
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
     validation_fraction : float, default=0.1
         Share to hold out for early stopping, stratified by class.
     n_iter_no_change : int, default=10
@@ -144,9 +127,6 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     ----------
     Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
 
-    Kiperwasser, E. and Goldberg, Y. (2016). Simple and accurate dependency parsing using
-    bidirectional LSTM feature representations. TACL 4.
-
     Examples
     --------
     >>> from seqlearn import LSTMClassifier
@@ -157,9 +137,9 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     ((2,), (2, 3))
     """
 
-    _checks: ClassVar = SequenceEstimator._checks | READOUT_CHECKS | TOKEN_CHECKS
     _reads_discrete = True
 
+    # <parameters: network readout backend words training warm_start class_weight control>
     def __init__(
         self,
         *,
@@ -169,13 +149,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
-        embedding_size: int | str = "auto",
-        embeddings: Any = None,
-        character_size: int | None = None,
-        word_dropout: float = 0.25,
-        min_frequency: int = 1,
-        lowercase: bool = False,
-        fold_digits: bool = False,
+        words: Any = None,
         max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
@@ -203,13 +177,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
-        self.embedding_size = embedding_size
-        self.embeddings = embeddings
-        self.character_size = character_size
-        self.word_dropout = word_dropout
-        self.min_frequency = min_frequency
-        self.lowercase = lowercase
-        self.fold_digits = fold_digits
+        self.words = words
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -230,6 +198,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,6 +1,6 @@
 """SequenceEncoder: the hidden state of a network as features for any other estimator."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -12,7 +12,7 @@ from seqlearn.data.fitted import REMEMBERED
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import READOUT_CHECKS, SCALE, SequenceEstimator
+from seqlearn.estimators.base import SCALE, SequenceEstimator
 from seqlearn.estimators.fitting import check_shared_parameters, fit_inside, unchanged_on_error
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.registry import resolve_backend
@@ -41,8 +41,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     dropout : float, default=0.2
         Share of the values dropped in training, between layers.
     readout : {"last", "mean", "max", "attention"}, default="max"
-        What becomes of the steps: the last one, their mean, their
-        maximum, or a learned weighted mean.
+        What becomes of the steps: the last one, their mean, their maximum, or a learned weighted
+        mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     max_epochs : int or "auto", default="auto"
@@ -68,8 +68,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out a part of the training data, stop when its loss no longer falls, and keep
-        the weights that were best on it.
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
     validation_fraction : float, default=0.1
         Share to hold out for early stopping.
     n_iter_no_change : int, default=10
@@ -129,12 +129,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     array(['sequenceencoder0', 'sequenceencoder1'], dtype=object)
     """
 
-    _checks: ClassVar = {
-        k: v
-        for k, v in (SequenceEstimator._checks | READOUT_CHECKS).items()
-        if k != "bidirectional"
-    }
-
+    # <parameters: estimator * hidden_size num_layers dropout readout backend training
+    #   warm_start control>
     def __init__(
         self,
         estimator: Any = None,
@@ -189,6 +185,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
         """Train the network.

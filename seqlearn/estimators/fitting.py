@@ -14,53 +14,19 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.parameters import (
-    Check,
-    boolean,
-    check_parameters,
-    integer,
-    mapping,
-    number,
-    one_of,
-    sequence,
-)
+from seqlearn.estimators.parameters import Check, check_parameters
+from seqlearn.estimators.shared_parameters import SHARED
 from seqlearn.training.callbacks import ADVICE
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.optimizers import OPTIMIZERS
-from seqlearn.training.schedules import SCHEDULES
 
 __all__ = [
-    "SHARED_CHECKS",
     "check_shared_parameters",
     "fit_inside",
     "net_settings",
     "tell_of_early_end",
     "unchanged_on_error",
 ]
-
-SHARED_CHECKS: dict[str, Check] = {
-    "hidden_size": integer(1),
-    "num_layers": integer(1),
-    "bidirectional": boolean,
-    "dropout": number("[0, 1)"),
-    "max_epochs": integer(1, "auto"),
-    "lr": number("(0, inf)"),
-    "lr_schedule": one_of(*SCHEDULES, None),
-    "batch_size": integer(1, "auto"),
-    "optimizer": one_of(*OPTIMIZERS, or_class=torch.optim.Optimizer),
-    "weight_decay": number("[0, inf)"),
-    "gradient_clip": number("(0, inf)", None),
-    "callbacks": sequence,
-    "dtype": one_of("float32", "float64"),
-    "precision": one_of("auto", "float32", "bf16"),
-    "early_stopping": boolean,
-    "validation_fraction": number("(0, 1)"),
-    "n_iter_no_change": integer(1),
-    "tol": number("[0, inf)"),
-    "warm_start": boolean,
-    "verbose": integer(0, True, False),
-    "net_params": mapping,
-}
 
 _OURS = {
     "criterion",
@@ -111,19 +77,28 @@ def fit_inside(outer: Any, inner: Any, *args: Any, **kwargs: Any) -> Any:
         return inner
 
 
-def check_shared_parameters(estimator: Any, checks: dict[str, Check]) -> None:
-    """Run ``checks`` on the parameters, and look for settings of skorch that are not the user's.
+def check_shared_parameters(estimator: Any, own: dict[str, Check]) -> None:
+    """Check the parameters, and look for settings of skorch that are not the user's.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With parameters of `seqlearn.estimators.shared_parameters` and others.
+    own : dict
+        Checks of the others.
 
     Raises
     ------
     InvalidParameterError
         Naming the parameter.
     """
-    check_parameters(estimator, checks)
+    names = estimator.get_params(deep=False)
+    shared = {name: SHARED[name].check for name in names if name in SHARED}
+    check_parameters(estimator, shared | own)
     taken = sorted(
         name
         for name in estimator.net_params or {}
-        if name in _OURS or name in estimator.get_params(deep=False) or name.startswith(_OURS_BELOW)
+        if name in _OURS or name in names or name.startswith(_OURS_BELOW)
     )
     if taken:
         raise InvalidParameterError(

@@ -14,7 +14,7 @@ import numpy as np
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.series import TimeSeries
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.fitting import SHARED_CHECKS, check_shared_parameters
+from seqlearn.estimators.fitting import check_shared_parameters
 from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
@@ -28,7 +28,6 @@ LOOKED_AT = 20  # series whose season is estimated
 
 
 CHECKS: dict[str, Check] = {
-    **{name: check for name, check in SHARED_CHECKS.items() if name != "warm_start"},
     "window_length": integer(1, "auto"),
     "segment_length": integer(1, "auto"),
     "normalization": one_of("window", "series", None),

@@ -97,8 +97,8 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out the last windows, window and horizon after those of training, stop when their
-        loss no longer falls, and keep the weights that were best on them.
+        Hold out the last windows, window and horizon after those of training, stop when their loss
+        no longer falls, and keep the weights that were best on them.
     validation_fraction : float, default=0.1
         Share of the windows to hold out for early stopping and calibration.
     n_iter_no_change : int, default=10
@@ -190,6 +190,8 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     # sktime warns at construction that it will stop keeping y; the windows needed are kept here.
     _config: ClassVar[dict[str, Any]] = {"warnings": "off"}
 
+    # <parameters: network backend window_length segment_length normalization decoding copying
+    #   linear share_channels calendar past_only training loss quantiles calibration control>
     def __init__(
         self,
         *,
@@ -264,6 +266,7 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
         super().__init__()
         self.set_config(warnings="on")
         if quantiles is None:

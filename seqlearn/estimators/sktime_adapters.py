@@ -89,8 +89,8 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out a part of the training data, stop when its loss no longer falls, and keep
-        the weights that were best on it.
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
     validation_fraction : float, default=0.1
         Share to hold out for early stopping, stratified by class.
     n_iter_no_change : int, default=10
@@ -137,6 +137,7 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
         "capability:class_weight": True,
     }
 
+    # <parameters: network readout backend training class_weight control>
     def __init__(
         self,
         *,
@@ -191,6 +192,7 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
         super().__init__()
 
     def fit(self, X: Any, y: Any) -> "SktimeLSTMClassifier":
@@ -286,8 +288,8 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out a part of the training data, stop when its loss no longer falls, and keep
-        the weights that were best on it.
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
     validation_fraction : float, default=0.1
         Share to hold out for early stopping.
     n_iter_no_change : int, default=10
@@ -330,6 +332,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         "capability:multioutput": True,
     }
 
+    # <parameters: network readout backend training loss control>
     def __init__(
         self,
         *,
@@ -384,6 +387,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
         super().__init__()
 
     def fit(self, X: Any, y: Any) -> "SktimeLSTMRegressor":

@@ -19,7 +19,7 @@ from seqlearn.data.labels import (
 )
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import TOKEN_CHECKS, SequenceEstimator, pieces
+from seqlearn.estimators.base import SequenceEstimator, pieces
 from seqlearn.estimators.classes import (
     classes_of_partial_fit,
     refuse_other_classes,
@@ -63,28 +63,11 @@ class BiLSTMTagger(SequenceEstimator):
     bidirectional : bool, default=True
         Read each sequence from both ends; about twice the work.
     dropout : float, default=0.5
-        Share of the values dropped in training, between layers and before the linear layer, and
-        of the vectors of words and features.
+        Share of the values dropped in training, between layers and before the linear layer.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
-    embedding_size : int or "auto", default="auto"
-        Values of the vector of a word or feature, if X holds those; "auto" is the width of
-        ``embeddings``, else 64.
-    embeddings : path, mapping or None, default=None
-        Pretrained word vectors: a text file as GloVe, word2vec and fastText write it, gzip too,
-        or a mapping from words to vectors. Those of words in the training data are trained
-        further; words that turn up later are looked up too.
-    character_size : int or None, default=50
-        Hidden size of a BiLSTM over a word's letters, beside its shape ("Xxx"); None reads neither.
-    word_dropout : float, default=0.25
-        A word that occurs n times in the training data is taken for an unknown one in
-        ``word_dropout / (word_dropout + n)`` of its places (Kiperwasser & Goldberg 2016).
-    min_frequency : int, default=1
-        Words and features that are rarer in the training data count as unknown.
-    lowercase : bool, default=False
-        Look words up in lower case; their letters are read as they are.
-    fold_digits : bool, default=False
-        Look words up with every digit as 0.
+    words : Words or None, default=None
+        How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.005
@@ -108,8 +91,8 @@ class BiLSTMTagger(SequenceEstimator):
     precision : {"auto", "float32", "bf16"}, default="float32"
         Of the core's matrix products in training: "auto" is bfloat16 where that is faster.
     early_stopping : bool, default=False
-        Hold out a part of the training data, stop when its loss no longer falls, and keep
-        the weights that were best on it.
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
     validation_fraction : float, default=0.1
         Share to hold out for early stopping.
     n_iter_no_change : int, default=10
@@ -185,18 +168,17 @@ class BiLSTMTagger(SequenceEstimator):
     ['DET', 'NOUN', 'VERB']
     """
 
-    _checks: ClassVar = (
-        SequenceEstimator._checks
-        | TOKEN_CHECKS
-        | {
-            "decoder": one_of("crf", "softmax"),
-            "scheme": one_of("BIO", "BIOES", None),
-            "repair": one_of("error", "convert"),
-            "drop_empty": boolean,
-        }
-    )
+    _checks: ClassVar = {
+        "decoder": one_of("crf", "softmax"),
+        "scheme": one_of("BIO", "BIOES", None),
+        "repair": one_of("error", "convert"),
+        "drop_empty": boolean,
+    }
     _reads_discrete = True
+    _characters = 50
 
+    # <parameters: decoder scheme repair drop_empty network backend words training
+    #   warm_start class_weight control>
     def __init__(
         self,
         *,
@@ -209,13 +191,7 @@ class BiLSTMTagger(SequenceEstimator):
         bidirectional: bool = True,
         dropout: float = 0.5,
         backend: Any = "torch",
-        embedding_size: int | str = "auto",
-        embeddings: Any = None,
-        character_size: int | None = 50,
-        word_dropout: float = 0.25,
-        min_frequency: int = 1,
-        lowercase: bool = False,
-        fold_digits: bool = False,
+        words: Any = None,
         max_epochs: int | str = "auto",
         lr: float = 0.005,
         lr_schedule: str | None = "cosine",
@@ -246,13 +222,7 @@ class BiLSTMTagger(SequenceEstimator):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.backend = backend
-        self.embedding_size = embedding_size
-        self.embeddings = embeddings
-        self.character_size = character_size
-        self.word_dropout = word_dropout
-        self.min_frequency = min_frequency
-        self.lowercase = lowercase
-        self.fold_digits = fold_digits
+        self.words = words
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -273,6 +243,7 @@ class BiLSTMTagger(SequenceEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
+        # </parameters>
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from seqlearn.data.encoding import Encoding
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.words import Words
 from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 
@@ -51,17 +53,17 @@ class TokenInput:
         Word dropout goes by how often words occur if rows weigh 1 on average: weights that are all
         alike are no weights.
         """
-        kind, parameters = estimator.input_kind_, _parameters(estimator)
-        spelled = kind == "tokens" and estimator.character_size is not None
+        kind, words, parameters = estimator.input_kind_, _words(estimator), _parameters(estimator)
+        spelled = kind == "tokens" and words.characters is not None
         encoding = Encoding.learn(
             sequences,
             weights,
-            min_frequency=estimator.min_frequency,
-            lowercase=estimator.lowercase,
-            fold_digits=estimator.fold_digits,
+            min_frequency=words.min_frequency,
+            lowercase=words.lowercase,
+            fold_digits=words.fold_digits,
             characters=spelled,
         )
-        size, vectors = _size(estimator, kind)
+        size, vectors = _size(words, kind)
         if kind == "features":
             embedding = {
                 "kind": kind,
@@ -79,7 +81,7 @@ class TokenInput:
             "n_words": len(encoding.vocabulary),
             "size": size,
             "dropout": estimator.dropout,
-            "word_dropout": estimator.word_dropout,
+            "word_dropout": words.dropout,
             "counts": encoding.vocabulary.counts / weights.mean(),
             "n_fixed": len(encoding.extra),
         }
@@ -87,7 +89,7 @@ class TokenInput:
             embedding |= {
                 "n_characters": len(encoding.characters),
                 "n_shapes": len(encoding.shapes),
-                "character_size": estimator.character_size,
+                "character_size": words.characters,
                 "character_backend": resolve_backend("torch"),
             }
         return cls(encoding, embedding, parameters, given)
@@ -104,29 +106,36 @@ class TokenInput:
                 )
 
 
+def _words(estimator: Any) -> Words:
+    """The parameters about words, without those that the task decides."""
+    words = estimator.words or Words()
+    if words.characters != "auto":
+        return words
+    return clone(words).set_params(characters=estimator._characters)
+
+
 def _parameters(estimator: Any) -> dict[str, Any]:
-    """The parameters that what is learned depends on; of embeddings, only whether there are."""
-    names = ("embedding_size", "character_size", "min_frequency", "lowercase", "fold_digits")
-    parameters = {name: getattr(estimator, name) for name in (*names, "word_dropout")}
-    return parameters | {"embeddings given": estimator.embeddings is not None}
+    """The parameters that what is learned depends on; of vectors, only whether there are."""
+    values = _words(estimator).get_params()
+    values["vectors given"] = values.pop("vectors") is not None
+    return {f"words__{name}": value for name, value in values.items()}
 
 
-def _size(estimator: Any, kind: str) -> tuple[int, WordVectors | None]:
+def _size(words: Words, kind: str) -> tuple[int, WordVectors | None]:
     """Width of the vectors, and the pretrained ones if there are any."""
-    asked = estimator.embedding_size
-    if estimator.embeddings is None:
-        return (DEFAULT_SIZE if asked == "auto" else asked), None
+    if words.vectors is None:
+        return (DEFAULT_SIZE if words.size == "auto" else words.size), None
     if kind == "features":
         raise InvalidParameterError(
-            "embeddings= holds vectors of words, but X has feature dictionaries. Pass lists of "
-            "tokens, or set embeddings=None."
+            "words= has vectors= of words, but X has feature dictionaries. Pass lists of tokens, "
+            "or set words__vectors=None."
         )
-    vectors = as_word_vectors(estimator.embeddings)
+    vectors = as_word_vectors(words.vectors)
     width = vectors.vectors.shape[1]
-    if asked not in ("auto", width):
+    if words.size not in ("auto", width):
         raise InvalidParameterError(
-            f"embedding_size={asked}, but the vectors of embeddings= have {width} values. Set "
-            "embedding_size='auto' to use theirs."
+            f"size={words.size} in words=, but its vectors= have {width} values. Set "
+            "words__size='auto' to use theirs."
         )
     return width, vectors
 
@@ -147,7 +156,7 @@ def _given(encoding: Encoding, vectors: WordVectors) -> tuple[torch.Tensor, torc
         rows.append(row[word])
     if not codes:
         raise InvalidParameterError(
-            "None of the words of X, nor any other, has a vector in embeddings=."
+            "None of the words of X, nor any other, has a vector in vectors= of words=."
         )
     chosen = np.asarray(vectors.vectors)[rows]
     return torch.tensor(codes), torch.as_tensor(chosen)

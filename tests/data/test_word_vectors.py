@@ -246,7 +246,7 @@ def keyed(words, vectors):
 
 
 @pytest.mark.parametrize(
-    "embeddings",
+    "source",
     [
         {"a": [1, 2], "b": [3.0, 4.0]},
         MappingProxyType({"a": np.array([1, 2]), "b": (3, 4)}),
@@ -258,8 +258,8 @@ def keyed(words, vectors):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_objects_that_hold_vectors(embeddings):
-    found = as_word_vectors(embeddings)
+def test_objects_that_hold_vectors(source):
+    found = as_word_vectors(source)
     assert_holds(found, ["a", "b"], [[1, 2], [3, 4]])
     assert as_word_vectors(found) is found
     assert repr(found) == "<WordVectors: W=2, E=2>"
@@ -273,33 +273,33 @@ def test_vectors_in_order_are_shared():
 
 
 @pytest.mark.parametrize(
-    ("embeddings", "message"),
+    ("source", "message"),
     [
-        ({}, "embeddings is empty"),
-        ({"a": [1, 2], "b": [1, 2, 3]}, "'b' in embeddings has 3 values, but that of 'a'.*has 2"),
-        ({"a": [[1, 2]]}, r"'a' in embeddings is int64 of shape \(1, 2\)"),
-        ({"a": 1.0}, r"'a' in embeddings is float64 of shape \(\)"),
-        ({"a": []}, r"'a' in embeddings is float64 of shape \(0,\)"),
-        ({"a": ["x"]}, "'a' in embeddings is <U1"),
-        ({"a": [[1], [1, 2]]}, "'a' in embeddings cannot be made an array"),
-        ({"a": torch.ones(2, requires_grad=True)}, "'a' in embeddings cannot be made an array"),
-        ({"a": [1, 2], "b": [1, np.nan]}, "'b' in embeddings holds NaN, infinity"),
-        ({"a": [1e39]}, "'a' in embeddings holds NaN, infinity or a number too large"),
+        ({}, "vectors= is empty"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, "'b' in vectors= has 3 values, but that of 'a'.*has 2"),
+        ({"a": [[1, 2]]}, r"'a' in vectors= is int64 of shape \(1, 2\)"),
+        ({"a": 1.0}, r"'a' in vectors= is float64 of shape \(\)"),
+        ({"a": []}, r"'a' in vectors= is float64 of shape \(0,\)"),
+        ({"a": ["x"]}, "'a' in vectors= is <U1"),
+        ({"a": [[1], [1, 2]]}, "'a' in vectors= cannot be made an array"),
+        ({"a": torch.ones(2, requires_grad=True)}, "'a' in vectors= cannot be made an array"),
+        ({"a": [1, 2], "b": [1, np.nan]}, "'b' in vectors= holds NaN, infinity"),
+        ({"a": [1e39]}, "'a' in vectors= holds NaN, infinity or a number too large"),
         ({1: [1, 2]}, "must be strings, but 1 is of type int"),
-        (keyed({}, np.ones((0, 2))), "embeddings holds no word"),
+        (keyed({}, np.ones((0, 2))), "vectors= holds no word"),
         (keyed({"a": 0}, np.ones(2)), r"shape \(W, E\). Got float64 of shape \(2,\)"),
-        (keyed({"a": 2}, np.ones((2, 2))), "rows of embeddings.vectors, from 0 to 1"),
-        (keyed({"a": "b"}, np.ones((2, 2))), "rows of embeddings.vectors, from 0 to 1"),
-        (keyed({"a": 0, "b": 1}, np.array([[1.0], [np.inf]])), "'b' in embeddings holds NaN"),
+        (keyed({"a": 2}, np.ones((2, 2))), "rows of its vectors, from 0 to 1"),
+        (keyed({"a": "b"}, np.ones((2, 2))), "rows of its vectors, from 0 to 1"),
+        (keyed({"a": 0, "b": 1}, np.array([[1.0], [np.inf]])), "'b' in vectors= holds NaN"),
         (keyed({3: 0}, np.ones((1, 1))), "must be strings, but 3 is of type int"),
     ],
 )
-def test_faulty_objects_are_refused(embeddings, message):
+def test_faulty_objects_are_refused(source, message):
     with pytest.raises(DataFormatError, match=message):
-        as_word_vectors(embeddings)
+        as_word_vectors(source)
 
 
-@pytest.mark.parametrize("embeddings", [None, 3, ["a"], np.ones((2, 2)), b"path"])
-def test_other_things_are_refused(embeddings):
-    with pytest.raises(InvalidParameterError, match=r"embeddings is of type .*Accepted are"):
-        as_word_vectors(embeddings)
+@pytest.mark.parametrize("source", [None, 3, ["a"], np.ones((2, 2)), b"path"])
+def test_other_things_are_refused(source):
+    with pytest.raises(InvalidParameterError, match=r"vectors= is of type .*Accepted are"):
+        as_word_vectors(source)

@@ -5,27 +5,27 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder, Words
 from seqlearn.errors import DataFormatError
 from seqlearn.preprocessing import Tokenizer
 
 TEXTS = ["good film", "bad film", "a very good one", "really bad"] * 3
 Y = np.array(["pos", "neg"] * 6)
-SMALL = {"hidden_size": 4, "embedding_size": 4, "max_epochs": 3, "random_state": 0}
+SMALL = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
 FORMS = {
-    "words": {},
-    "spelled": {"character_size": 3},
-    "vectors": {"embedding_size": "auto", "embeddings": {"good": [1.0, 2.0], "odd": [3.0, 4.0]}},
+    "words": Words(size=4),
+    "spelled": Words(size=4, characters=3),
+    "vectors": Words(vectors={"good": [1.0, 2.0], "odd": [3.0, 4.0]}),
 }
 
 
-def pipeline(**params):
-    return make_pipeline(Tokenizer(), LSTMClassifier(**{**SMALL, **params})).fit(TEXTS, Y)
+def pipeline(words=FORMS["words"]):
+    return make_pipeline(Tokenizer(), LSTMClassifier(**SMALL, words=words)).fit(TEXTS, Y)
 
 
 @pytest.fixture(scope="module", params=FORMS.values(), ids=FORMS)
 def model(request):
-    return pipeline(**request.param)
+    return pipeline(request.param)
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u3000"])
@@ -48,10 +48,10 @@ def test_no_token_is_one_unknown_token():
     )
 
 
-@pytest.mark.parametrize("character_size", [None, 3])
-def test_no_token_is_unknown_also_where_the_empty_word_and_every_letter_are_known(character_size):
+@pytest.mark.parametrize("characters", [None, 3])
+def test_no_token_is_unknown_also_where_the_empty_word_and_every_letter_are_known(characters):
     words = [["", "a"], ["\0", "a"], ["", "b"]] * 4
-    model = LSTMClassifier(**SMALL, character_size=character_size).fit(words, Y)
+    model = LSTMClassifier(**SMALL, words=Words(size=4, characters=characters)).fit(words, Y)
     (nothing,), (empty,) = model.decision_function([[]]), model.decision_function([[""]])
     (word,) = model.decision_function([["\ud7ff"]])  # a letter and a shape that are not known
     assert nothing == pytest.approx(word, abs=1e-6)
@@ -60,7 +60,7 @@ def test_no_token_is_unknown_also_where_the_empty_word_and_every_letter_are_know
 
 def test_no_features_are_no_known_features():
     bags = [[{"w": word} for word in text.split()] for text in TEXTS]
-    model = LSTMRegressor(**SMALL).fit(bags, np.arange(12.0))
+    model = LSTMRegressor(**SMALL, words=Words(size=4)).fit(bags, np.arange(12.0))
     answers = model.predict([[], [{}], [{"w": "unseen"}], bags[0]])
     np.testing.assert_allclose(answers[:3], answers[0], atol=1e-6)
     assert answers[3] == pytest.approx(model.predict(bags[:1])[0], abs=1e-6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqlearn import BiLSTMTagger, LSTMClassifier, SequenceEncoder
+from seqlearn import BiLSTMTagger, LSTMClassifier, SequenceEncoder, Words
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.training.net import SequenceNet
 
@@ -62,7 +62,7 @@ def test_an_encoder_starts_afresh_without_its_estimator():
 )
 def test_words_known_by_their_vectors_only_are_looked_up_in_the_same_form(settings, words):
     vectors = {"a": np.zeros(3), words[0]: np.ones(3)}
-    model = LSTMClassifier(**SMALL, **settings, embeddings=vectors)
+    model = LSTMClassifier(**SMALL, words=Words(vectors=vectors, **settings))
     model.fit([["a"], ["b"]] * 3, [0, 1] * 3)
     answers = model.predict_proba([[word] for word in [*words, "never"]])
     assert all(np.array_equal(answers[0], answer) for answer in answers[1:-1])

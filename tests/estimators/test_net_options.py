@@ -9,7 +9,7 @@ import torch
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, LRScheduler
 
-from seqlearn import BiLSTMTagger, LSTMClassifier
+from seqlearn import BiLSTMTagger, LSTMClassifier, Words
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(24, 5, 2)).astype(np.float32)
@@ -44,7 +44,7 @@ def test_numpy_integers_are_integers(backend):
 
 def test_numpy_integers_of_tokens():
     words = [["a", "b"], ["c"]] * 12
-    classifier(embedding_size=np.int64(4), character_size=np.int64(3)).fit(words, y)
+    classifier(words=Words(size=np.int64(4), characters=np.int64(3))).fit(words, y)
     labels = [["A", "B"], ["C"]] * 12
     BiLSTMTagger(hidden_size=np.int64(4), max_epochs=1).fit(words, labels)
 

@@ -24,7 +24,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from seqlearn import BiLSTMTagger, available_backends, to_sequences
+from seqlearn import BiLSTMTagger, Words, available_backends, to_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics import (
     span_f1_score,
@@ -37,8 +37,6 @@ from seqlearn.preprocessing import SequenceScaler, Tokenizer
 
 SMALL = {
     "hidden_size": 8,
-    "embedding_size": 8,
-    "character_size": 4,
     "max_epochs": 3,
     "batch_size": 8,
     "lr": 0.02,
@@ -331,7 +329,13 @@ def test_the_training_loss_is_that_of_a_step(decoder):
     """One full-batch epoch at a tiny rate: the loss recorded is that of the start."""
     X, y = corpus(n=12)
     X, y = [row[:4] for row in X], [row[:4] for row in y]
-    still = {"dropout": 0.0, "word_dropout": 0.0, "max_epochs": 1, "lr": 1e-12, "batch_size": 12}
+    still = {
+        "dropout": 0.0,
+        "words": Words(dropout=0.0),
+        "max_epochs": 1,
+        "lr": 1e-12,
+        "batch_size": 12,
+    }
     model = fit(X, y, decoder=decoder, **still)
     total = 0.0
     if decoder == "crf":
@@ -536,6 +540,8 @@ def test_weights_equal_repetition_and_zero_is_absence(form, params):
     X = form(X)
     rows = np.repeat(np.arange(30), weights)
     some = {**params, "batch_size": 4}
+    if low := some.pop("min_frequency", None):
+        some["words"] = None if form is numbers else Words(min_frequency=low)
     by_weight = fit(X, y, sample_weight=weights, **some)
     by_repetition = fit([X[i] for i in rows], [y[i] for i in rows], **some)
     assert same(by_weight, by_repetition, X)
@@ -705,7 +711,7 @@ def test_unknown_tokens_and_features_are_labelled():
     X, y = corpus()
     unknown = [["never", "seen", "", "ξ"], ["one"]]
     assert [len(row) for row in fit(X, y).predict(unknown)] == [4, 1]
-    blind = fit(X, y, character_size=None)
+    blind = fit(X, y, words=Words(characters=None))
     first, second = blind.predict_marginals([["never"], ["ξ"]])
     assert np.array_equal(first, second)
     model = fit(bags(X), y)
@@ -985,11 +991,7 @@ def test_another_kind_of_X_in_predict():
         ("scheme", "IOB", "'BIO', 'BIOES'"),
         ("repair", "drop", "'error', 'convert'"),
         ("drop_empty", 1, "True or False"),
-        ("embedding_size", 0, "an int >= 1 or 'auto'"),
-        ("character_size", 0, "an int >= 1 or None"),
-        ("word_dropout", -0.1, r"\[0, inf\)"),
-        ("min_frequency", 0, "an int >= 1"),
-        ("lowercase", "yes", "True or False"),
+        ("words", {"lowercase": True}, "seqlearn.Words"),
         ("hidden_size", 0, "an int >= 1"),
     ],
 )
@@ -1101,7 +1103,7 @@ def test_labels_that_depend_on_both_neighbours_are_learned(form, decoder):
         **{**SMALL, "hidden_size": 16, "max_epochs": 25, "lr": 0.03},
         decoder=decoder,
         dropout=0.0,
-        word_dropout=0.0,
+        words=None if form is numbers else Words(size=8, characters=4, dropout=0.0),
     )
     assert pipe.fit(*data(120, 0)).score(*data(60, 1)) > 0.95
 
@@ -1120,19 +1122,19 @@ def test_words_never_seen_are_labelled_by_their_shape():
         ]
         return words, y
 
-    settings = {**SMALL, "character_size": 4, "max_epochs": 10, "lr": 0.03}
+    settings = {**SMALL, "words": Words(size=8, characters=4), "max_epochs": 10, "lr": 0.03}
     model = BiLSTMTagger(**settings).fit(*data(100, list("abcdefghijklm")))
     assert model.score(*data(40, list("nopqrstuvwxyz"))) > 0.95
 
 
 def test_word_dropout_counts_words_by_weight_as_it_counts_repetitions():
     X, y = corpus()
-    repeated = fit(X + X[:5], y + y[:5], character_size=None)
-    weighted = fit(X, y, sample_weight=[2] * 5 + [1] * (len(X) - 5), character_size=None)
+    repeated = fit(X + X[:5], y + y[:5], words=Words(characters=None))
+    weighted = fit(X, y, words=Words(characters=None), sample_weight=[2] * 5 + [1] * (len(X) - 5))
     shares = [model.net_.module_.embedding.shares for model in (repeated, weighted)]
     assert torch.equal(*shares) and len(shares[0].unique()) > 1
     for model in (repeated, pickle.loads(pickle.dumps(repeated))):
         n_distinct = len({(*words, *labels) for words, labels in zip(X, y, strict=True)})
         counts = torch.tensor(model.vocabulary_.counts) * n_distinct / (len(X) + 5)
-        expected = model.word_dropout / (model.word_dropout + counts)
+        expected = model.words.dropout / (model.words.dropout + counts)
         assert torch.allclose(model.net_.module_.embedding.shares[1:], expected.float())

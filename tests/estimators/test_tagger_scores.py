@@ -2,14 +2,13 @@
 
 import pytest
 
-from seqlearn import BiLSTMTagger
+from seqlearn import BiLSTMTagger, Words
 from seqlearn.errors import DataFormatError
 from seqlearn.metrics import span_f1_score
 
 TAGGER = {
     "hidden_size": 16,
-    "embedding_size": 16,
-    "character_size": 8,
+    "words": Words(size=16, characters=8),
     "max_epochs": 60,
     "random_state": 0,
 }

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder, Words
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.preprocessing import SequenceScaler, Tokenizer
 
@@ -24,12 +24,7 @@ SMALL = {
     "bidirectional": True,
     "dropout": 0.1,
     "readout": "max",
-    "embedding_size": 6,
-    "character_size": None,
-    "word_dropout": 0.1,
-    "min_frequency": 1,
-    "lowercase": False,
-    "fold_digits": False,
+    "words": Words(size=6, dropout=0.1),
     "max_epochs": 3,
     "lr": 0.03,
     "lr_schedule": "cosine",
@@ -37,7 +32,7 @@ SMALL = {
     "device": "cpu",
     "random_state": 0,
 }
-SPELLED = SMALL | {"character_size": 4}
+SPELLED = SMALL | {"words": Words(size=6, characters=4, dropout=0.1)}
 TOLERANCE = 1e-6
 
 
@@ -83,8 +78,15 @@ def form(request):
     return FORMS[request.param]
 
 
+def make(Estimator=LSTMClassifier, **params):
+    """The estimator with SMALL parameters and these, of which some are those of its words."""
+    nested = {name: value for name, value in params.items() if "__" in name}
+    plain = {name: value for name, value in params.items() if name not in nested}
+    return clone(Estimator(**SMALL | plain)).set_params(**nested)
+
+
 def fit(X, y, **params):
-    return LSTMClassifier(**(SMALL | params)).fit(X, y)
+    return make(**params).fit(X, y)
 
 
 def state_of(model):
@@ -102,10 +104,10 @@ def object_array(X):
 # Learning and answering.
 
 
-@pytest.mark.parametrize("character_size", [None, 4])
-def test_the_classifier_learns(form, character_size, reviews):
+@pytest.mark.parametrize("characters", [None, 4])
+def test_the_classifier_learns(form, characters, reviews):
     X, y = form(reviews[0]), reviews[1]
-    model = fit(X, y, max_epochs=20, character_size=character_size)
+    model = fit(X, y, max_epochs=20, words__characters=characters)
     assert model.score(X, y) > 0.9
     assert set(model.predict(X)) == {"neg", "pos"}
     proba = model.predict_proba(X)
@@ -132,7 +134,7 @@ def test_what_fit_remembers(reviews):
     featured = fit(as_features(X), y)
     assert featured.input_kind_ == "features"
     assert {"w:good", "n", "t"} <= set(featured.vocabulary_.words)
-    model.fit(as_numbers(X), y)
+    model.set_params(words=None).fit(as_numbers(X), y)
     assert model.input_kind_ == "sequences" and model.n_features_in_ == 1
     assert not hasattr(model, "vocabulary_")
     model.fit(X, y)
@@ -142,9 +144,9 @@ def test_what_fit_remembers(reviews):
 @pytest.mark.parametrize(
     ("params", "known", "unknown"),
     [
-        ({"lowercase": True}, "IT", "quark"),
-        ({"fold_digits": True}, "2001", "20015"),
-        ({"min_frequency": 10_000}, "quark", "quark"),
+        ({"words__lowercase": True}, "IT", "quark"),
+        ({"words__fold_digits": True}, "2001", "20015"),
+        ({"words__min_frequency": 10_000}, "quark", "quark"),
     ],
 )
 def test_the_parameters_of_the_vocabulary_are_used(params, known, unknown, reviews):
@@ -161,13 +163,13 @@ def test_unknown_words_are_all_one_unless_they_are_spelled(reviews):
     unknown = [["quark", "film"], ["gluon", "film"]]
     whole = fit(X, y).decision_function(unknown)
     assert whole[0] == whole[1]
-    spelled = fit(X, y, character_size=4).decision_function(unknown)
+    spelled = fit(X, y, words__characters=4).decision_function(unknown)
     assert spelled[0] != spelled[1]
 
 
 def test_everything_unknown_still_gets_an_answer(form, reviews):
     X, y = form(reviews[0]), reviews[1]
-    model = fit(X, y, **({"character_size": 4} if form is FORMS["tokens"] else {}))
+    model = fit(X, y, **({"words__characters": 4} if form is FORMS["tokens"] else {}))
     new = form([["quark", "\u2603"], [""]])
     assert np.isfinite(model.predict_proba(new)).all()
     if form is FORMS["features"]:
@@ -271,7 +273,8 @@ def test_weights_equal_repetition_to_the_bit(early_stopping, form, reviews):
     X, y = form(reviews[0]), reviews[1]
     weights = np.random.default_rng(3).integers(1, 4, len(X))
     rows = np.repeat(np.arange(len(X)), weights)
-    params = SMALL | {"min_frequency": 2, "early_stopping": early_stopping}
+    words = Words(size=6, dropout=0.1, min_frequency=2)
+    params = SMALL | {"words": words, "early_stopping": early_stopping}
     by_weight = LSTMClassifier(**params).fit(X, y, sample_weight=weights)
     by_rows = LSTMClassifier(**params).fit([X[i] for i in rows], y[rows])
     assert by_weight.vocabulary_ == by_rows.vocabulary_
@@ -317,7 +320,7 @@ def test_class_weight_makes_no_word_unknown(reviews):
 def test_clone_pickle_and_joblib(form, tmp_path, reviews):
     X, y = form(reviews[0]), reviews[1]
     vectors = {"good": np.ones(6), "quark": np.zeros(6)} if form is FORMS["tokens"] else None
-    model = fit(X, y, **SPELLED, embeddings=vectors)
+    model = fit(X, y, **SPELLED, words__vectors=vectors)
     expected = model.predict_proba(X)
     joblib.dump(model, tmp_path / "model.joblib")
     for again in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
@@ -342,7 +345,7 @@ def test_a_pickle_goes_on_where_it_stopped(reviews):
 @pytest.mark.slow
 def test_grid_search_over_sizes_in_processes(reviews):
     X, y = reviews
-    grid = {"embedding_size": ["auto", 5], "character_size": [None, 3]}
+    grid = {"words__size": ["auto", 5], "words__characters": [None, 3]}
     model = LSTMClassifier(**(SMALL | {"max_epochs": 1}))
 
     def search(n_jobs):
@@ -352,7 +355,7 @@ def test_grid_search_over_sizes_in_processes(reviews):
     scores = [s.cv_results_["mean_test_score"] for s in (two, one)]
     assert np.array_equal(*scores)
     chosen = two.best_estimator_.net_.module_.embedding
-    assert (chosen.spelling is None) == (two.best_params_["character_size"] is None)
+    assert (chosen.spelling is None) == (two.best_params_["words__characters"] is None)
 
 
 def test_a_pipeline_from_raw_text(reviews):
@@ -395,8 +398,8 @@ def test_partial_fit_keeps_the_vocabulary_and_takes_new_words(form, reviews):
 @pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor])
 def test_warm_start_goes_on_with_the_vocabulary(Estimator, form, reviews):
     X, y = form(reviews[0]), np.arange(40) % 2
-    params = SMALL | {"max_epochs": 10, "dropout": 0.0, "word_dropout": 0.0}
-    model = Estimator(**params, warm_start=True).fit(X, y)
+    params = {"max_epochs": 10, "dropout": 0.0, "words__dropout": 0.0}
+    model = make(Estimator, **params, warm_start=True).fit(X, y)
     known, loss = model.vocabulary_, model.loss_curve_[-1]
     model.fit(form([[*row, "quark"] for row in reviews[0]]), y)
     assert model.vocabulary_ == known and model.n_iter_ == 20
@@ -404,7 +407,7 @@ def test_warm_start_goes_on_with_the_vocabulary(Estimator, form, reviews):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("embedding_size", 7), ("character_size", 3), ("word_dropout", 0.5)]
+    ("name", "value"), [("words__size", 7), ("words__characters", 3), ("words__dropout", 0.5)]
 )
 def test_warm_start_with_another_network_is_refused(name, value, reviews):
     model = fit(*reviews, warm_start=True)
@@ -416,10 +419,10 @@ def test_warm_start_with_another_network_is_refused(name, value, reviews):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("min_frequency", 2),
-        ("lowercase", True),
-        ("fold_digits", True),
-        ("embeddings", {"good": [1.0] * 6}),
+        ("words__min_frequency", 2),
+        ("words__lowercase", True),
+        ("words__fold_digits", True),
+        ("words__vectors", {"good": [1.0] * 6}),
     ],
 )
 def test_warm_start_with_another_vocabulary_is_refused(name, value, reviews):
@@ -458,7 +461,7 @@ def test_an_unknown_word_with_a_vector_changes_the_answer(as_file, tmp_path, rev
         lines = [f"{w} {' '.join(map(repr, v.tolist()))}\n" for w, v in vectors.items()]
         given.write_text("".join(lines), encoding="utf-8")
     for size in ("auto", 6):
-        model = fit(X, y, embeddings=given, embedding_size=size)
+        model = fit(X, y, words__vectors=given, words__size=size)
         scores = model.decision_function([["Quark"], ["gluon"], ["boson"], ["GLUON"], ["meson"]])
         assert len(set(scores[:3].tolist())) == 3
         assert scores[1] == scores[3] and scores[2] == scores[4]
@@ -468,18 +471,18 @@ def test_an_unknown_word_with_a_vector_changes_the_answer(as_file, tmp_path, rev
         found = {tuple(row) for row in embedding.fixed.tolist()}
         assert found == {tuple(vectors[word].tolist()) for word in ("Quark", "gluon")}
     assert np.array_equal(
-        scores[:2], fit(X, y, embeddings=vectors).decision_function([["Quark"], ["gluon"]])
+        scores[:2], fit(X, y, words__vectors=vectors).decision_function([["Quark"], ["gluon"]])
     )
 
 
 def test_vectors_of_known_words_are_trained_and_others_stay(reviews):
     X, y = reviews
     vectors = vectors_for(["good", "quark"])
-    model = fit(X, y, embeddings=vectors, lr=1e-12, embedding_size="auto")
+    model = fit(X, y, words__vectors=vectors, lr=1e-12, words__size="auto")
     embedding = model.net_.module_.embedding
     code = int(model.vocabulary_.encode(["good"])[0])
     np.testing.assert_allclose(embedding.words.weight[code].tolist(), vectors["good"], atol=1e-6)
-    model = fit(X, y, embeddings=vectors)
+    model = fit(X, y, words__vectors=vectors)
     embedding = model.net_.module_.embedding
     assert np.abs(embedding.words.weight[code].tolist() - vectors["good"]).max() > 1e-3
     assert np.array_equal(embedding.fixed.tolist(), [vectors["quark"].tolist()])
@@ -489,14 +492,14 @@ def test_the_vectors_given_are_not_changed(reviews):
     X, y = reviews
     vectors = vectors_for(["good", "quark"])
     copy = {word: vector.copy() for word, vector in vectors.items()}
-    model = fit(X, y, embeddings=vectors)
-    assert model.embeddings is vectors
+    model = fit(X, y, words__vectors=vectors)
+    assert model.words.vectors is vectors
     assert all(np.array_equal(vectors[word], copy[word]) for word in copy)
 
 
 def test_partial_fit_keeps_what_it_made_of_the_vectors(reviews):
     X, y = reviews
-    model = LSTMClassifier(**SMALL, embeddings=vectors_for(["good", "quark"]))
+    model = make(words__vectors=vectors_for(["good", "quark"]))
     model.partial_fit(X, y, classes=["neg", "pos"])
     code = int(model.vocabulary_.encode(["good"])[0])
     weight = model.net_.module_.embedding.words.weight[code].tolist()
@@ -512,24 +515,24 @@ def test_partial_fit_keeps_what_it_made_of_the_vectors(reviews):
 @pytest.mark.parametrize(
     ("change", "params", "message"),
     [
-        (lambda X: X, {"embedding_size": 5}, "embedding_size=5.*have 6 values.*'auto'"),
-        (as_numbers, {}, "X has numbers.*lists of tokens.*embeddings=None"),
-        (as_features, {}, "feature dictionaries.*lists of tokens.*embeddings=None"),
-        (lambda X: X, {"embeddings": 5}, "embeddings is of type int"),
+        (lambda X: X, {"words__size": 5}, "size=5 in words=.*have 6 values.*'auto'"),
+        (as_numbers, {}, "words=.*X has numbers.*lists of tokens.*words=None"),
+        (as_features, {}, "vectors=.*feature dictionaries.*lists of tokens.*words__vectors=None"),
+        (lambda X: X, {"words__vectors": 5}, "vectors= is of type int"),
     ],
     ids=["width", "numbers", "features", "type"],
 )
-def test_embeddings_that_do_not_fit(Estimator, change, params, message, reviews):
+def test_vectors_that_do_not_fit(Estimator, change, params, message, reviews):
     X = change(reviews[0])
-    model = Estimator(**SMALL | {"embeddings": vectors_for(["good"]), **params})
+    model = make(Estimator, **{"words__vectors": vectors_for(["good"]), **params})
     with pytest.raises(InvalidParameterError, match=message):
         model.fit(X, np.arange(len(X)) % 2)
     assert not hasattr(model, "net_") and not hasattr(model, "input_kind_")
 
 
-def test_embeddings_that_are_not_there(tmp_path, reviews):
+def test_vectors_that_are_not_there(tmp_path, reviews):
     with pytest.raises(FileNotFoundError, match="no file of word vectors"):
-        fit(*reviews, embeddings=tmp_path / "absent.txt")
+        fit(*reviews, words__vectors=tmp_path / "absent.txt")
 
 
 # Refusals.
@@ -546,7 +549,8 @@ MEANT = {
 @pytest.mark.parametrize("method", ["predict", "partial_fit"])
 def test_another_kind_of_X_after_fit(fitted, given, method, reviews):
     X, y = reviews
-    model = fit(GIVEN[fitted](X), y)
+    of_words = {"words": None} if fitted == "numbers" else {}
+    model = fit(GIVEN[fitted](X), y, **of_words)
     before = state_of(model)
     other = GIVEN[given](X)
     with pytest.raises(DataFormatError, match=MEANT[fitted]):
@@ -582,10 +586,10 @@ def test_bad_X_leaves_the_estimator_as_it_was(X, message, form, reviews):
 @pytest.mark.parametrize(
     "change",
     [
-        {"embeddings": {"good": np.ones(5)}, "embedding_size": 4},
-        {"embeddings": "absent.txt"},
-        {"embedding_size": 0},
-        {"min_frequency": 0.5},
+        {"words__vectors": {"good": np.ones(5)}, "words__size": 4},
+        {"words__vectors": "absent.txt"},
+        {"words__size": 0},
+        {"words__min_frequency": 0.5},
         {"class_weight": "wrong"},
         {"net_params": {"optimizer__nonsense": 1}},
         {"callbacks": [Failing()]},
@@ -608,13 +612,13 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(change, tmp_path, monke
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("embedding_size", 0),
-        ("embedding_size", "wide"),
-        ("embedding_size", None),
-        ("character_size", 0),
-        ("character_size", "auto"),
-        ("word_dropout", np.inf),
-        ("word_dropout", -0.1),
+        ("size", 0),
+        ("size", "wide"),
+        ("size", None),
+        ("characters", 0),
+        ("characters", "all"),
+        ("dropout", np.inf),
+        ("dropout", -0.1),
         ("min_frequency", 0),
         ("min_frequency", 1.5),
         ("lowercase", "yes"),
@@ -623,8 +627,80 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(change, tmp_path, monke
 )
 def test_bad_parameters_of_tokens(name, value, reviews):
     for X in (reviews[0], as_numbers(reviews[0])):
-        with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of LSTMClassifier"):
-            fit(X, reviews[1], **{name: value})
+        with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of Words"):
+            fit(X, reviews[1], **{f"words__{name}": value})
+
+
+@pytest.mark.parametrize("value", [Words, {"lowercase": True}, "lowercase", True], ids=repr)
+def test_words_that_are_none(value, reviews):
+    with pytest.raises(InvalidParameterError, match=r"'words'.*seqlearn\.Words.*or None\. Got"):
+        fit(*reviews, words=value)
+
+
+def test_misspelt_parameters_of_words(reviews):
+    with pytest.raises(TypeError, match="lowercse"):
+        Words(lowercse=True)
+    for words in (None, Words(vectors={"w": [1.0]})):
+        with pytest.raises(
+            ValueError, match=r"Invalid parameter 'lowercse' for .*Words\(.*min_freq"
+        ):
+            LSTMClassifier(words=words).set_params(words__lowercse=True)
+    with pytest.raises(ValueError, match="Invalid parameter 'words' for estimator SequenceEncoder"):
+        SequenceEncoder().set_params(words__size=3)
+
+
+# The parameter object.
+
+
+def test_words_are_made_where_there_were_none_and_are_never_changed_by_fit(form, reviews):
+    X, y = form(reviews[0]), reviews[1]
+    for Estimator in (LSTMClassifier, LSTMRegressor, BiLSTMTagger):
+        assert repr(Estimator().set_params(words__size=3).words) == "Words(size=3)"
+    words = Words(size=6, dropout=0.1)
+    model = LSTMClassifier(**SMALL | {"words": words}).fit(X, y)
+    assert model.words is words and words.get_params() == Words(size=6, dropout=0.1).get_params()
+    model = fit(X, y, words=None)
+    assert model.words is None
+    assert np.array_equal(fit(X, y, words=Words()).predict_proba(X), model.predict_proba(X))
+
+
+def test_what_auto_characters_are_is_said_by_the_task(reviews):
+    X = reviews[0]
+    tagged = [["x"] * len(row) for row in X]
+    for words, size in ((None, 100), (Words(), 100), (Words(characters=None), None)):
+        tagger = BiLSTMTagger(words=words, hidden_size=3, max_epochs=1, warm_start=True)
+        spelling = tagger.fit(X, tagged).net_.module_.embedding.spelling
+        assert (spelling and spelling.output_size) == size
+    same = BiLSTMTagger(hidden_size=3, max_epochs=1, warm_start=True).fit(X, tagged)
+    same.set_params(words=Words(characters=50)).fit(X, tagged)  # goes on: it is the same network
+    assert fit(X, reviews[1], words=Words()).net_.module_.embedding.spelling is None
+
+
+@pytest.mark.slow
+def test_words_are_axes_of_a_search(reviews):
+    X, y = reviews
+    vectors = {"good": np.ones(3)}
+    grid = [
+        {"words": [None, Words(lowercase=True, vectors=vectors)]},
+        {"words__min_frequency": [1, 10_000]},
+    ]
+    search = GridSearchCV(make(words=None, max_epochs=1), grid, cv=2, error_score="raise").fit(X, y)
+    assert len(search.cv_results_["mean_test_score"]) == 4
+    assert search.cv_results_["param_words"][0] is None
+    assert search.estimator.words is None and grid[0]["words"][1].get_params()["size"] == "auto"
+    none, rare = search.cv_results_["mean_test_score"][[0, 2]]
+    assert none == rare  # the same settings, said in two ways
+
+
+def test_copies_share_the_vectors_and_nothing_else():
+    vectors = {"good": np.ones(3)}
+    model = LSTMClassifier(words=Words(vectors=vectors, size=3))
+    copy = clone(make_pipeline(model))[0]
+    assert copy.words is not model.words and copy.words.vectors is vectors
+    assert copy.set_params(words__size=4).words.size == 4 and model.words.size == 3
+    assert copy.get_params()["words__vectors"] is vectors
+    again = pickle.loads(pickle.dumps(model))
+    assert again.words.vectors.keys() == vectors.keys() and repr(again) == repr(model)
 
 
 # The other estimators.

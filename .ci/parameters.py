@@ -1,0 +1,132 @@
+"""Write the constructors of the estimators, and the docstrings' entries of shared parameters.
+
+    python .ci/parameters.py            rewrites the sources
+    python .ci/parameters.py --check    prints what would change, and exits 1 if anything would
+
+A class says in a comment which parameters its constructor has, in their order::
+
+    # <parameters: decoder network backend training control>
+    # </parameters>
+
+Each word is a group or a parameter of `seqlearn.estimators.shared_parameters`, or a parameter of
+the class's own, whose entry in the docstring states type and default; those before a ``*`` may be
+given by position. The constructor is written between the two comments. In the docstring, the
+entries of shared parameters are written, and the others are left as they are.
+"""
+
+import difflib
+import re
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from seqlearn.estimators.shared_parameters import DIFFERENT, GROUPS, SHARED  # noqa: E402
+
+WIDTH = 100
+REGION = re.compile(r"^    # <parameters: (?P<names>[^>]*)>\n.*?^ +# </parameters>\n", re.M | re.S)
+SECTION = re.compile(r"^    Parameters\n    -+\n", re.M)
+SECTION_END = re.compile(r"^\n    \S.*\n    -+\n|^    \"\"\"", re.M)
+ENTRY = re.compile(r"^    (?P<name>\w+) : (?P<head>.*)\n(?P<text>(?:(?:        .*)?\n)*)", re.M)
+PLAIN = {"int", "float", "bool", "str", "dict", "None"}
+
+
+def rewritten(source: str) -> str:
+    """Return the source of a module with its constructors and entries written anew."""
+    return "".join(map(_class, re.split(r"^(?=class )", source, flags=re.M)))
+
+
+def _class(source: str) -> str:
+    """Return the source of one class, and what follows it up to the next, written anew."""
+    region, start = REGION.search(source), SECTION.search(source)
+    if region is None:
+        return source
+    name = re.match(r"class (\w+)", source)[1]
+    if start is None:
+        sys.exit(f"{name}: its docstring has no section Parameters.")
+    section = slice(start.end(), SECTION_END.search(source, start.end()).start())
+    entries = {entry["name"]: entry for entry in ENTRY.finditer(source[section])}
+    words = region["names"].replace("#", " ").split()
+    names = [one for word in words for one in GROUPS.get(word, [word])]
+    stray = entries.keys() - SHARED.keys() - set(names)
+    unknown = set(names) - SHARED.keys() - entries.keys() - {"*"}
+    if stray or unknown:
+        fault = "described, but not listed" if stray else "listed, but neither shared nor described"
+        sys.exit(f"{name}: {', '.join(sorted(stray or unknown))}: {fault}.")
+    heads, texts = {}, []
+    for one in names:
+        if one in SHARED:
+            parameter = replace(SHARED[one], **DIFFERENT.get(name, {}).get(one, {}))
+            indent = " " * 8
+            text = textwrap.fill(
+                parameter.text,
+                WIDTH,
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            )
+            heads[one] = parameter.head
+            texts.append(f"    {one} : {parameter.head}\n{text}\n")
+        elif one != "*":
+            heads[one] = entries[one]["head"]
+            texts.append(entries[one][0])
+    listed = names if "*" in names else ["*", *names]
+    return (
+        source[: section.start]
+        + "".join(texts)
+        + source[section.stop : region.start()]
+        + _region(region, listed, heads)
+        + source[region.end() :]
+    )
+
+
+def _region(region: re.Match, names: list[str], heads: dict[str, str]) -> str:
+    """Return the marks with the constructor between them."""
+    lines = region[0].partition(">\n")[0].splitlines()
+    lines[-1] += ">"
+    lines += ["    def __init__(", "        self,"]
+    for name in names:
+        if name == "*":
+            lines.append("        *,")
+        else:
+            kind, _, default = heads[name].partition(", default=")
+            lines.append(f"        {name}: {annotation(kind)} = {default},")
+    lines += ["    ):", *(f"        self.{name} = {name}" for name in names if name != "*")]
+    return "\n".join([*lines, "        # </parameters>", ""])
+
+
+def annotation(kind: str) -> str:
+    """Return the annotation for a type as numpydoc has it: ``int | str`` for 'int or "auto"'."""
+    found = []
+    for option in re.split(r", | or ", re.sub(r"\{.*?\}", '""', kind)):
+        option = "str" if option[0] == '"' else "list" if option.startswith("list ") else option
+        if option not in PLAIN | {"list"}:
+            return "Any"
+        found.append(option)
+    return " | ".join(dict.fromkeys(found))
+
+
+def main(check: bool) -> int:
+    """Rewrite the sources, or show what would change."""
+    changed = False
+    for path in sorted((ROOT / "seqlearn").rglob("*.py")):
+        source = path.read_text()
+        due = rewritten(source)
+        if due == source:
+            continue
+        changed = True
+        name = str(path.relative_to(ROOT))
+        if check:
+            lines = (text.splitlines(keepends=True) for text in (source, due))
+            sys.stdout.writelines(difflib.unified_diff(*lines, name, f"{name}, from the table"))
+        else:
+            path.write_text(due)
+            print(f"wrote {name}")
+    return int(check and changed)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

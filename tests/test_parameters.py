@@ -1,0 +1,161 @@
+"""Constructors and texts of shared parameters come from one table, and so do their checks."""
+
+import importlib.util
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqlearn import (
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    SequenceEncoder,
+    SktimeLSTMClassifier,
+    SktimeLSTMRegressor,
+)
+from seqlearn.estimators.forecast_settings import CHECKS
+from seqlearn.estimators.shared_parameters import DIFFERENT, GROUPS, SHARED, checked_later
+
+ROOT = Path(__file__).parent.parent
+NEW = '''from typing import Any
+
+class New:
+    """An estimator to be.
+
+    Parameters
+    ----------
+    n_levels : int or "auto", default=3
+        Its own.
+
+        In two paragraphs.
+    kind : {"a", "b"} or None, default=None
+        Its own too.
+
+    Attributes
+    ----------
+    levels_ : ndarray
+        Learned.
+    """
+
+    # <parameters: kind * n_levels network
+    #   words tol>
+    # </parameters>
+
+    def fit(self):
+        """Parameters
+        ----------
+        """
+
+
+class Other:
+    """Has no parameters."""
+'''
+
+
+def command(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    return command("parameters")
+
+
+def test_the_sources_are_what_the_table_says():
+    run = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "parameters.py", "--check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_what_differs_is_shown(parameters, tmp_path, monkeypatch, capsys):
+    (tmp_path / "seqlearn").mkdir()
+    path = tmp_path / "seqlearn" / "new.py"
+    path.write_text(NEW)
+    monkeypatch.setattr(parameters, "ROOT", tmp_path)
+    assert parameters.main(check=True) == 1
+    assert path.read_text() == NEW
+    assert "+        n_levels: int | str = 3," in capsys.readouterr().out
+    assert parameters.main(check=False) == 0 and path.read_text() != NEW
+    assert parameters.main(check=True) == 0
+
+
+def test_a_new_estimator_is_written_from_its_list_and_its_own_entries(parameters):
+    source = parameters.rewritten(NEW)
+    assert parameters.rewritten(source) == source
+    space = {}
+    exec(source, space)
+    names = ["kind", "n_levels", *GROUPS["network"], "words", "tol"]
+    signature = inspect.signature(space["New"]).parameters
+    assert list(signature) == names
+    assert str(signature["kind"]) == "kind: str | None = None"
+    assert [p.kind.name for p in signature.values()][:2] == [
+        "POSITIONAL_OR_KEYWORD",
+        "KEYWORD_ONLY",
+    ]
+    assert vars(space["New"](n_levels=5))["n_levels"] == 5
+    assert vars(space["New"]()) == {name: p.default for name, p in signature.items()}
+    text = inspect.getdoc(space["New"])
+    assert [text.index(f"\n{name} : ") for name in names] == sorted(
+        text.index(f"\n{name} : ") for name in names
+    )
+    assert "Its own.\n\n    In two paragraphs.\nhidden_size : int, default=64\n" in text
+    assert text.endswith("Learned.")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("network", "netwrok"), "New: netwrok: listed, but neither shared nor described"),
+        (("* n_levels", "*"), "New: n_levels: described, but not listed"),
+        (("    Parameters\n", "    Params\n"), "New: its docstring has no section Parameters"),
+    ],
+)
+def test_what_cannot_be_written_is_named(change, message, parameters):
+    with pytest.raises(SystemExit, match=message):
+        parameters.rewritten(NEW.replace(*change))
+
+
+def test_generated_lines_are_not_lines_of_code(parameters):
+    count = command("code_lines").code_lines
+    assert count(parameters.rewritten(NEW)) == count(NEW) == 4
+
+
+ESTIMATORS = [
+    BiLSTMTagger,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    SequenceEncoder,
+    SktimeLSTMClassifier,
+    SktimeLSTMRegressor,
+]
+INSIDE = {SktimeLSTMClassifier: LSTMClassifier, SktimeLSTMRegressor: LSTMRegressor}
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_every_parameter_has_one_check_and_its_default_is_accepted(Estimator):
+    own = CHECKS if Estimator is LSTMForecaster else INSIDE.get(Estimator, Estimator)._checks
+    names = inspect.signature(Estimator).parameters
+    assert set(names) - {"estimator"} == (SHARED.keys() & names) | own.keys()
+    assert not own.keys() & SHARED.keys()
+    for name, check in ({n: SHARED[n].check for n in names if n in SHARED} | own).items():
+        assert check(names[name].default) is None
+
+
+def test_the_table_has_no_dead_rows():
+    names = {E.__name__: inspect.signature(E).parameters for E in ESTIMATORS}
+    assert DIFFERENT.keys() <= names.keys()
+    for owner, rows in DIFFERENT.items():
+        assert rows.keys() <= SHARED.keys() & names[owner].keys()
+    for name in SHARED:
+        assert any(name in parameters for parameters in names.values())
+    unchecked = {name for name, one in SHARED.items() if one.check is checked_later}
+    assert unchecked == {"backend", "class_weight", "device", "random_state"}
