@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from seqlearn.data.encoding import Encoding
+from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
@@ -23,8 +24,8 @@ __all__ = ["TokenInput"]
 DEFAULT_SIZE = 64  # values of a word's vector, without pretrained ones
 
 
-@dataclass
-class TokenInput:
+@dataclass(frozen=True, eq=False)
+class TokenInput(Record):
     """What is learned of discrete steps, and what the network is told of it.
 
     Attributes
@@ -32,7 +33,7 @@ class TokenInput:
     encoding : Encoding
         Learned from the training rows.
     embedding : dict
-        Arguments of `seqlearn.modules.embeddings.make_embedding`.
+        The plain ones among `arguments`.
     parameters : dict
         The estimator's parameters that it was learned with.
     given : tuple of Tensor, or None
@@ -45,13 +46,15 @@ class TokenInput:
     given: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @classmethod
-    def learn(cls, estimator: Any, sequences: Sequences, weights: np.ndarray) -> "TokenInput":
+    def learn(
+        cls, estimator: Any, kind: str, sequences: Sequences, weights: np.ndarray
+    ) -> "TokenInput":
         """Learn from distinct training rows, whose weights are their repetitions or like that.
 
         Word dropout goes by how often words occur if rows weigh 1 on average: weights that are all
         alike are no weights.
         """
-        kind, parameters = estimator.input_kind_, _parameters(estimator)
+        parameters = _parameters(estimator)
         spelled = kind == "tokens" and estimator.character_size is not None
         encoding = Encoding.learn(
             sequences,
@@ -88,9 +91,14 @@ class TokenInput:
                 "n_characters": len(encoding.characters),
                 "n_shapes": len(encoding.shapes),
                 "character_size": estimator.character_size,
-                "character_backend": resolve_backend("torch"),
             }
         return cls(encoding, embedding, parameters, given)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `seqlearn.modules.embeddings.make_embedding`."""
+        spelled = "n_characters" in self.embedding
+        return self.embedding | ({"character_backend": resolve_backend("torch")} if spelled else {})
 
     def check_continued(self, estimator: Any) -> None:
         """Raise if training is to go on with other parameters than it began with."""
