@@ -1,6 +1,7 @@
 """Saving without pickle: which types the files of skops and MLflow hold.
 
-Models are saved as plain values, see `seqlearn.data.plain`; this file names the types besides.
+Models are saved as plain values, what they have learned too, see `seqlearn.data.plain`; this file
+names the types besides: estimators, networks and losses.
 """
 
 import warnings
@@ -11,29 +12,22 @@ from seqlearn.registry import available_backends, load_backend
 __all__ = ["trusted_types"]
 
 OWN = {
-    "data.encoding": ("Encoding",),
-    "data.series": ("TimeSeries",),
-    "data.vocabulary": ("Vocabulary",),
     "data.word_vectors": ("WordVectors",),
     "estimators.classifier": ("LSTMClassifier",),
     "estimators.encoder": ("SequenceEncoder",),
-    "estimators.forecast_settings": ("Layout",),
-    "estimators.forecast_state": ("ForecastState",),
-    "estimators.forecast_training": ("WindowForecaster",),
     "estimators.forecaster": ("LSTMForecaster",),
     "estimators.regressor": ("LSTMRegressor",),
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
     "estimators.tagger": ("BiLSTMTagger",),
-    "estimators.token_input": ("TokenInput",),
+    "estimators.words": ("Words",),
     "inputs.segments": ("SegmentInput",),
     "inputs.words": ("BagEmbedding", "WordEmbedding"),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),
     "modules.heads.segments": ("SegmentHead",),
-    "estimators.words": ("Words",),
     "preprocessing.normalizer": ("SequenceNormalizer",),
-    "preprocessing.scaler": ("SequenceScaler", "_Moments", "_Quartiles", "_Range"),
+    "preprocessing.scaler": ("SequenceScaler",),
     "preprocessing.tokenizer": ("Tokenizer",),
     "training.net": ("SequenceNet",),
     "training.randomness": ("Seeds",),

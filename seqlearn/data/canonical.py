@@ -14,12 +14,12 @@ import numpy as np
 
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["canonicalise"]
+__all__ = ["merge_rows"]
 
 
-def canonicalise(
+def merge_rows(
     sequences: Sequences, targets: np.ndarray | Sequences, weights: np.ndarray
-) -> tuple[Sequences, np.ndarray | Sequences, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Drop rows of weight 0, merge equal rows, order rows by their hash.
 
     Rows are equal if their sequences and targets are, bit for bit; 0.0 and -0.0 are not. The
@@ -29,7 +29,7 @@ def canonicalise(
     Parameters
     ----------
     sequences : Sequences
-        N sequences.
+        N sequences; they are read, not copied.
     targets : ndarray of shape (N, ...) or Sequences
         One target a row, or a sequence of codes.
     weights : ndarray of shape (N,)
@@ -37,8 +37,10 @@ def canonicalise(
 
     Returns
     -------
-    sequences, targets, weights
-        The M <= N distinct rows, copied; weights are float64.
+    rows : ndarray of shape (M,), int
+        Numbers of the M <= N distinct rows.
+    weights : ndarray of shape (M,), float64
+        Their added weights.
     """
     kept = np.flatnonzero(weights > 0)
     digests = _digests(sequences, targets, kept)  # (M', 2)
@@ -48,8 +50,7 @@ def canonicalise(
     edges = np.append(np.flatnonzero(is_first), len(kept)).tolist()
     added = weights[kept].astype(np.float64).tolist()
     merged = np.array([math.fsum(added[a:b]) for a, b in pairwise(edges)])  # (M,)
-    rows = kept[is_first]
-    return sequences.take(rows), targets[rows], merged
+    return kept[is_first], merged
 
 
 def _digests(sequences: Sequences, targets: np.ndarray | Sequences, rows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from itertools import accumulate, chain
 
 import numpy as np
 
+from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.data.tokens import Bags, Words
@@ -22,8 +23,8 @@ SHAPE_WORDS = 2  # distinct words of a known shape: that of a single word says n
 SHAPE_LENGTH = 12  # letters of a shape; what follows is left out
 
 
-@dataclass(frozen=True)
-class Encoding:
+@dataclass(frozen=True, eq=False)
+class Encoding(Record):
     """Vocabularies of steps and, for words that are spelled, of letters.
 
     Attributes

@@ -1,32 +1,31 @@
-"""What an estimator remembers of X between fit and predict, and the check of X against it.
+"""What is remembered of the X of `fit`, and the check of a later X against it.
 
-This is scikit-learn's ``validate_data`` for sequences: ``n_features_in_``, ``feature_names_in_``
-for data frames, and ``input_kind_``. Reading and remembering are two steps, so that an estimator
-changes only when all else has succeeded.
+This is scikit-learn's ``validate_data`` for sequences. `read_X` changes nothing; what it learns is
+an `InputRecord`, which an estimator keeps when all else has succeeded.
 """
 
 import warnings
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
-from sklearn.utils.validation import _check_n_features, validate_data
+from sklearn.utils.validation import (
+    _check_n_features,
+    _get_feature_names,
+    _num_features,
+    validate_data,
+)
 
 from seqlearn.data.channels import channel_labels, channel_names, channels_of, name_difference
 from seqlearn.data.checking import has_steps, name_rows
 from seqlearn.data.conversion import as_sequences
+from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
 from seqlearn.errors import DataFormatError
 
-__all__ = ["REMEMBERED", "read_X", "remember_X"]
+__all__ = ["InputRecord", "read_X"]
 
-REMEMBERED = (
-    "input_kind_",
-    "n_features_in_",
-    "feature_names_in_",
-    "_channel_widths",
-    "_column_label",
-)
 KINDS = {
     "series": "a 2-D array",
     "sequences": "3-D or a list of sequences",
@@ -35,18 +34,68 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class InputRecord(Record):
+    """What X was in ``fit``.
+
+    Attributes
+    ----------
+    kind : {"series", "sequences", "tokens", "features"}
+        "series" for a 2-D X; its features are then its columns, T of them.
+    n_features : int or None
+        Columns of a 2-D X or of a table of sequences; values a step otherwise; None of words.
+    names : ndarray of str or None
+        Names of the columns or channels, if X had them.
+    widths : tuple of int or None
+        Values a step in each column, if X was a table of sequences.
+    column : str or None
+        Name of X where it was a single column.
+    """
+
+    kind: str
+    n_features: int | None
+    names: np.ndarray | None
+    widths: tuple[int, ...] | None
+    column: Any
+
+    @classmethod
+    def of(cls, X: Any, sequences: Sequences, kind: str) -> "InputRecord":
+        """Learn it from what `unpack` returned and the sequences that were made of it."""
+        channels = sequences.channels
+        n_features, names = None, None
+        if kind == "series":
+            n_features, names = _num_features(X), _get_feature_names(X)
+        elif channels is not None:
+            n_features = len(channels.widths)
+            if channels.names is not None:
+                names = np.array(channels.names, dtype=object)
+        elif sequences.dictionary is None:
+            n_features = sequences.n_features
+        widths = None if channels is None else channels.widths
+        return cls(kind, n_features, names, widths, getattr(X, "label", None))
+
+    def show_in(self, estimator: Any) -> None:
+        """Set what scikit-learn looks for: ``n_features_in_`` and ``feature_names_in_``."""
+        shown = {"n_features_in_": self.n_features, "feature_names_in_": self.names}
+        for name, value in shown.items():
+            if value is not None:
+                setattr(estimator, name, value)
+            elif name in vars(estimator):
+                delattr(estimator, name)
+
+
 def read_X(
     estimator: Any,
     X: Any,
+    known: InputRecord | None,
     *,
-    reset: bool,
     dtype: Any = None,
-    first: int = 0,
+    first: Any = 0,
     discrete: bool = False,
     may_be_empty: bool = False,
     warn: bool = True,
-) -> tuple[Sequences, str]:
-    """Check what `unpack` returned, unless ``reset`` also against the X of ``fit``.
+) -> tuple[Sequences, InputRecord]:
+    """Check what `unpack` returned, against the X of ``fit`` where there was one.
 
     Parameters
     ----------
@@ -54,11 +103,11 @@ def read_X(
         Who asks; it is not changed.
     X : object
         What `unpack` returned, or a slice of it.
-    reset : bool
-        Whether this is the X of a first ``fit``.
+    known : InputRecord or None
+        What X was in ``fit``, and ``estimator`` shows; None in a first ``fit``.
     dtype : numpy dtype, optional
         Type of the values.
-    first : int
+    first : int or RowNumbers
         Number of the first row, for messages.
     discrete : bool
         Whether lists of tokens and of feature dictionaries are accepted too.
@@ -72,39 +121,25 @@ def read_X(
     -------
     sequences : Sequences
         Of tokens and features, codes with a dictionary.
-    kind : {"series", "sequences", "tokens", "features"}
-        "series" for a 2-D X; its features are then its columns, T of them.
+    record : InputRecord
+        ``known``, or what was learned now.
     """
     name = type(estimator).__name__
-    kind = None if reset else estimator.input_kind_
+    kind = None if known is None else known.kind
     if discrete and kind not in ("series", "sequences"):
-        found = discrete_kind(X, first=first)
-        if found is not None and kind not in (None, found):
-            raise DataFormatError(
-                f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. Give the same kind in fit "
-                "and after it."
-            )
-        if (
-            found is None
-            and kind is not None
-            and isinstance(X, list)
-            and not any(map(has_steps, X))
-        ):
-            found = kind if X else None
-        if found is not None:
-            sequences = read_discrete(X, found, first=first)
-            empty = np.flatnonzero(sequences.lengths == 0)
-            if len(empty) and not may_be_empty:
-                _refuse_empty(first + empty, found)
-            sequences.channels = channels_of(X, 1, first)
-            if not reset:
-                _check_channels(estimator, sequences)
-            return sequences, found
-    if reset:
-        return as_sequences(X, dtype=dtype, first=first, owner=name)
+        read = _read_discrete(X, kind, first, may_be_empty)
+        if read is not None:
+            sequences, found = read
+            if known is None:
+                return sequences, InputRecord.of(X, sequences, found)
+            _check_channels(name, known, sequences)
+            return sequences, known
+    if known is None:
+        sequences, found = as_sequences(X, dtype=dtype, first=first, owner=name)
+        return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
-        _check_columns(estimator, X, warn)
+        _check_columns(estimator, X, known, warn)
     sequences, found = as_sequences(X, dtype=dtype, kind=kind, first=first, owner=name)
     if found != kind:
         hint = (
@@ -116,39 +151,54 @@ def read_X(
         )
         raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
     if kind == "series" and not is_table:
-        _check_columns(estimator, X, warn)
+        _check_columns(estimator, X, known, warn)
     if kind == "sequences":
-        _check_channels(estimator, sequences, warn)
-    return sequences, kind
+        _check_channels(name, known, sequences, warn)
+    return sequences, known
 
 
-def _check_columns(estimator: Any, X: Any, warn: bool) -> None:
+def _read_discrete(
+    X: Any, kind: str | None, first: Any, may_be_empty: bool
+) -> tuple[Sequences, str] | None:
+    """Return lists of tokens or feature dictionaries as codes, and which it was; else None."""
+    found = discrete_kind(X, first=first)
+    if found is not None and kind not in (None, found):
+        raise DataFormatError(
+            f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. Give the same kind in fit and "
+            "after it."
+        )
+    if found is None:
+        if kind is None or not isinstance(X, list) or not X or any(map(has_steps, X)):
+            return None
+        found = kind
+    sequences = read_discrete(X, found, first=first)
+    empty = np.flatnonzero(sequences.lengths == 0)
+    if len(empty) and not may_be_empty:
+        _refuse_empty(first + empty, found)
+    sequences.channels = channels_of(X, 1, first)
+    return sequences, found
+
+
+def _check_columns(estimator: Any, X: Any, known: InputRecord, warn: bool) -> None:
     """Hold names and number of the columns of a 2-D X against those of ``fit``."""
-    is_named = hasattr(estimator, "feature_names_in_")
-    if warn or is_named == (channel_names(channel_labels(X)) is not None):
+    if warn or (known.names is None) == (channel_names(channel_labels(X)) is None):
         validate_data(estimator, X, skip_check_array=True, reset=False)
     else:
         _check_n_features(estimator, X, reset=False)
 
 
-def _check_channels(estimator: Any, sequences: Sequences, warn: bool = True) -> None:
+def _check_channels(name: str, known: InputRecord, sequences: Sequences, warn: bool = True) -> None:
     """Hold names, number and widths of channels against those of ``fit``, as scikit-learn does."""
-    name, channels = type(estimator).__name__, sequences.channels
+    channels, names, widths = sequences.channels, known.names, known.widths
     given = None if channels is None else channels.names
-    known = getattr(estimator, "feature_names_in_", None)
-    if given is not None and known is not None and given != tuple(known):
+    if given is not None and names is not None and given != tuple(names):
         raise DataFormatError(
             "The feature names should match those that were passed during fit, and must be in the "
-            f"same order as they were in fit; {name_difference(known, given)}. The names in fit "
+            f"same order as they were in fit; {name_difference(names, given)}. The names in fit "
             f"are in feature_names_in_ of {name}: bring the channels of X into their order."
         )
-    widths = estimator._channel_widths
-    expected = sequences.n_features  # of words
-    if widths is not None:
-        expected = sum(widths)
-    elif hasattr(estimator, "n_features_in_"):
-        expected = estimator.n_features_in_
-    if sequences.n_features != expected:
+    expected = known.n_features if widths is None else sum(widths)
+    if expected is not None and sequences.n_features != expected:
         raise DataFormatError(
             f"X has {sequences.n_features} features, but {name} is expecting {expected} features "
             "as input, the number of values a step in fit."
@@ -159,8 +209,8 @@ def _check_channels(estimator: Any, sequences: Sequences, warn: bool = True) -> 
             f"but {name} was fitted on {len(widths)} with {_shown(widths)}. Give the same columns "
             "in the same order, in fit and after it."
         )
-    if warn and (given is None) != (known is None):
-        has, was = ("has", "without") if known is None else ("does not have valid", "with")
+    if warn and (given is None) != (names is None):
+        has, was = ("has", "without") if names is None else ("does not have valid", "with")
         warnings.warn(
             f"X {has} feature names, but {name} was fitted {was} feature names",
             UserWarning,
@@ -170,29 +220,6 @@ def _check_channels(estimator: Any, sequences: Sequences, warn: bool = True) -> 
 
 def _shown(widths: tuple[int, ...]) -> str:
     return ", ".join(map(str, widths[:5])) + (", ..." if len(widths) > 5 else "")
-
-
-def remember_X(estimator: Any, X: Any, sequences: Sequences, kind: str) -> None:
-    """Set what later calls of `read_X` hold their X against."""
-    if kind == "series":
-        validate_data(estimator, X, skip_check_array=True, reset=True)
-    else:
-        _remember_channels(estimator, sequences)
-    estimator.input_kind_ = kind
-    estimator._channel_widths = sequences.channels and sequences.channels.widths
-    estimator._column_label = getattr(X, "label", None)
-
-
-def _remember_channels(estimator: Any, sequences: Sequences) -> None:
-    for name in ("feature_names_in_", "n_features_in_"):
-        estimator.__dict__.pop(name, None)
-    channels = sequences.channels
-    if channels is not None:
-        estimator.n_features_in_ = len(channels.widths)
-        if channels.names is not None:
-            estimator.feature_names_in_ = np.array(channels.names, dtype=object)
-    elif sequences.dictionary is None:
-        estimator.n_features_in_ = sequences.n_features
 
 
 def _refuse_empty(rows: Any, kind: str) -> NoReturn:

@@ -4,8 +4,8 @@ skops, and MLflow with it, store dictionaries with text as keys, lists, tuples, 
 NumPy arrays, and for the rest a type and its state, never code. pandas' indexes, frames and
 frequencies cannot be stored so, nor can a type of torch or a dictionary with other keys.
 `as_plain` writes them down in plain values, `from_plain` makes them again. `PlainState` does both
-for a class, in pickles too: there is one way to save a model. Callers: the estimators, what they
-keep, and the net.
+for a class, in pickles too: there is one way to save a model. What a model learns is a `Record`,
+or several in each other; they are written down as well. Callers: the estimators and the net.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from seqlearn.errors import DataFormatError
 
-__all__ = ["PlainState", "as_plain", "from_plain"]
+__all__ = ["PlainState", "Record", "as_plain", "from_plain"]
 
 KIND = "kind of value"  # the key that marks a dictionary in which something is written down
 MANY = 100  # arrays in a dictionary
@@ -29,6 +29,21 @@ class PlainState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({name: from_plain(value) for name, value in state.items()})
+
+
+class Record:
+    """Base of what is learned: frozen, and nothing but arrays, numbers, text and other records.
+
+    A subclass, a frozen dataclass as a rule, is written down in plain values wherever it stands
+    in the state of a `PlainState`, so that stores need not trust it.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _RECORDS[f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+
+_RECORDS: dict[str, type[Record]] = {}
 
 
 class _NotPlain(Exception):
@@ -73,6 +88,9 @@ def _plain(value: Any, strict: bool) -> Any:
             return {key: _plain(one, strict) for key, one in value.items()}
         parts = {"keys": list(value), "values": list(value.values())}
         return {KIND: "dict", **{name: _plain(part, strict) for name, part in parts.items()}}
+    if isinstance(value, Record):
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        return {KIND: "record", "name": name, "fields": _plain(vars(value), strict)}
     if isinstance(value, np.dtype) and not value.hasobject:
         return {KIND: "dtype", "name": value.str}
     package = kind.__module__.partition(".")[0]
@@ -218,6 +236,17 @@ def _column(column: Any) -> Any:
 # One maker for each kind; `from_plain` has made their arguments already.
 
 
+def _make_record(name: str, fields: dict[str, Any]) -> Record:
+    if name not in _RECORDS:
+        raise DataFormatError(
+            f"The saved model holds a {name}, which is not known here. Import "
+            f"{name.rpartition('.')[0]} first."
+        )
+    record = object.__new__(_RECORDS[name])
+    vars(record).update(fields)
+    return record
+
+
 def _make_objects(values: list, shape: list[int]) -> np.ndarray:
     array = np.empty(len(values), object)
     for i, value in enumerate(values):  # which may be lists
@@ -317,6 +346,7 @@ _MAKERS = {
     "objects": _make_objects,
     "strings": _make_strings,
     "dtype": lambda name: np.dtype(name),
+    "record": _make_record,
     "DataFrame": _make_frame,
     "Series": _make_series,
     "Index": _make_index,

@@ -22,7 +22,7 @@ from seqlearn.data.grid import (
     step_of,
     steps_between,
 )
-from seqlearn.data.plain import PlainState
+from seqlearn.data.plain import Record
 from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
@@ -42,8 +42,8 @@ SHOWN = 3  # time stamps that a message lists
 MANY, SPARSE = 20, 0.25  # rows, and what share of the steps they are, below which it is said
 
 
-@dataclass(frozen=True)
-class TimeSeries(PlainState):
+@dataclass(frozen=True, eq=False)
+class TimeSeries(Record):
     """One series on regular steps: T time stamps, C columns of y, P columns of X.
 
     Parameters

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.plain import Record
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["Vocabulary"]
@@ -21,7 +22,7 @@ __all__ = ["Vocabulary"]
 _DIGIT = re.compile(r"\d")  # decimal digits of every script
 
 
-class Vocabulary:
+class Vocabulary(Record):
     """Words in a fixed order, numbered from 1; 0 stands for every other word.
 
     Two vocabularies are equal if they give equal codes to all words and hold equal counts.

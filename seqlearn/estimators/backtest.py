@@ -2,6 +2,7 @@
 `LSTMForecaster.backtest`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from seqlearn.estimators.forecast_state import (
     refuse_far_steps,
     refuse_other_columns_of_y,
 )
+from seqlearn.training.net import SequenceNet
 
 __all__ = ["backtest"]
 
 
 def backtest(
     state: ForecastState,
+    net: SequenceNet,
     y: Any,
     X: Any,
     fh: Any,
@@ -40,7 +43,9 @@ def backtest(
     Parameters
     ----------
     state : ForecastState
-        A trained one; it is left as it is.
+        What is known of the series of fit.
+    net : SequenceNet
+        The trained one.
     y, X : DataFrame
         What is forecast, and what is known besides.
     fh : ForecastingHorizon or None
@@ -48,7 +53,7 @@ def backtest(
     stride, initial_window, alpha
         As in `LSTMForecaster.backtest`.
     """
-    layout, model = state.layout, state.model.copy()
+    layout, model = state.layout, state.model
     y = y.to_frame() if isinstance(y, pd.Series) else y
     X = X.to_frame() if isinstance(X, pd.Series) else X
     first = layout.window_length if initial_window is None else initial_window
@@ -84,12 +89,12 @@ def backtest(
             f"first cut-off and {steps[-1]} after the last. Pass a longer y, or a shorter "
             "initial_window."
         )
-    for one in series:
-        if one.key not in model.scales:
-            model.scales[one.key] = model.scale_of(one.values[:first])
+    new = [one for one in series if one.key not in model.scales]
+    scales = {one.key: model.scale_of(one.values[:first]) for one in new}
+    model = replace(model, scales={**model.scales, **scales})
     ahead = [np.full((layout.horizon, len(layout.known)), np.nan)] * len(series)
     arrays = feature_arrays(series, layout, ahead)
-    values = model.forecast(series, arrays, ends, levels=alpha)[:, steps - 1]  # (M, n, C, ...)
+    values = model.forecast(net, series, arrays, ends, levels=alpha)[:, steps - 1]  # (M, n, C, ...)
     values = np.moveaxis(values, 2, 1)  # (M, C, n, ...)
     names = {"variable": list(y.columns), "step": steps}
     if alpha is not None:

@@ -1,12 +1,13 @@
-"""What every estimator that maps one sequence to one answer shares.
+"""What every estimator that reads sequences shares: how it is fitted, and how it is run.
 
-`SequenceEstimator` reads X, weights rows, splits off a validation part, builds the net, trains
-it and runs it. It knows no labels: `classifier` and `regressor` encode targets and decode
-outputs. Each final class states its constructor in full, as scikit-learn's do; what is shared of it
-comes from `seqlearn.estimators.shared_parameters`.
+`SequenceEstimator` reads X and y, weights rows, splits off a validation part, learns vocabulary and
+scales, trains a net, and only then keeps what it has learned, as one frozen record. It knows no
+labels: a subclass names its kind of `Targets` and its network. Each final class states its
+constructor in full, as scikit-learn's do; what is shared of it comes from
+`seqlearn.estimators.shared_parameters`.
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -17,67 +18,119 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
-from seqlearn.data.canonical import canonicalise
+from seqlearn.data.canonical import merge_rows
 from seqlearn.data.conversion import as_sequences, unpack
-from seqlearn.data.fitted import read_X, remember_X
+from seqlearn.data.fitted import InputRecord, read_X
+from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
 from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
+from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.cloning import CopiedCallbacks
-from seqlearn.estimators.fitting import net_settings, tell_of_early_end
-from seqlearn.estimators.parameters import Check
+from seqlearn.estimators.fitting import Trainable, training
+from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
+from seqlearn.modules.heads.head import Head
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
-from seqlearn.training.net import make_net
+from seqlearn.training.net import SequenceNet, make_net
 from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
-__all__ = ["SCALE", "SequenceEstimator", "pieces"]
+__all__ = ["Learned", "SequenceEstimator", "pieces"]
 
-INPUTS = {"tokens": WordEmbedding, "features": BagEmbedding}
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
-SCALE = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
 UPDATES = 3000  # what max_epochs="auto" aims at
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
+class Learned(Record):
+    """What an estimator knows after ``fit``, besides the weights of its net.
+
+    It is replaced as a whole, never changed. All in it is plain: arrays, strings, numbers,
+    dictionaries and other records.
+
+    Attributes
+    ----------
+    input : InputRecord
+        What X was.
+    targets : Targets
+        What y was.
+    tokens : TokenInput or None
+        What is known of words or features.
+    history : list of dict
+        One row an epoch.
+    """
+
+    input: InputRecord
+    targets: Targets
+    tokens: TokenInput | None
+    history: list[dict[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Rows ready to train on: canonical, weighted, split."""
+    """Rows ready to train on: read, merged, weighted, split, encoded.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        The N rows of X, of which nothing is copied before they go to the device.
+    rows : ndarray of shape (M,)
+        Numbers of the distinct ones, in the order of training; what follows has an entry for each.
+    y : ndarray of shape (M, ...) or Sequences
+        What the network is trained on.
+    weights : ndarray of shape (M,)
+        Of mean 1.
+    counts : ndarray of shape (M,)
+        The weights as they were given, added up.
+    train_rows, valid_rows : ndarray of int, or None
+        Which of the M are trained on, and which are held out.
+    targets : Targets
+        How y was encoded.
+    tokens : TokenInput or None
+        How words were.
+    seeds : Seeds
+        Source of all chance.
+    before : Learned or None
+        What the last fit learned, if training goes on from it.
+    one_epoch : bool
+        ``partial_fit``: one epoch at a constant rate, nothing held out.
+    """
 
     sequences: Sequences
-    targets: np.ndarray | Sequences
-    weights: np.ndarray  # of mean 1
-    counts: np.ndarray  # the weights as they were given, added up
+    rows: np.ndarray
+    y: np.ndarray | Sequences
+    weights: np.ndarray
+    counts: np.ndarray
     train_rows: np.ndarray
     valid_rows: np.ndarray | None
+    targets: Targets
+    tokens: TokenInput | None
     seeds: Seeds
-    continuing: bool
+    before: Learned | None
     one_epoch: bool
 
-    def dataset(self, rows: np.ndarray, device: str, dtype: torch.dtype) -> SequenceDataset:
-        """Return some of the rows on a device, their weights of mean 1."""
-        weights = self.weights[rows]
-        sequences, targets = self.sequences.take(rows), self.targets[rows]
-        return SequenceDataset(sequences, targets, weights / weights.mean(), device, dtype)
+    def dataset(self, part: np.ndarray, device: str, dtype: torch.dtype) -> SequenceDataset:
+        """Return some of the M rows on a device, their weights of mean 1."""
+        sequences, weights = self.sequences.take(self.rows[part]), self.weights[part]
+        return SequenceDataset(sequences, self.y[part], weights / weights.mean(), device, dtype)
 
 
-class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
-    """Base of the estimators with one answer a sequence."""
+class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
+    """Base of the estimators that read sequences."""
 
     _doc_link_module = "seqlearn"
     _doc_link_template = "https://pypi.org/project/scikit-seqlearn/#{estimator_name}"
 
-    _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
-
-    n_features_in_: int  # these are set by `remember_X`
+    n_features_in_: int  # these two are set by `InputRecord.show_in`
     feature_names_in_: np.ndarray
-    input_kind_: str
+    net_: SequenceNet
+    _learned: Learned
 
     _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
     _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
@@ -88,116 +141,191 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
         return tags
 
     @property
+    def _state(self) -> Learned:
+        if not hasattr(self, "net_"):
+            check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
+        return self._learned
+
+    @property
     def device_(self) -> str:
         """Device the model was trained on and predicts on, "cpu" or "cuda"."""
         check_is_fitted(self, "net_")
         return str(self.net_.device)
 
     @property
+    def input_kind_(self) -> str:
+        """What X was in ``fit``."""
+        return self._state.input.kind
+
+    @property
+    def vocabulary_(self) -> Vocabulary:
+        """Words or features known, if X holds those."""
+        if self._state.tokens is None:
+            raise AttributeError("vocabulary_ is of words and features; X has numbers.")
+        return self._learned.tokens.encoding.vocabulary
+
+    @property
+    def history_(self) -> list[dict[str, float]]:
+        """One row an epoch."""
+        return [dict(row) for row in self._state.history]
+
+    @property
     def loss_curve_(self) -> list[float]:
         """Training loss of each epoch."""
-        check_is_fitted(self, "net_")
-        return [row["train_loss"] for row in self.history_]
+        return [row["train_loss"] for row in self._state.history]
 
     @property
     def n_iter_(self) -> int:
         """Epochs trained, those of earlier calls included where training went on."""
-        check_is_fitted(self, "net_")
-        return len(self.history_)
+        return len(self._state.history)
 
-    def _check_X(self, X: Any, *, reset: bool, first: int = 0, fitting: bool = True) -> Sequences:
-        """Return an unpacked X as `Sequences`; set or check what scikit-learn knows of X."""
-        dtype = np.dtype(self.dtype if reset else self.net_.dtype)
-        sequences, kind = read_X(
-            self,
-            X,
-            reset=reset,
-            dtype=dtype,
-            first=first,
-            discrete=self._reads_discrete,
-            may_be_empty=not fitting,
-        )
-        if fitting and sequences.dictionary is None and may_be_lost(sequences.values):
-            given, _ = as_sequences(X, kind=kind, first=first)
-            values = given.values.astype(np.float64, copy=False)
-            refuse_lost(values, dtype, "X", SCALE, is_part=not reset)
-        if reset:
-            remember_X(self, X, sequences, kind)
-        return sequences
+    # What a subclass says.
 
-    def _check_y_length(self, sequences: Sequences, y: np.ndarray) -> None:
-        if len(sequences) != len(y):
-            raise DataFormatError(
-                "Found input variables with inconsistent numbers of samples: X has "
-                f"{len(sequences)} sequences, y has {len(y)} targets."
-            )
+    @abstractmethod
+    def _targets(self) -> Targets:
+        """Return targets that have learned nothing yet."""
 
-    def _check_y_given(self, y: Any) -> None:
-        if y is None:
+    @abstractmethod
+    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        """Return the class of the network's head, and its arguments besides the width it reads."""
+
+    def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
+        """Return the number of the first row, or of each, and the rows to fit on."""
+        return 0, X, y, sample_weight
+
+    def _row_factors(self, targets: Targets, codes: Any, weights: np.ndarray) -> np.ndarray | None:
+        """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
+        return None
+
+    def _goes_on(self) -> bool:
+        """Whether there is a last fit that training may go on from."""
+        return hasattr(self, "net_")
+
+    # The one way to fit.
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, part: bool = False, **given: Any) -> Any:
+        """Train on X and y and return the estimator; it changes at the very end or not at all.
+
+        ``part`` is ``partial_fit``: one epoch on one part of the data. ``given`` goes to
+        `Targets.learn`.
+        """
+        self._check_parameters()
+        targets = self._targets()
+        if y is None and targets.needs_y:
             raise DataFormatError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
+        with training(self):
+            before = self._learned if (part or self.warm_start) and self._goes_on() else None
+            known = (None, None) if before is None else (before.input, before.targets)
+            first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
+            sequences, record = self._read_X(X, known[0], first)
+            y = targets.read(y, sequences, record.kind, first)
+            if len(y) != len(sequences):
+                raise DataFormatError(
+                    "Found input variables with inconsistent numbers of samples: X has "
+                    f"{len(sequences)} sequences, y has {len(y)} targets."
+                )
+            targets = targets.learn(y, known[1], part, **given)
+            weights = read_weights(sample_weight, len(sequences), first=first)
+            weights = np.ones(len(sequences)) if weights is None else weights
+            data = self._prepare(
+                targets.arranged(sequences), y, weights, targets, record.kind, before, part
+            )
+            net, history = self._train(data)
+            tokens = data.tokens and replace(data.tokens, given=None)
+            self._keep(Learned(record, data.targets, tokens, history), net)
+        return self
 
-    def _check_weights(
-        self, sample_weight: Any, sequences: Sequences, first: Any = 0
-    ) -> np.ndarray:
-        weights = read_weights(sample_weight, len(sequences), first=first)
-        return np.ones(len(sequences)) if weights is None else weights
+    def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
+        """Return an unpacked X of ``fit`` as `Sequences`, and what is to be remembered of it."""
+        dtype = np.dtype(self.dtype if known is None else self.net_.dtype)
+        sequences, record = read_X(
+            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete
+        )
+        if sequences.dictionary is None and may_be_lost(sequences.values):
+            as_given, _ = as_sequences(X, kind=record.kind, first=first)
+            values = as_given.values.astype(np.float64, copy=False)
+            refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
+        return sequences, record
 
     def _prepare(
         self,
         sequences: Sequences,
-        targets: np.ndarray | Sequences,
+        y: Any,
         weights: np.ndarray,
-        *,
-        continuing: bool,
+        targets: Targets,
+        kind: str,
+        before: Learned | None,
         one_epoch: bool,
-        of_class: np.ndarray | None = None,
     ) -> TrainingData:
-        """Return checked rows in their canonical form, with a part held out if asked for.
+        """Return the training set in its canonical form, and what is learned of it without a net.
 
-        Integer targets of shape (N,) stratify that part. ``continuing`` starts from the weights
-        and the optimiser of the last fit; ``one_epoch`` is ``partial_fit``: one epoch at a
-        constant rate, nothing held out. ``of_class`` holds a weight for each integer target, (C,).
+        A part is held out if asked for; vocabulary and scales are learned from the others.
         """
-        if of_class is not None:
-            weights = np.where(of_class[targets] > 0, weights, 0.0)
-        seeds = Seeds(self.random_state, stream=len(self.history_) if continuing else 0)
-        sequences, targets, counts = canonicalise(sequences, targets, weights)
-        weights = counts if of_class is None else counts * of_class[targets]
-        train_rows, valid_rows = np.arange(len(targets)), None
+        codes = targets.encode(y)
+        factors = self._row_factors(targets, codes, weights)
+        if factors is not None:
+            weights = np.where(factors > 0, weights, 0.0)
+        seeds = Seeds(self.random_state, stream=0 if before is None else len(before.history))
+        rows, counts = merge_rows(sequences, codes, weights)
+        codes = codes[rows]
+        weights = counts if factors is None else counts * factors[rows]
+        weights = weights / weights.mean()
+        train_rows, valid_rows = np.arange(len(rows)), None
         if self.early_stopping and not one_epoch:
-            is_code = isinstance(targets, np.ndarray) and targets.dtype.kind == "i"
-            strata = targets if is_code else np.zeros(len(targets), int)
+            strata = targets.strata(codes)
             train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
+        dtype = np.dtype(self.dtype)
+        tokens = self._tokens_of(sequences, rows[train_rows], counts[train_rows], kind, before)
+        if before is None:
+            trained = rows[train_rows], codes[train_rows], weights[train_rows]
+            targets = targets.with_scale(sequences, *trained, dtype)
         return TrainingData(
-            sequences,
-            targets,
-            weights / weights.mean(),
+            sequences if tokens is None else tokens.encoding.encode(sequences),
+            rows,
+            targets.scaled(codes, dtype),
+            weights,
             counts,
             train_rows,
             valid_rows,
+            targets,
+            tokens,
             seeds,
-            continuing,
+            before,
             one_epoch,
         )
 
-    def _train(
+    def _tokens_of(
         self,
-        data: TrainingData,
-        head: tuple[type, dict[str, Any]],
-        *,
-        readout: str | None,
-        bidirectional: bool,
-    ) -> None:
-        """Train a `seqlearn.modules.network.Network` with this head; set ``net_``, ``history_``."""
+        sequences: Sequences,
+        rows: np.ndarray,
+        counts: np.ndarray,
+        kind: str,
+        before: Learned | None,
+    ) -> TokenInput | None:
+        """Return what rows teach of words and features, or what the last fit was taught."""
+        if sequences.dictionary is None:
+            if getattr(self, "words", None) is not None:
+                raise InvalidParameterError(
+                    "words= says how words and feature dictionaries are read, but X has numbers. "
+                    "Pass lists of tokens, or set words=None."
+                )
+            return None
+        if before is None:
+            return TokenInput.learn(self, kind, sequences.take(rows), counts)
+        before.tokens.check_continued(self)
+        return before.tokens
+
+    def _keep(self, learned: Learned, net: SequenceNet) -> None:
+        """Set all that ``fit`` sets."""
+        self._learned, self.net_ = learned, net
+        learned.input.show_in(self)
+
+    def _train(self, data: TrainingData) -> tuple[SequenceNet, list[dict[str, float]]]:
+        """Train a `seqlearn.modules.network.Network`; return the net and its history."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
-        tokens = self._read_steps(data)
-        input = None
-        if tokens is not None:
-            input = {**tokens.embedding}
-            input = INPUTS[input.pop("kind")], input
         train = data.dataset(data.train_rows, device, dtype)
         batch_size = _batch_size(self.batch_size, len(data.train_rows))
         net = make_net(
@@ -205,55 +333,33 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
             None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
             lr_schedule=None if data.one_epoch else self.lr_schedule,
             network={
-                "input": input,
+                "input": None if data.tokens is None else data.tokens.station,
                 "encoder": {
                     "backend": resolve_backend(self.backend),
                     "input_size": data.sequences.n_features,
                     "hidden_size": self.hidden_size,
                     "num_layers": self.num_layers,
-                    "bidirectional": bidirectional,
+                    "bidirectional": bool(getattr(self, "bidirectional", False)),
                     "dropout": self.dropout,
-                    "readout": readout,
+                    "readout": getattr(self, "readout", None),
                 },
-                "head": head,
+                "head": self._head(data),
             },
             seeds=data.seeds,
             dtype=dtype,
             max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
             batch_size=batch_size,
             device=device,
-            **net_settings(self),
+            **self._net_settings(),
         )
-        if data.continuing:
+        if data.before is not None:
             net.continue_from(self.net_)
-        elif tokens is not None and tokens.given is not None:
-            net.module_.input.give(*tokens.given)
-        tell_of_early_end(self, net, net.train(train))
-        before = self.history_ if data.continuing else []
-        rows = enumerate([*before, *net.epochs()], start=1)
-        self.history_ = [{**row, "epoch": epoch} for epoch, row in rows]
-        self.net_ = net
-        self._tokens = None if tokens is None else replace(tokens, given=None)
+        elif data.tokens is not None and data.tokens.given is not None:
+            net.module_.input.give(*data.tokens.given)
+        earlier = [] if data.before is None else data.before.history
+        return net, self._end_training(net, net.train(train), earlier)
 
-    def _read_steps(self, data: TrainingData) -> TokenInput | None:
-        """Encode words and features by what the training rows teach, or taught in the last fit."""
-        if data.sequences.dictionary is None:
-            if getattr(self, "words", None) is not None:
-                raise InvalidParameterError(
-                    "words= says how words and feature dictionaries are read, but X has numbers. "
-                    "Pass lists of tokens, or set words=None."
-                )
-            self.__dict__.pop("vocabulary_", None)
-            return None
-        tokens = self._tokens if data.continuing else None
-        if tokens is None:
-            rows = data.train_rows
-            tokens = TokenInput.learn(self, data.sequences.take(rows), data.counts[rows])
-        else:
-            tokens.check_continued(self)
-        data.sequences = tokens.encoding.encode(data.sequences)
-        self.vocabulary_ = tokens.encoding.vocabulary
-        return tokens
+    # Prediction.
 
     @torch_defaults()
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:
@@ -262,20 +368,28 @@ class SequenceEstimator(BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
         With ``encode``, what its encoder gives instead, (N, D). A large X is read in pieces, so
         that memory is bounded by the batch.
         """
-        if not hasattr(self, "net_"):
-            check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
-        X = unpack(X)
+        known = self._state
         outputs = [
-            predict(self.net_, self._encoded(piece, first), encode=encode)
-            for first, piece in pieces(X)
+            predict(self.net_, self._encoded(known, piece, first), encode=encode)
+            for first, piece in pieces(unpack(X))
         ]
         joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         return joined.astype(np.float64)
 
-    def _encoded(self, X: Any, first: int = 0) -> Sequences:
+    def _encoded(self, known: Learned, X: Any, first: Any = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
-        sequences = self._check_X(X, reset=False, first=first, fitting=False)
-        return sequences if self._tokens is None else self._tokens.encoding.encode(sequences)
+        sequences, _ = read_X(
+            self,
+            X,
+            known.input,
+            dtype=np.dtype(self.net_.dtype),
+            first=first,
+            discrete=self._reads_discrete,
+            may_be_empty=True,
+        )
+        if known.tokens is not None:
+            sequences = known.tokens.encoding.encode(sequences)
+        return known.targets.arranged(sequences)
 
 
 def _batch_size(batch_size: int | str, n_rows: int) -> int:

@@ -3,21 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
-from seqlearn.data.conversion import unpack
-from seqlearn.data.labels import read_classes, read_row_labels
-from seqlearn.data.targets import read_weights
-from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.base import SequenceEstimator
-from seqlearn.estimators.classes import (
-    classes_of_partial_fit,
-    refuse_other_classes,
-    share_equal,
-    weights_of_classes,
-)
-from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.targets import Classes, SeveralLabels, Targets
+from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
 
 __all__ = ["LSTMClassifier"]
@@ -232,8 +222,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         TrainingDivergedError
             The loss was not finite from the first epoch on.
         """
-        continuing = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, sample_weight, continuing=continuing)
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -256,81 +245,26 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         self
         """
-        continuing = hasattr(self, "net_")
-        return self._fit(
-            X, y, sample_weight, classes=classes, continuing=continuing, one_epoch=True
-        )
+        return self._fit(X, y, sample_weight, part=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, *, classes=None, continuing=False, one_epoch=False):
-        check_shared_parameters(self, self._checks)
-        self._check_y_given(y)
-        with unchanged_on_error(self):
-            sequences = self._check_X(unpack(X), reset=not continuing)
-            known = self.classes_ if continuing else None
-            y, found, multilabel = self._read_y(y)
-            if continuing and multilabel != self._multilabel:
-                raise DataFormatError(
-                    "warm_start and partial_fit go on with the kind of targets of the last fit: "
-                    f"{'several labels' if self._multilabel else 'one label'} a sequence."
-                )
-            if one_epoch:
-                found = self._all_classes(classes, found, known, multilabel)
-            elif known is not None:
-                refuse_other_classes(found, known)
-            self._check_y_length(sequences, y)
-            weights = self._check_weights(sample_weight, sequences)
-            self.classes_ = found
-            self._multilabel = multilabel
-            targets = y.astype(np.float64) if multilabel else np.searchsorted(found, y)
-            data = self._prepare(
-                sequences,
-                targets,
-                weights,
-                continuing=continuing,
-                one_epoch=one_epoch,
-                of_class=self._class_weights(targets, weights),
-            )
-            self._train(
-                data,
-                (
-                    MultilabelHead if multilabel else ClassHead,
-                    {"output_size": len(found), "dropout": self.dropout},
-                ),
-                readout=self.readout,
-                bidirectional=bool(self.bidirectional),
-            )
-        return self
+    def _targets(self) -> Targets:
+        return Classes()
 
-    def _read_y(self, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Return y as an array, its classes, and whether it is multilabel."""
-        labels = read_row_labels(y)
-        multilabel = labels.ndim == 2
-        return labels, np.arange(labels.shape[1]) if multilabel else np.unique(labels), multilabel
-
-    def _all_classes(self, classes, found, known, multilabel):
-        """Return the classes of a partial fit: given now, or known from before."""
-        if not multilabel:
-            return classes_of_partial_fit(classes, found, known)
-        given = found if classes is None else read_classes(classes)
-        if not np.array_equal(given, found):
-            raise DataFormatError(
-                f"classes={given.tolist()}, but with multilabel targets they are the "
-                f"columns of y, {found.tolist()}; leave classes out."
-            )
-        if known is not None and len(known) != len(found):
-            raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
-        return found
-
-    def _class_weights(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
-        """Return the weight of each class, (C,); weighted and repeated rows give the same."""
+    def _row_factors(
+        self, targets: Targets, codes: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray | None:
         if self.class_weight is None:
             return None
-        if self._multilabel:
-            raise InvalidParameterError(
-                "class_weight is for one label a sequence; with multilabel targets pass "
-                "sample_weight."
-            )
-        return weights_of_classes(self, targets, weights)
+        return targets.weights(self.class_weight, codes, weights, type(self).__name__)[codes]
+
+    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        kind = MultilabelHead if isinstance(data.targets, SeveralLabels) else ClassHead
+        return kind, {"output_size": data.targets.output_size, "dropout": self.dropout}
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels; for multilabel targets 0 to C - 1."""
+        return self._state.targets.classes
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the scores of the classes before the softmax.
@@ -345,10 +279,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         ndarray of shape (N,) for two classes, else (N, C)
             With two classes, the log-odds of ``classes_[1]``.
         """
-        logits = self._outputs(X)
-        if len(self.classes_) == 2 and not self._multilabel:
-            return logits[:, 1] - logits[:, 0]
-        return logits
+        return self._state.targets.scores(self._outputs(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each sequence.
@@ -362,12 +293,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         ndarray of shape (N,), or (N, C) of 0 and 1 for multilabel targets
         """
-        scores = self.decision_function(X)
-        if self._multilabel:
-            return (scores > 0).astype(int)
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0).astype(int)]
-        return self.classes_[scores.argmax(axis=1)]
+        return self._state.targets.decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -382,8 +308,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         ndarray of shape (N, C)
             Rows sum to one; with multilabel targets each column stands for itself.
         """
-        logits = self._outputs(X)
-        return expit(logits) if self._multilabel else softmax(logits, axis=1)
+        return self._state.targets.probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`, exact also where that rounds to 0.
@@ -397,8 +322,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         ndarray of shape (N, C)
         """
-        logits = self._outputs(X)
-        return log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
+        return self._state.targets.probabilities(self._outputs(X), log=True)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the sequences whose label, or set of labels, is right.
@@ -416,6 +340,4 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         float
         """
-        labels = read_row_labels(y, warn=False)
-        weights = read_weights(sample_weight, len(labels))
-        return share_equal(labels, self.predict(X), weights)
+        return self._state.targets.share_right(y, self.predict(X), sample_weight)

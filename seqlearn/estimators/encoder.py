@@ -7,15 +7,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import REMEMBERED
-from seqlearn.data.sequences import Sequences
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.base import SCALE, SequenceEstimator
-from seqlearn.estimators.fitting import check_shared_parameters, fit_inside, unchanged_on_error
+from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
+from seqlearn.estimators.fitting import fit_inside, training
+from seqlearn.estimators.targets import NextSteps, Targets
+from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.registry import resolve_backend
+from seqlearn.training.net import SequenceNet
 
 __all__ = ["SequenceEncoder"]
 
@@ -210,11 +209,10 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
         DataFormatError
             X or y has a form that is not accepted; rows and steps are named.
         """
-        with unchanged_on_error(self):
-            if self.estimator is None:
-                self._fit_alone(X, sample_weight, self.warm_start and self._was_alone())
-            else:
-                self._fit_estimator(X, y, sample_weight)
+        if self.estimator is None:
+            return self._fit(X, None, sample_weight)
+        with training(self):
+            self._fit_estimator(X, y, sample_weight)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
@@ -234,44 +232,32 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 "partial_fit of SequenceEncoder trains without labels; call partial_fit of the "
                 "estimator itself, then encode with SequenceEncoder(FrozenEstimator(estimator))."
             )
-        with unchanged_on_error(self):
-            self._fit_alone(X, sample_weight, self._was_alone(), one_epoch=True)
-        return self
+        return self._fit(X, None, sample_weight, part=True)
 
-    def _was_alone(self) -> bool:
-        """Whether there was a last fit, without an estimator."""
-        return hasattr(self, "net_") and not hasattr(self, "estimator_")
+    def _goes_on(self) -> bool:
+        return super()._goes_on() and not hasattr(self, "estimator_")
 
-    def _fit_alone(self, X, sample_weight, continuing, one_epoch=False):
-        check_shared_parameters(self, self._checks)
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         if not resolve_backend(self.backend).causal:
             raise InvalidParameterError(
                 f"backend={self.backend!r} is not causal: it would see the step that it is asked "
                 "to predict. Use another backend, or pass an estimator to learn from labels."
             )
-        self.__dict__.pop("estimator_", None)
-        sequences = self._check_X(unpack(X), reset=not continuing)
-        weights = self._check_weights(sample_weight, sequences)
-        targets = np.zeros(len(sequences))
-        data = self._prepare(
-            sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
-        )
-        if not continuing:
-            self._learn_feature_scale(data.sequences, data.weights)
-        self._train(
-            data,
-            (NextStepHead, {"feature_scale": self._feature_scale}),
-            readout=self.readout,
-            bidirectional=False,
-        )
-        self._n_features_out = self.net_.module_.encoder.output_size
 
-    def _learn_feature_scale(self, sequences: Sequences, weights: np.ndarray) -> None:
-        of_step = np.repeat(weights, sequences.lengths)  # (S,)
-        values = sequences.values.astype(np.float64)  # (S, F)
-        refuse_drowned(values, np.dtype(self.dtype), range(values.shape[1]), "X", SCALE)
-        _, spread, largest = mean_and_spread(values, of_step)  # (F,)
-        self._feature_scale = or_constant(spread, largest, np.maximum(largest, 1.0))
+    def _targets(self) -> Targets:
+        return NextSteps()
+
+    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        return NextStepHead, {"feature_scale": data.targets.scale}
+
+    def _keep(self, learned: Learned, net: SequenceNet) -> None:
+        super()._keep(learned, net)
+        self.__dict__.pop("estimator_", None)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.net_.module_.encoder.output_size
 
     @property
     def _reads_discrete(self) -> bool:
@@ -288,17 +274,10 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 f"{self.estimator!r} instead."
             )
         if inner is estimator:
-            fit_inside(self, inner, X, y, sample_weight=sample_weight)
+            fit_inside(inner, X, y, sample_weight=sample_weight)
         check_is_fitted(inner, "net_")
+        self._keep(inner._learned, inner.net_)
         self.estimator_ = estimator
-        for name in REMEMBERED:
-            self.__dict__.pop(name, None)
-            if hasattr(inner, name):
-                setattr(self, name, getattr(inner, name))
-        self._tokens = inner._tokens
-        self.net_ = inner.net_
-        self.history_ = inner.history_
-        self._n_features_out = self.net_.module_.encoder.output_size
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the hidden state of each sequence.

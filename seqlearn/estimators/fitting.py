@@ -1,14 +1,15 @@
 """What every fit needs, of whatever estimator: checks of the shared parameters, the settings that
-go to the net as they are, the word on a training that ended early, and the way back if it fails.
+go to the net as they are, the word on a training that ended early, and the interrupt of the user.
 
-The classes in `base` and `forecaster` call these; how data become batches is theirs.
+`Trainable` is a base of the classes in `base` and `forecaster`; how data become batches is theirs.
 """
 
 import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, ClassVar
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -20,13 +21,7 @@ from seqlearn.training.callbacks import ADVICE
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.optimizers import OPTIMIZERS
 
-__all__ = [
-    "check_shared_parameters",
-    "fit_inside",
-    "net_settings",
-    "tell_of_early_end",
-    "unchanged_on_error",
-]
+__all__ = ["Trainable", "fit_inside", "restored_on_error", "training"]
 
 _OURS = {
     "criterion",
@@ -40,121 +35,138 @@ _OURS = {
 _OURS_BELOW = ("callbacks__epoch_timer", "callbacks__keep_finite", "criterion__", "module__")
 
 
-@contextmanager
-def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Leave the estimator exactly as it was if what happens inside fails.
+_LATE: ContextVar[list[KeyboardInterrupt]] = ContextVar("interrupts that wait for a fit to end")
 
-    An interrupt of the user that `tell_of_early_end` was given, because there is something to keep,
-    is raised at the end.
+
+@contextmanager
+def training(estimator: Any) -> Iterator[None]:
+    """Do a fit inside; an interrupt of the user that left something to keep is raised at the end.
+
+    Whether there is something to keep, `Trainable` says and `fit_inside`.
     """
-    before = {
-        name: dict(value) if isinstance(value, dict) else value
-        for name, value in estimator.__dict__.items()
-    }
+    late: list[KeyboardInterrupt] = []
+    before = _LATE.set(late)
     try:
         # A fit needs gradients wherever it is called.
         with torch_defaults(), torch.inference_mode(False):
             yield
-    except BaseException as error:
-        estimator.__dict__ = before
-        if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
+    except KeyboardInterrupt as error:
+        if not hasattr(error, "__notes__"):
             name = type(estimator).__name__
             error.add_note(f"{name} was interrupted before an epoch ended; it is as it was before.")
         raise
-    interrupt = estimator.__dict__.pop("_interrupt", None)
-    if interrupt is not None:
-        raise interrupt
+    finally:
+        _LATE.reset(before)
+    if late:
+        raise late[0]
 
 
-def fit_inside(outer: Any, inner: Any, *args: Any, **kwargs: Any) -> Any:
+def fit_inside(inner: Any, *args: Any, **kwargs: Any) -> Any:
     """Fit an estimator that another one holds, and return it; both keep what an interrupt left."""
     try:
         return inner.fit(*args, **kwargs)
     except KeyboardInterrupt as interrupt:
         if not hasattr(inner, "net_"):
             raise
-        outer._interrupt = interrupt
+        _LATE.get().append(interrupt)
         return inner
 
 
-def check_shared_parameters(estimator: Any, own: dict[str, Check]) -> None:
-    """Check the parameters, and look for settings of skorch that are not the user's.
-
-    Parameters
-    ----------
-    estimator : estimator
-        With parameters of `seqlearn.estimators.shared_parameters` and others.
-    own : dict
-        Checks of the others.
-
-    Raises
-    ------
-    InvalidParameterError
-        Naming the parameter.
-    """
-    names = estimator.get_params(deep=False)
-    shared = {name: SHARED[name].check for name in names if name in SHARED}
-    check_parameters(estimator, shared | own)
-    taken = sorted(
-        name
-        for name in estimator.net_params or {}
-        if name in _OURS or name in names or name.startswith(_OURS_BELOW)
-    )
-    if taken:
-        raise InvalidParameterError(
-            f"net_params holds {', '.join(taken)}, which {type(estimator).__name__} sets itself; "
-            "use the estimator's own parameter. net_params is for skorch settings that "
-            "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
-        )
-
-
-def net_settings(estimator: Any) -> dict[str, Any]:
-    """Return the arguments of `make_net` that are parameters of every estimator."""
-    return {
-        "name": type(estimator).__name__,
-        "n_iter_no_change": estimator.n_iter_no_change,
-        "tol": estimator.tol,
-        "verbose": int(estimator.verbose),
-        "callbacks": estimator.callbacks,
-        "optimizer": estimator.optimizer,
-        "gradient_clip": estimator.gradient_clip,
-        "precision": estimator.precision,
-        "lr": estimator.lr,
-        **_decay(estimator),
-        **(estimator.net_params or {}),
+@contextmanager
+def restored_on_error(estimator: Any) -> Iterator[None]:
+    """Leave an estimator of sktime, which clears itself before a fit, as it was if that fails."""
+    before = {
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in estimator.__dict__.items()
     }
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
 
 
-def _decay(estimator: Any) -> dict[str, float]:
-    """Return the optimiser's argument for ``weight_decay``, if it takes one."""
-    optimizer = OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer,))[0]
-    if "weight_decay" in inspect.signature(optimizer).parameters:
-        return {"optimizer__weight_decay": estimator.weight_decay}
-    if estimator.weight_decay:
-        raise InvalidParameterError(
-            f"weight_decay={estimator.weight_decay}, but {optimizer.__name__} has no "
-            "weight_decay; set weight_decay=0 or choose another optimizer."
+class Trainable:
+    """An estimator that trains a net, as its parameters say."""
+
+    _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
+
+    def _check_parameters(self) -> None:
+        """Check each parameter, and look for settings of skorch that are not the user's.
+
+        Raises
+        ------
+        InvalidParameterError
+            Naming the parameter.
+        """
+        names = self.get_params(deep=False)
+        shared = {name: SHARED[name].check for name in names if name in SHARED}
+        check_parameters(self, shared | self._checks)
+        taken = sorted(
+            name
+            for name in self.net_params or {}
+            if name in _OURS or name in names or name.startswith(_OURS_BELOW)
         )
-    return {}
+        if taken:
+            raise InvalidParameterError(
+                f"net_params holds {', '.join(taken)}, which {type(self).__name__} sets itself; "
+                "use the estimator's own parameter. net_params is for skorch settings that "
+                "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
+            )
 
+    def _net_settings(self) -> dict[str, Any]:
+        """Return the arguments of `make_net` that are parameters of every estimator."""
+        return {
+            "name": type(self).__name__,
+            "n_iter_no_change": self.n_iter_no_change,
+            "tol": self.tol,
+            "verbose": int(self.verbose),
+            "callbacks": self.callbacks,
+            "optimizer": self.optimizer,
+            "gradient_clip": self.gradient_clip,
+            "precision": self.precision,
+            "lr": self.lr,
+            **self._decay(),
+            **(self.net_params or {}),
+        }
 
-def tell_of_early_end(
-    estimator: Any, net: Any, interrupt: KeyboardInterrupt | None, stacklevel: int = 5
-) -> None:
-    """Warn if the training diverged; leave an interrupt to `unchanged_on_error`, with a note."""
-    name, epochs = type(estimator).__name__, len(net.epochs())
-    if interrupt is not None:
-        interrupt.add_note(
-            f"{name} was interrupted after {epochs} of {net.max_epochs} epochs; it keeps the "
-            "model that those have trained."
-        )
-        estimator._interrupt = interrupt
-    diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
-    if diverged is not None:
-        warnings.warn(
-            f"The training loss of {name} stopped being finite in epoch {diverged} of "
-            f"{net.max_epochs}. Training stopped there, with the weights of epoch "
-            f"{diverged - 1}. {ADVICE}",
-            ConvergenceWarning,
-            stacklevel=stacklevel,
-        )
+    def _decay(self) -> dict[str, float]:
+        """Return the optimiser's argument for ``weight_decay``, if it takes one."""
+        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer,))[0]
+        if "weight_decay" in inspect.signature(optimizer).parameters:
+            return {"optimizer__weight_decay": self.weight_decay}
+        if self.weight_decay:
+            raise InvalidParameterError(
+                f"weight_decay={self.weight_decay}, but {optimizer.__name__} has no "
+                "weight_decay; set weight_decay=0 or choose another optimizer."
+            )
+        return {}
+
+    def _end_training(
+        self,
+        net: Any,
+        interrupt: KeyboardInterrupt | None,
+        before: list[dict[str, float]],
+        stacklevel: int = 5,
+    ) -> list[dict[str, float]]:
+        """Return the history with that of earlier fits; tell of a training that ended early.
+
+        Warns of one that diverged; an interrupt waits for the end of `training`, with a note.
+        """
+        name, epochs = type(self).__name__, net.epochs()
+        if interrupt is not None:
+            interrupt.add_note(
+                f"{name} was interrupted after {len(epochs)} of {net.max_epochs} epochs; it keeps "
+                "the model that those have trained."
+            )
+            _LATE.get().append(interrupt)
+        diverged = dict(net.callbacks_)["keep_finite"].diverged_epoch_
+        if diverged is not None:
+            warnings.warn(
+                f"The training loss of {name} stopped being finite in epoch {diverged} of "
+                f"{net.max_epochs}. Training stopped there, with the weights of epoch "
+                f"{diverged - 1}. {ADVICE}",
+                ConvergenceWarning,
+                stacklevel=stacklevel,
+            )
+        return [{**row, "epoch": i} for i, row in enumerate([*before, *epochs], start=1)]

@@ -7,18 +7,16 @@ and `seqlearn.estimators.forecast_training`.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from seqlearn.data.calendar import estimate_season, season_length
+from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
-from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.fitting import check_shared_parameters
 from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
-__all__ = ["Layout", "auto_batch_size", "auto_epochs", "check_parameters", "layout_for"]
+__all__ = ["CHECKS", "Layout", "auto_batch_size", "auto_epochs", "layout_for"]
 
 UPDATES, FEWER_UPDATES = 800, 400
 MANY_HORIZONS = 200  # from which on a network needs the former, not the latter
@@ -43,18 +41,8 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def check_parameters(params: Any) -> None:
-    """Raise an InvalidParameterError if a parameter is out of range, or does not go with others."""
-    check_shared_parameters(params, CHECKS)
-    if params.calibration is not None and params.quantiles is None:
-        raise InvalidParameterError(
-            f"calibration={params.calibration!r} shifts quantiles, but quantiles=None. Give "
-            "levels in quantiles, or set calibration=None."
-        )
-
-
-@dataclass(frozen=True)
-class Layout:
+@dataclass(frozen=True, eq=False)
+class Layout(Record):
     """What a window looks like: steps before and after, columns, and features in their order.
 
     The features known ahead come first: columns of X, then the calendar's.
@@ -71,33 +59,56 @@ class Layout:
     past_only: list
     calendar: bool
 
+    @property
+    def least(self) -> int:
+        """Steps of the past that are enough to learn from: one season."""
+        length = self.window_length
+        return min(self.season, length) if self.season > 1 else length
+
+    def origins(self, n_steps: int) -> tuple[int, int]:
+        """First and last step that a window of training may end its past with.
+
+        A past of one season is enough, what a window lacks counts as missing: in a short series
+        those windows are many. One too short for even that and a horizon gives what it has.
+        """
+        first = max(min(self.least, n_steps - self.horizon), 1) - 1
+        if n_steps >= self.least + self.horizon:
+            return first, n_steps - self.horizon - 1
+        return first, n_steps - 2
+
 
 def layout_for(
-    params: Any,
     series: Sequence[TimeSeries],
     *,
     columns: list,
     known: list,
     past_only: list,
+    calendar: bool,
     horizon: int | None,
+    window_length: int | str,
+    segment_length: int | str,
+    copying: bool | str,
+    linear: bool | str,
 ) -> Layout:
     """Resolve every "auto" of the parameters from the series of fit.
 
     Parameters
     ----------
-    params : LSTMForecaster
-        Its parameters.
     series : sequence of TimeSeries
-        What it is fitted on.
+        What the forecaster is fitted on.
     columns, known, past_only : list
         Columns of y; of X that are known ahead; of X that are not.
+    calendar : bool
+        Whether its features are added.
     horizon : int or None
         Steps ahead; None is one season, at least 12.
+    window_length, segment_length, copying, linear
+        As in the forecaster, "auto" or not.
     """
     lengths = [len(one.index) for one in series]
     season = _season(series)
     horizon = horizon or max(season, 12)
-    window = params.window_length
+    window = window_length
     auto_window = auto_window_length(int(np.median(lengths)), season, horizon)
     if window == "auto":
         window = auto_window
@@ -109,7 +120,7 @@ def layout_for(
             UserWarning,
             stacklevel=6,
         )
-    segment = params.segment_length
+    segment = segment_length
     if segment == "auto":
         segment = auto_segment_length(window, season, horizon)
     many = len(series) >= MANY_SERIES
@@ -118,12 +129,12 @@ def layout_for(
         window_length=window,
         segment_length=min(segment, window),
         horizon=horizon,
-        copying=many if params.copying == "auto" else bool(params.copying),
-        linear=not many if params.linear == "auto" else bool(params.linear),
+        copying=many if copying == "auto" else bool(copying),
+        linear=not many if linear == "auto" else bool(linear),
         columns=columns,
         known=known,
         past_only=past_only,
-        calendar=bool(params.calendar),
+        calendar=calendar,
     )
 
 

@@ -1,8 +1,8 @@
-"""What a forecaster knows after ``fit``: a trained network, and the last window of each series.
+"""What a forecaster knows after ``fit`` besides its net: windows, and the end of each series.
 
 A `ForecastState` is never changed; learning, taking in new steps or other series give a new one,
-so that what fails leaves the old one in place. It reads frames; `forecast_training` has the
-network and the scales, `seqlearn.estimators.forecaster` speaks to sktime.
+so that what fails leaves the old one in place. It reads frames; `forecast_windows` has the scales,
+`forecast_training` the training, `seqlearn.estimators.forecaster` speaks to sktime.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.grid import kind_of, steps_after
-from seqlearn.data.plain import PlainState
+from seqlearn.data.plain import Record
 from seqlearn.data.series import (
     TimeSeries,
-    in_own_order,
     panel_index,
     read_series,
     refuse_other_stamps,
@@ -23,7 +22,6 @@ from seqlearn.data.series import (
 )
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.forecast_features import (
-    columns_of,
     feature_arrays,
     refuse_new_columns,
     refuse_other_columns,
@@ -31,27 +29,28 @@ from seqlearn.estimators.forecast_features import (
     rows_ahead,
 )
 from seqlearn.estimators.forecast_horizon import steps_ahead
-from seqlearn.estimators.forecast_settings import Layout, layout_for
-from seqlearn.estimators.forecast_training import WindowForecaster
+from seqlearn.estimators.forecast_settings import Layout
+from seqlearn.estimators.forecast_windows import WindowModel
+from seqlearn.training.net import SequenceNet
 
 __all__ = ["ForecastState", "refuse_far_steps", "refuse_other_columns_of_y"]
 
 
-@dataclass(frozen=True)
-class ForecastState(PlainState):
-    """A trained network and the series it forecasts.
+@dataclass(frozen=True, eq=False)
+class ForecastState(Record):
+    """The windows of a network and the series that it forecasts.
 
-    Parameters
+    Attributes
     ----------
-    model : WindowForecaster
-        The network.
+    model : WindowModel
+        Shape of windows, scales, history.
     last : dict
         The last window and horizon of each series, by its key.
     asked : ndarray of int
         Steps ahead that fit was asked for, ascending: those of any series.
     """
 
-    model: WindowForecaster
+    model: WindowModel
     last: dict[Any, TimeSeries]
     asked: np.ndarray | None = None
 
@@ -60,55 +59,19 @@ class ForecastState(PlainState):
         """The shape of windows."""
         return self.model.layout
 
-    @classmethod
-    def learn(cls, params: Any, y: Any, X: Any, fh: Any) -> "ForecastState":
-        """Train a network on all series of ``y``.
-
-        Parameters
-        ----------
-        params : LSTMForecaster
-            Its parameters.
-        y, X : DataFrame
-            Series and exogenous columns.
-        fh : ForecastingHorizon or None
-            What is asked for; None is one season, at least 12 steps.
-        """
-        known, past = columns_of(X, params.past_only)
-        series = read_series(y, X, X_columns=[*known, *past])
-        refuse_other_steps(X, series)
-        for one in series:
-            refuse_unobserved(one, list(y.columns))
-        asked = None if fh is None else np.unique(steps_ahead(fh, series))
-        ordered = in_own_order(series)
-        layout = layout_for(
-            params,
-            ordered,
-            columns=list(y.columns),
-            known=known,
-            past_only=past,
-            horizon=None if asked is None else int(asked[-1]),
-        )
-        features = feature_arrays(ordered, layout)
-        for one in ordered:
-            steps_after(one.index, layout.horizon)  # raises where there are none
-        model = WindowForecaster(params, layout)
-        model.fit(params, ordered, features)
-        return cls(model, {}, asked)._keeping(series)
-
     def of(self, y: Any, X: Any, fh: Any) -> "ForecastState":
-        """Return the same network, to forecast the series of ``y``."""
+        """Return what forecasts the series of ``y`` with the same network."""
         refuse_other_columns_of_y(self.layout, y)
         series = self._read(y, X, "fit")
         asked = np.unique(steps_ahead(fh, series))
         refuse_far_steps(self.layout, int(asked[-1]))
         for one in series:
             refuse_unobserved(one, list(y.columns))
-        model = self.model.copy()
-        model.learn_scales(series, again=True)
-        return ForecastState(model, {}, asked)._keeping(series)
+        model = self.model.with_scales(series, again=True)
+        return ForecastState(model, {}, asked).keeping(series)
 
-    def after(self, params: Any, y: Any, X: Any, *, train: bool) -> "ForecastState":
-        """Return what is known after further steps, with the network trained on if asked for."""
+    def joined(self, y: Any, X: Any) -> tuple[list[TimeSeries], dict[Any, int]]:
+        """Return series that end with the new steps of ``y``, and how many those are, by key."""
         refuse_other_columns_of_y(self.layout, y)
         self.refuse_other_stamps(y)
         new = self._read(y, X, "update", self.step_for(y))
@@ -116,15 +79,7 @@ class ForecastState(PlainState):
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
         ]
-        model = self.model.copy()
-        model.learn_scales(joined)
-        if train:
-            n_new = {one.key: len(one.index) for one in new}
-            span = self.layout.window_length + self.layout.horizon
-            recent = [one.last(span + n_new[one.key]) for one in in_own_order(joined)]
-            counts = [n_new[one.key] for one in recent]
-            model.go_on(params, recent, feature_arrays(recent, self.layout), counts)
-        return replace(self, model=model)._keeping(joined)
+        return joined, {one.key: len(one.index) for one in new}
 
     def refuse_other_stamps(self, y: Any) -> None:
         """Raise a DataFormatError if y has time stamps of another kind than the series of fit."""
@@ -145,12 +100,14 @@ class ForecastState(PlainState):
         return steps
 
     def forecast(
-        self, X: Any, steps: np.ndarray, levels: Sequence[float] | None = None
+        self, net: SequenceNet, X: Any, steps: np.ndarray, levels: Sequence[float] | None = None
     ) -> np.ndarray:
         """Return forecasts, or quantiles, of every series, (N, n, C) or (N, n, C, Q).
 
         Parameters
         ----------
+        net : SequenceNet
+            The trained one.
         X : DataFrame or None
             Exogenous columns at the steps ahead.
         steps : ndarray of shape (N, n), int
@@ -161,7 +118,7 @@ class ForecastState(PlainState):
         series = [one.last(self.layout.window_length) for one in self.last.values()]
         ahead = rows_ahead(X, series, self.layout, steps)
         features = feature_arrays(series, self.layout, ahead)
-        values = self.model.forecast(series, features, levels=levels)
+        values = self.model.forecast(net, series, features, levels=levels)
         return values[np.arange(len(series))[:, None], steps - 1]
 
     def stamps(self, steps: np.ndarray) -> Any:
@@ -179,7 +136,8 @@ class ForecastState(PlainState):
         refuse_other_steps(X, series)
         return series
 
-    def _keeping(self, series: Sequence[TimeSeries]) -> "ForecastState":
+    def keeping(self, series: Sequence[TimeSeries]) -> "ForecastState":
+        """Return one that forecasts these series, too."""
         n = self.layout.window_length + self.layout.horizon
         return replace(self, last={**self.last, **{one.key: one.last(n) for one in series}})
 

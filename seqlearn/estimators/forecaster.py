@@ -1,7 +1,7 @@
 """LSTMForecaster: a forecaster of sktime, univariate or not, of one series or of many.
 
 This file speaks sktime: constructor, tags, horizons, and forecasts as frames. What is known of
-the series is in `seqlearn.estimators.forecast_state`, windows and training in `forecast_training`.
+the series is in `seqlearn.estimators.forecast_state`, training in `forecast_training`.
 """
 
 from operator import attrgetter
@@ -16,9 +16,9 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.backtest import backtest
 from seqlearn.estimators.cloning import SktimeCopied
-from seqlearn.estimators.fitting import unchanged_on_error
-from seqlearn.estimators.forecast_settings import check_parameters
-from seqlearn.estimators.forecast_state import ForecastState
+from seqlearn.estimators.fitting import restored_on_error, training
+from seqlearn.estimators.forecast_settings import CHECKS
+from seqlearn.estimators.forecast_training import WindowTraining
 
 __all__ = ["LSTMForecaster"]
 
@@ -29,7 +29,7 @@ def _fitted(path: str, meaning: str) -> property:
     return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
 
 
-class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
+class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
     Windows are normalised by their own level and spread, cut into segments and read by a
@@ -167,6 +167,8 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     3
     """
 
+    _checks: ClassVar = CHECKS
+
     _tags: ClassVar[dict[str, Any]] = {
         "python_dependencies": ["torch", "skorch"],
         "y_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
@@ -277,10 +279,21 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     season_ = _fitted("model.layout.season", "Main season of the data, in steps; 1 for none.")
     horizon_ = _fitted("model.layout.horizon", "Steps ahead that the network gives.")
     history_ = _fitted("model.history", "One row an epoch.")
-    loss_curve_ = _fitted("model.loss_curve", "Training loss of each epoch.")
-    n_iter_ = _fitted("model.n_iter", "Epochs trained, those of updates included.")
-    device_ = _fitted("model.device", 'Device trained on, "cpu" or "cuda".')
-    net_ = _fitted("model.net", "The trained net.")
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss of each epoch."""
+        return [row["train_loss"] for row in self.history_]
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs trained, those of updates included."""
+        return len(self.history_)
+
+    @property
+    def device_(self) -> str:
+        """Device trained on, "cpu" or "cuda"."""
+        return str(self.net_.device)
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
@@ -338,7 +351,7 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         TrainingDivergedError
             The loss was not finite from the first epoch on.
         """
-        with unchanged_on_error(self):
+        with training(self), restored_on_error(self):
             return super().fit(y, X=X, fh=fh)
 
     def pretrain(self, y: Any, X: Any = None, fh: Any = None) -> "LSTMForecaster":
@@ -357,7 +370,7 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         -------
         self
         """
-        with unchanged_on_error(self):
+        with training(self), restored_on_error(self):
             return super().pretrain(y, X=X, fh=fh)
 
     def update(self, y: Any, X: Any = None, update_params: bool = True) -> "LSTMForecaster":
@@ -375,32 +388,39 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         -------
         self
         """
-        with unchanged_on_error(self):
+        with training(self), restored_on_error(self):
             if "model_" in self.__dict__ and hasattr(y, "index") and not isinstance(y, list):
                 self.model_.refuse_other_stamps(y)  # before sktime joins them to what it keeps
             return super().update(y, X=X, update_params=update_params)
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.calibration is not None and self.quantiles is None:
+            raise InvalidParameterError(
+                f"calibration={self.calibration!r} shifts quantiles, but quantiles=None. Give "
+                "levels in quantiles, or set calibration=None."
+            )
+
     def _fit(self, y, X, fh):
-        check_parameters(self)
-        self._y_names = y.index.names
+        self._check_parameters()
         if "model_" in self.__dict__:
-            self.model_ = self.model_.of(y, X, fh)
+            state, net = self.model_.of(y, X, fh), self.net_
         else:
-            self.model_ = ForecastState.learn(self, y, X, fh)
+            state, net = self._learn(y, X, fh)
+        self._y_names, self.model_, self.net_ = y.index.names, state, net
         return self
 
     def _pretrain(self, y, X=None, fh=None):
-        check_parameters(self)
-        self.model_ = ForecastState.learn(self, y, X, None if fh is None else check_fh(fh))
+        self._check_parameters()
+        self.model_, self.net_ = self._learn(y, X, None if fh is None else check_fh(fh))
         return self
 
     def _pretrain_update(self, y, X=None, fh=None):
-        check_parameters(self)
-        self.model_ = self.model_.after(self, y, X, train=True)
-        return self
+        self._check_parameters()
+        return self._update(y, X)
 
     def _update(self, y, X=None, update_params=True):
-        self.model_ = self.model_.after(self, y, X, train=update_params)
+        self.model_, self.net_ = self._after(self.model_, self.net_, y, X, update_params)
         return self
 
     def _predict(self, fh, X):
@@ -422,7 +442,7 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
     def _forecast(self, fh: Any, X: Any, alpha: Any = None) -> pd.DataFrame:
         """Return point forecasts or quantiles of every series at the steps of ``fh``."""
         steps = self.model_.steps(fh)  # (N, n)
-        values = self.model_.forecast(X, steps, alpha)  # (N, n, C) or (N, n, C, Q)
+        values = self.model_.forecast(self.net_, X, steps, alpha)  # (N, n, C) or (N, n, C, Q)
         index = self.model_.stamps(steps)
         if index.nlevels > 1:
             index.names = self._y_names
@@ -491,6 +511,7 @@ class LSTMForecaster(BackendOptions, SktimeCopied, BaseForecaster):
         self.check_is_fitted()
         return backtest(
             self.model_,
+            self.net_,
             y,
             X,
             None if fh is None else check_fh(fh),

@@ -6,13 +6,11 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from seqlearn.data.conversion import unpack
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_far, refuse_too_large
 from seqlearn.data.targets import read_numbers, read_weights
-from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import SequenceEstimator
-from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
+from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameters import one_of
+from seqlearn.estimators.targets import Numbers, Targets
+from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ValueHead
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
@@ -228,8 +226,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         TrainingDivergedError
             The loss was not finite from the first epoch on.
         """
-        continuing = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, sample_weight, continuing=continuing)
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LSTMRegressor":
         """Train for one epoch on a further part of the data, at the constant rate ``lr``.
@@ -245,58 +242,14 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, continuing=hasattr(self, "net_"), one_epoch=True)
+        return self._fit(X, y, sample_weight, part=True)
 
-    def _fit(self, X, y, sample_weight, *, continuing=False, one_epoch=False):
-        check_shared_parameters(self, self._checks)
-        self._check_y_given(y)
-        with unchanged_on_error(self):
-            sequences = self._check_X(unpack(X), reset=not continuing)
-            y = read_numbers(y)
-            self._check_y_length(sequences, y)
-            if y.ndim > 2 or 0 in y.shape[1:]:
-                raise DataFormatError(
-                    f"y has shape {y.shape}; numbers of shape (N,) or (N, C) are accepted."
-                )
-            refuse_too_large(y, "y")
-            if continuing and y.shape[1:] != self._target_shape:
-                raise DataFormatError(
-                    f"y has the shape {y.shape} of targets, but those of the last fit had "
-                    f"{(len(y), *self._target_shape)}."
-                )
-            weights = self._check_weights(sample_weight, sequences)
-            self._target_shape = y.shape[1:]
-            data = self._prepare(
-                sequences,
-                y.reshape(len(y), -1),  # (N, C)
-                weights,
-                continuing=continuing,
-                one_epoch=one_epoch,
-            )
-            if not continuing:
-                self._learn_target_scale(
-                    data.targets[data.train_rows], data.weights[data.train_rows]
-                )
-            data.targets = (data.targets - self._target_mean) / self._target_scale  # (N, C)
-            refuse_far(data.targets, self.dtype, "y")
-            self._train(
-                data,
-                (
-                    ValueHead,
-                    {
-                        "output_size": data.targets.shape[1],
-                        "dropout": self.dropout,
-                        "loss": self.loss,
-                    },
-                ),
-                readout=self.readout,
-                bidirectional=bool(self.bidirectional),
-            )
-        return self
+    def _targets(self) -> Targets:
+        return Numbers()
 
-    def _learn_target_scale(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        self._target_mean, spread, largest = mean_and_spread(targets, weights)  # (C,)
-        self._target_scale = or_constant(spread, largest)
+    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        arguments = {"output_size": data.targets.output_size, "dropout": self.dropout}
+        return ValueHead, {**arguments, "loss": self.loss}
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the prediction for each sequence, in the unit of y.
@@ -310,8 +263,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         -------
         ndarray of shape (N,) or (N, C), as y was
         """
-        outputs = self._outputs(X) * self._target_scale + self._target_mean  # (N, C)
-        return outputs.reshape(len(outputs), *self._target_shape)
+        return self._state.targets.decode(self._outputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination R2, the mean of those of C targets.

@@ -20,7 +20,7 @@ from seqlearn.errors import DataFormatError
 from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.classifier import LSTMClassifier
 from seqlearn.estimators.cloning import SktimeCopied
-from seqlearn.estimators.fitting import fit_inside, unchanged_on_error
+from seqlearn.estimators.fitting import fit_inside, restored_on_error, training
 from seqlearn.estimators.regressor import LSTMRegressor
 
 __all__ = ["SktimeLSTMClassifier", "SktimeLSTMRegressor"]
@@ -209,7 +209,7 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
         -------
         self
         """
-        with unchanged_on_error(self):
+        with training(self), restored_on_error(self):
             if is_flat(y):  # sktime sorts them, whatever they are
                 read_row_labels(y, warn=False)
             return super().fit(X, y)
@@ -217,7 +217,7 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMClassifier":
         sequences, self._feature_names = _read(X)
         inner = LSTMClassifier(**self.get_params(deep=False))
-        self.estimator_ = fit_inside(self, inner, sequences, y)
+        self.estimator_ = fit_inside(inner, sequences, y)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
@@ -404,7 +404,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         -------
         self
         """
-        with unchanged_on_error(self):
+        with training(self), restored_on_error(self):
             read_numbers(y)  # sktime makes numbers of dates
             return super().fit(X, y)
 
@@ -412,7 +412,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         sequences, self._feature_names = _read(X)
         y = y[:, 0] if y.shape[1] == 1 else y  # (N,) or (N, C)
         inner = LSTMRegressor(**self.get_params(deep=False))
-        self.estimator_ = fit_inside(self, inner, sequences, y)
+        self.estimator_ = fit_inside(inner, sequences, y)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:

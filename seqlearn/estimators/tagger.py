@@ -8,28 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.channels import take_rows
 from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
-from seqlearn.data.labels import (
-    RowNumbers,
-    is_flat,
-    one_step_rows,
-    read_labels,
-    read_row_labels,
-    split_steps,
-    without_empty,
-)
-from seqlearn.data.sequences import Sequences
-from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import SequenceEstimator, pieces
-from seqlearn.estimators.classes import (
-    classes_of_partial_fit,
-    refuse_other_classes,
-    weights_of_classes,
-)
-from seqlearn.estimators.fitting import check_shared_parameters, unchanged_on_error
-from seqlearn.estimators.label_repair import in_scheme, refuse_lengths, share_right
+from seqlearn.data.labels import RowNumbers, split_steps, without_empty
+from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
 from seqlearn.estimators.parameters import boolean, one_of
+from seqlearn.estimators.step_labels import StepLabels
+from seqlearn.estimators.targets import Targets
+from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
-from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict
 
@@ -277,8 +262,7 @@ class BiLSTMTagger(SequenceEstimator):
         TrainingDivergedError
             The loss was not finite from the first epoch on.
         """
-        continuing = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, sample_weight, continuing=continuing)
+        return self._fit(X, y, sample_weight)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -300,77 +284,36 @@ class BiLSTMTagger(SequenceEstimator):
         -------
         self
         """
-        continuing = hasattr(self, "net_")
-        return self._fit(X, y, sample_weight, classes, continuing=continuing, one_epoch=True)
+        return self._fit(X, y, sample_weight, part=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, classes=None, *, continuing=False, one_epoch=False):
-        check_shared_parameters(self, self._checks)
-        self._check_y_given(y)
-        with unchanged_on_error(self):
-            X = unpack(X)
-            number = 0
-            if self.drop_empty and isinstance(X, list):
-                number, X, y, sample_weight = without_empty(X, y, sample_weight)
-            sequences = self._check_X(X, reset=not continuing, first=number)
-            sequences, labels = self._read_y(sequences, y, continuing, number)
-            weights = self._check_weights(sample_weight, sequences, number)
-            if self.scheme is not None:
-                starts = sequences.offsets
-                labels = in_scheme(labels, starts, self.scheme, self.repair, first=number)
-            found = np.unique(labels)
-            known = self.classes_ if continuing else None
-            if one_epoch:
-                classes = found if known is None and classes is None else classes
-                found = classes_of_partial_fit(classes, found, known)
-            elif known is not None:
-                refuse_other_classes(found, known)
-            self.classes_ = found
-            codes = np.searchsorted(found, labels)  # (S,)
-            class_weights = None
-            if self.class_weight is not None:
-                of_step = np.repeat(weights, sequences.lengths)
-                class_weights = weights_of_classes(self, codes, of_step).tolist()
-            targets = Sequences(codes[:, None], sequences.offsets)
-            data = self._prepare(
-                sequences, targets, weights, continuing=continuing, one_epoch=one_epoch
-            )
-            scheme = self.scheme and [p.tolist() for p in allowed_transitions(found, self.scheme)]
-            self._train(
-                data,
-                (
-                    LabelHead,
-                    {
-                        "output_size": len(found),
-                        "dropout": self.dropout,
-                        "decoder": self.decoder,
-                        "scheme": scheme,
-                        "steps_a_row": float(
-                            np.average(data.sequences.lengths, weights=data.counts)
-                        ),
-                        "class_weights": class_weights,
-                    },
-                ),
-                readout=None,
-                bidirectional=bool(self.bidirectional),
-            )
-        return self
+    def _targets(self) -> Targets:
+        return StepLabels(scheme=self.scheme, repair=self.repair)
 
-    def _read_y(
-        self, sequences: Sequences, y: Any, continuing: bool, number: Any
-    ) -> tuple[Sequences, np.ndarray]:
-        """Return the labels of all steps, (S,), and the sequences as the labels read them."""
-        one_step = self.input_kind_ == "series" and is_flat(y, sequences.lengths[0])
-        if continuing and one_step != self._one_step:
-            raise DataFormatError(
-                "y is 1-D in one call and 2-D in another: the rows of a 2-D X are either of one "
-                "step each, or series with a label for each value."
-            )
-        self._one_step = one_step
-        if not one_step:
-            return sequences, read_labels(y, sequences.lengths, first=number)
-        labels = read_row_labels(y)
-        self._check_y_length(sequences, labels)
-        return one_step_rows(sequences), labels
+    def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
+        if self.drop_empty and isinstance(X, list):
+            return without_empty(X, y, sample_weight)
+        return super()._without_blank(X, y, sample_weight)
+
+    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        targets, lengths, class_weights = data.targets, data.y.lengths, None
+        if self.class_weight is not None:
+            codes, weights = data.y.values[:, 0], np.repeat(data.counts, lengths)
+            class_weights = targets.weights(
+                self.class_weight, codes, weights, type(self).__name__
+            ).tolist()
+        return LabelHead, {
+            "output_size": targets.output_size,
+            "dropout": self.dropout,
+            "decoder": self.decoder,
+            "scheme": targets.allowed,
+            "steps_a_row": float(np.average(lengths, weights=data.counts)),
+            "class_weights": class_weights,
+        }
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels."""
+        return self._state.targets.classes
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best label sequence of each sequence.
@@ -426,7 +369,7 @@ class BiLSTMTagger(SequenceEstimator):
         -------
         float
         """
-        return share_right(self, self.predict(X), y, sample_weight)
+        return self._state.targets.share_right(y, self.predict(X), sample_weight)
 
     @property
     def transitions_(self) -> Any:
@@ -444,9 +387,8 @@ class BiLSTMTagger(SequenceEstimator):
     @torch_defaults()
     def _predict(self, X: Any, what: str) -> np.ndarray:
         """Return what the head reads of every step, in the form of X."""
-        is_label = what == "labels"
-        check_is_fitted(self, "net_")
-        X = unpack(X)
+        is_label, known, X = what == "labels", self._state, unpack(X)
+        targets, decoder = known.targets, self.net_.module_.head.decoder
         kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
         number = RowNumbers(np.arange(n_rows or 0))
         if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
@@ -455,16 +397,14 @@ class BiLSTMTagger(SequenceEstimator):
         parts, lengths = [], [np.zeros(0, np.int64)]
         for first, piece in pieces(X) if not isinstance(X, list) or X else ():
             first = number.after(first) if n_rows else first
-            sequences = self._encoded(piece, first)
-            if self._one_step:
-                sequences = one_step_rows(sequences)
-            refuse_lengths(self, sequences, first)
+            sequences = self._encoded(known, piece, first)
+            targets.refuse_lengths(decoder, sequences, first)
             parts.append(predict(self.net_, sequences, what=what))
             lengths.append(sequences.lengths)
-        width = () if is_label else (len(self.classes_),)
+        width = () if is_label else (targets.output_size,)
         values = np.concatenate(parts) if parts else np.zeros((0, *width), np.int64)
-        values = self.classes_[values] if is_label else values.astype(np.float64)
-        if self._one_step and not isinstance(kept, np.ndarray):
+        values = targets.decode(values) if is_label else values.astype(np.float64)
+        if targets.one_step and not isinstance(kept, np.ndarray):
             return values
         if isinstance(X, np.ndarray):
             return values.reshape(len(X), -1, *width)  # (N, T, ...)

@@ -13,10 +13,13 @@ import torch
 from sklearn.base import clone
 
 from seqlearn.data.encoding import Encoding
+from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.words import Words
+from seqlearn.inputs.station import Input
+from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 
@@ -25,35 +28,40 @@ __all__ = ["TokenInput"]
 DEFAULT_SIZE = 64  # values of a word's vector, without pretrained ones
 
 
-@dataclass
-class TokenInput:
+@dataclass(frozen=True, eq=False)
+class TokenInput(Record):
     """What is learned of discrete steps, and what the network is told of it.
 
     Attributes
     ----------
+    kind : {"tokens", "features"}
+        What the steps are.
     encoding : Encoding
         Learned from the training rows.
     embedding : dict
-        Arguments of `seqlearn.modules.embeddings.make_embedding`.
+        The plain arguments of the input of `station`.
     parameters : dict
         The estimator's parameters that it was learned with.
     given : tuple of Tensor, or None
         Codes (K,) and vectors (K, E) to start from.
     """
 
+    kind: str
     encoding: Encoding
     embedding: dict[str, Any]
     parameters: dict[str, Any]
     given: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @classmethod
-    def learn(cls, estimator: Any, sequences: Sequences, weights: np.ndarray) -> "TokenInput":
+    def learn(
+        cls, estimator: Any, kind: str, sequences: Sequences, weights: np.ndarray
+    ) -> "TokenInput":
         """Learn from distinct training rows, whose weights are their repetitions or like that.
 
         Word dropout goes by how often words occur if rows weigh 1 on average: weights that are all
         alike are no weights.
         """
-        kind, words, parameters = estimator.input_kind_, _words(estimator), _parameters(estimator)
+        words, parameters = _words(estimator), _parameters(estimator)
         spelled = kind == "tokens" and words.characters is not None
         encoding = Encoding.learn(
             sequences,
@@ -66,18 +74,16 @@ class TokenInput:
         size, vectors = _size(words, kind)
         if kind == "features":
             embedding = {
-                "kind": kind,
                 "n_features": len(encoding.vocabulary),
                 "size": size,
                 "dropout": estimator.dropout,
             }
-            return cls(encoding, embedding, parameters)
+            return cls(kind, encoding, embedding, parameters)
         given = None
         if vectors is not None:
             encoding = encoding.with_extra(vectors.words)
             given = _given(encoding, vectors)
         embedding = {
-            "kind": kind,
             "n_words": len(encoding.vocabulary),
             "size": size,
             "dropout": estimator.dropout,
@@ -90,9 +96,17 @@ class TokenInput:
                 "n_characters": len(encoding.characters),
                 "n_shapes": len(encoding.shapes),
                 "character_size": words.characters,
-                "character_backend": resolve_backend("torch"),
             }
-        return cls(encoding, embedding, parameters, given)
+        return cls(kind, encoding, embedding, parameters, given)
+
+    @property
+    def station(self) -> tuple[type[Input], dict[str, Any]]:
+        """The class of the network's input, and its arguments."""
+        if self.kind == "features":
+            return BagEmbedding, self.embedding
+        spelled = "n_characters" in self.embedding
+        more = {"character_backend": resolve_backend("torch")} if spelled else {}
+        return WordEmbedding, self.embedding | more
 
     def check_continued(self, estimator: Any) -> None:
         """Raise if training is to go on with other parameters than it began with."""

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import read_X, remember_X
+from seqlearn.data.fitted import read_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.spread import or_constant
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
@@ -83,9 +83,8 @@ class SequenceNormalizer(StepTransformer):
             There is no such ``method``.
         """
         self._check_method(METHODS)
-        unpacked = unpack(X)
-        sequences, kind = read_X(self, unpacked, reset=True)
-        remember_X(self, unpacked, sequences, kind)
+        _, self._input = read_X(self, unpack(X), None)
+        self._input.show_in(self)
         return self
 
     def transform(self, X: Any) -> Any:

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.channels import Channels
 from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import read_X
+from seqlearn.data.fitted import InputRecord, read_X
+from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
@@ -26,16 +27,22 @@ __all__ = ["StepTransformer", "change_steps"]
 
 def _has_columns(transformer: "StepTransformer") -> bool:
     """Whether the output may be a table: X was 2-D, or had channels with names or columns."""
-    is_matrix = getattr(transformer, "input_kind_", "series") == "series"
-    return is_matrix or transformer._channel_widths is not None
+    known = vars(transformer).get("_input")
+    return known is None or known.kind == "series" or known.widths is not None
 
 
-class StepTransformer(TransformerMixin, BaseEstimator):
+class StepTransformer(PlainState, TransformerMixin, BaseEstimator):
     """A transformer that changes the values of steps by its ``method``, and nothing else."""
 
-    n_features_in_: int  # these are set by `remember_X`
+    _input: InputRecord
+    n_features_in_: int  # these two are set by `InputRecord.show_in`
     feature_names_in_: np.ndarray
-    input_kind_: str
+
+    @property
+    def input_kind_(self) -> str:
+        """What X was in `fit`."""
+        check_is_fitted(self, "_input")
+        return self._input.kind
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -60,8 +67,8 @@ class StepTransformer(TransformerMixin, BaseEstimator):
         ndarray of str
         """
         check_is_fitted(self)
-        if input_features is None and self._column_label is not None:
-            input_features = [self._column_label]
+        if input_features is None and self._input.column is not None:
+            input_features = [self._input.column]
         return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
     def _check_method(self, methods: dict[str, Any]) -> None:
@@ -90,16 +97,16 @@ def change_steps(
         its inverse does not warn that names are missing.
     """
     unpacked = unpack(X)
-    sequences, kind = read_X(estimator, unpacked, reset=False, warn=transform)
+    sequences, known = read_X(estimator, unpacked, estimator._input, warn=transform)
     values = change(sequences).astype(sequences.dtype, copy=False)  # (S, F)
     changed = sequences.replace_values(values)
-    if kind == "series":
+    if known.kind == "series":
         return values.reshape(len(sequences), -1)  # (N, T)
     asked = _get_output_config("transform", estimator)["dense"] if transform else "default"
-    widths = estimator._channel_widths
-    if asked != "default" and widths is not None:
+    if asked != "default" and known.widths is not None:
         index = getattr(X, "index", None) if hasattr(X, "iloc") else None
-        return frame_of(cells_of(changed, widths), estimator.get_feature_names_out(), asked, index)
+        names = estimator.get_feature_names_out()
+        return frame_of(cells_of(changed, known.widths), names, asked, index)
     if isinstance(X, Sequences):
         return changed
     if not isinstance(unpacked, list):

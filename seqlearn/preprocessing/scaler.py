@@ -12,7 +12,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import read_X, remember_X
+from seqlearn.data.fitted import read_X
+from seqlearn.data.plain import Record
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
@@ -20,8 +21,8 @@ from seqlearn.preprocessing.packing import StepTransformer, change_steps
 __all__ = ["SequenceScaler"]
 
 
-@dataclass(frozen=True)
-class _Moments:
+@dataclass(frozen=True, eq=False)
+class _Moments(Record):
     """Mean and standard deviation; pieces add up as in Chan et al. (1983), by their roots."""
 
     n_steps: int
@@ -42,8 +43,8 @@ class _Moments:
         return _Moments(n_steps, self.center + apart * share, spread, largest)
 
 
-@dataclass(frozen=True)
-class _Range:
+@dataclass(frozen=True, eq=False)
+class _Range(Record):
     """Minimum and maximum."""
 
     n_steps: int
@@ -67,8 +68,8 @@ class _Range:
         return np.maximum(np.abs(self.center), np.abs(self.high))
 
 
-@dataclass(frozen=True)
-class _Quartiles:
+@dataclass(frozen=True, eq=False)
+class _Quartiles(Record):
     """Median and interquartile range; they cannot be had piece by piece."""
 
     n_steps: int
@@ -226,16 +227,14 @@ class SequenceScaler(StepTransformer):
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
-        X = unpack(X)
-        sequences, kind = read_X(self, X, reset=reset)
+        sequences, known = read_X(self, unpack(X), None if reset else self._input)
         values = sequences.values.astype(np.float64, copy=False)  # (S, F)
         refuse_too_large(values, "X")
         statistics = STATISTICS[self.method].of(values)
         if not reset:
             statistics = self._statistics.plus(statistics)
-        if reset:
-            remember_X(self, X, sequences, kind)
-        self._statistics = statistics
+        known.show_in(self)
+        self._input, self._statistics = known, statistics
         self.n_steps_seen_ = statistics.n_steps
         self.center_ = statistics.center
         self.scale_ = or_constant(statistics.spread, statistics.largest)

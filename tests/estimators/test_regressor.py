@@ -69,9 +69,9 @@ def test_it_solves_the_short_adding_problem(readout):
 def test_partial_fit_fixes_the_scale_in_the_first_call(sums):
     X, y = sums
     model = LSTMRegressor(**SMALL).partial_fit(X, y)
-    mean = model._target_mean.copy()
+    mean = model._learned.targets.mean.copy()
     model.partial_fit(X, y + 100)
-    assert np.array_equal(model._target_mean, mean)
+    assert np.array_equal(model._learned.targets.mean, mean)
     with pytest.raises(ValueError, match="shape"):
         model.partial_fit(X, np.column_stack([y, y]))
 

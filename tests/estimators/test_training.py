@@ -142,8 +142,8 @@ def test_the_validation_part_does_not_leak_into_target_scaling():
     in_valid = [np.any([np.allclose(x, v, atol=1e-6) for v in seen[0].numpy()]) for x in X]
     assert sum(in_valid) == 10
     trained = y[~np.array(in_valid)]
-    assert plain._target_mean[0] == pytest.approx(trained.mean())
-    assert plain._target_scale[0] == pytest.approx(trained.std())
+    assert plain._learned.targets.mean[0] == pytest.approx(trained.mean())
+    assert plain._learned.targets.scale[0] == pytest.approx(trained.std())
 
 
 def test_a_class_of_one_stays_in_training(ragged):

@@ -1,0 +1,438 @@
+"""What y means: how it is read, what is learned of it, and what outputs of a network say of it.
+
+An estimator names its kind of `Targets`; `seqlearn.estimators.base` reads, learns and encodes y
+with it, and answers are decoded by what was learned. Labels of steps have a file of their own,
+`seqlearn.estimators.step_labels`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.utils.class_weight import compute_class_weight
+
+from seqlearn.data.labels import read_classes, read_row_labels, refuse_other_types
+from seqlearn.data.plain import Record
+from seqlearn.data.sequences import Sequences
+from seqlearn.data.spread import (
+    mean_and_spread,
+    or_constant,
+    refuse_drowned,
+    refuse_far,
+    refuse_too_large,
+)
+from seqlearn.data.targets import read_numbers, read_weights
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.printing import short_repr
+
+__all__ = ["SCALE", "Classes", "NextSteps", "Numbers", "SeveralLabels", "Targets", "share_equal"]
+
+SCALE = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
+EXTREME = 1e15  # largest weight of a class; float32 squares it when gradients are clipped
+
+
+@dataclass(frozen=True, eq=False)
+class Targets(Record, ABC):
+    """What is known of y: before a fit what the parameters say, after it what was learned.
+
+    It never changes; `learn` and `with_scale` return others. Fields are plain: arrays, strings,
+    numbers and dictionaries.
+    """
+
+    needs_y: ClassVar[bool] = True
+
+    @abstractmethod
+    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> Any:
+        """Return y checked, one entry a sequence; ``kind`` is that of X, ``first`` its first row.
+
+        Raises
+        ------
+        DataFormatError
+            y is not accepted; rows are named.
+        """
+
+    @abstractmethod
+    def learn(self, y: Any, known: Any = None, part: bool = False) -> "Targets":
+        """Return what y teaches.
+
+        Parameters
+        ----------
+        y
+            What `read` returned.
+        known : Targets or None
+            What an earlier fit learned, if training goes on from it; y must go with that.
+        part : bool
+            Whether y is one part of the data, of which others may teach more.
+        """
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """Outputs of the network for a sequence or step, C."""
+
+    @abstractmethod
+    def encode(self, y: Any) -> np.ndarray | Sequences:
+        """Return what `read` returned as numbers: (N, ...), or codes of the steps."""
+
+    @abstractmethod
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the answers that outputs (N, C) stand for."""
+
+    def arranged(self, sequences: Sequences) -> Sequences:
+        """Return the sequences as these targets read them."""
+        return sequences
+
+    def strata(self, codes: Any) -> np.ndarray:
+        """Return an int for each row, (N,): equal ones are held out in equal shares."""
+        return np.zeros(len(codes), int)
+
+    def with_scale(
+        self,
+        sequences: Sequences,
+        rows: np.ndarray,
+        codes: Any,
+        weights: np.ndarray,
+        dtype: np.dtype,
+    ) -> "Targets":
+        """Return targets that know the scale of ``rows``, those that are trained on."""
+        return self
+
+    def scaled(self, codes: Any, dtype: np.dtype) -> Any:
+        """Return codes on the scale on which the network is trained."""
+        return codes
+
+
+@dataclass(frozen=True, eq=False)
+class Classes(Targets):
+    """One label of C for each sequence.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+        The labels in ascending order.
+    """
+
+    classes: np.ndarray | None = None
+
+    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> np.ndarray:
+        """Return the label of each sequence, (N,), or 0 and 1, (N, C)."""
+        return read_row_labels(y)
+
+    def learn(
+        self, y: Any, known: Any = None, part: bool = False, classes: Any = None
+    ) -> "Classes":
+        """Return the classes of y, ``known`` from before, or given in ``classes`` for all parts."""
+        if y.ndim == 2:
+            found = SeveralLabels(np.arange(y.shape[1]))
+        else:
+            found = replace(self, classes=np.unique(y))
+        if known is not None and type(known) is not type(found):
+            several = isinstance(known, SeveralLabels)
+            raise DataFormatError(
+                "warm_start and partial_fit go on with the kind of targets of the last fit: "
+                f"{'several labels' if several else 'one label'} a sequence."
+            )
+        return found._continued(None if known is None else known.classes, part, classes)
+
+    def _continued(self, known: np.ndarray | None, part: bool, given: Any) -> "Classes":
+        """Return all classes; refuse those of y that do not go with what is known."""
+        if part:
+            return replace(self, classes=self._classes_of_parts(given, known))
+        if known is not None and not np.array_equal(self.classes, known):
+            raise DataFormatError(
+                "warm_start=True goes on with the classes of the last fit, "
+                f"{known.tolist()}; y now has {self.classes.tolist()}. Fit with warm_start=False, "
+                "or use partial_fit with all classes."
+            )
+        return self
+
+    def _classes_of_parts(self, given: Any, known: np.ndarray | None) -> np.ndarray:
+        """Return the classes of a partial fit: given now, or known from before."""
+        if given is None and known is None:
+            raise DataFormatError(
+                "The first call of partial_fit needs classes=, all labels that will ever occur."
+            )
+        given = known if given is None else read_classes(given)
+        if known is not None and not np.array_equal(given, known):
+            raise DataFormatError(
+                f"classes={given.tolist()} is not the same as in the first call, {known.tolist()}."
+            )
+        refuse_other_types(self.classes, given)
+        unseen = np.setdiff1d(self.classes, given)
+        if len(unseen):
+            raise DataFormatError(
+                f"y has the labels {unseen.tolist()}, which are not among classes {given.tolist()}."
+            )
+        return given
+
+    @property
+    def output_size(self) -> int:
+        """Number of classes, C."""
+        return len(self.classes)
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Return the position of each label among the classes, (N,)."""
+        return np.searchsorted(self.classes, y)
+
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        """Return the codes: each class is held out in equal shares."""
+        return codes
+
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the label with the largest output, (N,)."""
+        return self.classes[outputs.argmax(axis=1)]
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """Return scores (N, C), or those of the second of two classes, (N,)."""
+        return outputs[:, 1] - outputs[:, 0] if len(self.classes) == 2 else outputs
+
+    def probabilities(self, outputs: np.ndarray, log: bool = False) -> np.ndarray:
+        """Return the probability of each class, or its logarithm, (N, C)."""
+        return (log_softmax if log else softmax)(outputs, axis=1)
+
+    def share_right(self, y: Any, predicted: np.ndarray, sample_weight: Any) -> float:
+        """Return the weighted share of the labels of y, (N,) or (N, C), that are predicted."""
+        labels = read_row_labels(y, warn=False)
+        return share_equal(labels, predicted, read_weights(sample_weight, len(labels)))
+
+    def weights(
+        self, class_weight: Any, codes: np.ndarray, weights: np.ndarray, owner: str
+    ) -> np.ndarray:
+        """Return the weight of each class, (C,).
+
+        Parameters
+        ----------
+        class_weight : dict or "balanced"
+            The parameter, of the estimator that ``owner`` names.
+        codes : ndarray of int
+            Class of each label that is trained on.
+        weights : ndarray
+            Its weight; weighted and repeated labels give the same.
+
+        Raises
+        ------
+        InvalidParameterError
+            ``class_weight`` is of another kind, names no class, or cannot be computed with.
+        """
+        if isinstance(class_weight, dict):
+            known = self.classes.tolist()
+            unknown = [c for c in class_weight if c not in set(known)]
+            if unknown:
+                raise InvalidParameterError(
+                    f"class_weight holds {short_repr(unknown)}, but the classes are "
+                    f"{short_repr(known)}."
+                )
+            of_class = np.asarray([class_weight.get(c, 1.0) for c in known], np.float64)
+        elif isinstance(class_weight, str) and class_weight == "balanced":
+            present = np.unique(codes[weights > 0])
+            of_class = np.ones(len(self.classes))
+            of_class[present] = compute_class_weight(
+                "balanced",
+                classes=present,
+                y=codes[weights > 0],
+                sample_weight=weights[weights > 0],
+            )
+        else:
+            raise InvalidParameterError(
+                f"The 'class_weight' parameter of {owner} must be a dict, 'balanced' or None. Got "
+                f"{short_repr(class_weight)} instead."
+            )
+        occurring = of_class[np.unique(codes)]
+        if not ((occurring >= 0) & np.isfinite(occurring)).all() or not (
+            of_class[codes[weights > 0]].any()
+        ):
+            raise InvalidParameterError(
+                f"class_weight={short_repr(class_weight)} must be finite and non-negative, and "
+                "positive for at least one class that occurs."
+            )
+        largest = occurring.max()
+        if not 1 / EXTREME <= largest <= EXTREME:
+            raise InvalidParameterError(
+                f"class_weight={class_weight!r}: the largest weight of a class that occurs, "
+                f"{largest:g}, is too {'large' if largest > 1 else 'small'} to compute with. "
+                + (
+                    "Only the ratios of the weights matter: divide all by the largest."
+                    if isinstance(class_weight, dict)
+                    else "The weights in sample_weight, summed by class, lie too far apart."
+                )
+            )
+        return of_class
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralLabels(Classes):
+    """Any of C labels for each sequence, 0 or 1; the classes are the columns of y."""
+
+    def _classes_of_parts(self, given: Any, known: np.ndarray | None) -> np.ndarray:
+        found = self.classes
+        given = found if given is None else read_classes(given)
+        if not np.array_equal(given, found):
+            raise DataFormatError(
+                f"classes={given.tolist()}, but with multilabel targets they are the "
+                f"columns of y, {found.tolist()}; leave classes out."
+            )
+        if known is not None and len(known) != len(found):
+            raise DataFormatError(f"y has {len(found)} labels; earlier calls had {len(known)}.")
+        return found
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Return 0 and 1 as float64, (N, C)."""
+        return y.astype(np.float64)
+
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        """Return zeros: rows are held out whatever their labels."""
+        return Targets.strata(self, codes)
+
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return 1 where an output is positive, else 0, (N, C)."""
+        return (outputs > 0).astype(int)
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the outputs, (N, C)."""
+        return outputs
+
+    def probabilities(self, outputs: np.ndarray, log: bool = False) -> np.ndarray:
+        """Return the probability of each label, or its logarithm, (N, C)."""
+        return (log_expit if log else expit)(outputs)
+
+    def weights(
+        self, class_weight: Any, codes: np.ndarray, weights: np.ndarray, owner: str
+    ) -> np.ndarray:
+        """Raise: the rows have weights, their labels have none."""
+        raise InvalidParameterError(
+            "class_weight is for one label a sequence; with multilabel targets pass sample_weight."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers(Targets):
+    """One number or several for each sequence; the network sees them standardised.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        () or (C,), of the numbers of one sequence.
+    mean, scale : ndarray of shape (C,)
+        Of those that were trained on in the first fit.
+    """
+
+    shape: tuple[int, ...] = ()
+    mean: np.ndarray | None = None
+    scale: np.ndarray | None = None
+
+    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> np.ndarray:
+        """Return the numbers of each sequence, (N,) or (N, C)."""
+        y = read_numbers(y)
+        if y.ndim > 2 or 0 in y.shape[1:]:
+            raise DataFormatError(
+                f"y has shape {y.shape}; numbers of shape (N,) or (N, C) are accepted."
+            )
+        refuse_too_large(y, "y")
+        return y
+
+    def learn(self, y: np.ndarray, known: Any = None, part: bool = False) -> "Numbers":
+        """Return what is known of the scale, or nothing but the shape."""
+        if known is None:
+            return replace(self, shape=y.shape[1:])
+        if y.shape[1:] != known.shape:
+            raise DataFormatError(
+                f"y has the shape {y.shape} of targets, but those of the last fit had "
+                f"{(len(y), *known.shape)}."
+            )
+        return known
+
+    @property
+    def output_size(self) -> int:
+        """Numbers of a sequence, C."""
+        return self.shape[0] if self.shape else 1
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Return the numbers as (N, C)."""
+        return y.reshape(len(y), -1)  # (N, C)
+
+    def with_scale(
+        self,
+        sequences: Sequences,
+        rows: np.ndarray,
+        codes: Any,
+        weights: np.ndarray,
+        dtype: np.dtype,
+    ) -> "Numbers":
+        """Return targets that know mean and spread of the numbers of ``rows``."""
+        mean, spread, largest = mean_and_spread(codes, weights)  # (C,)
+        return replace(self, mean=mean, scale=or_constant(spread, largest))
+
+    def scaled(self, codes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Return the numbers standardised, (N, C)."""
+        codes = (codes - self.mean) / self.scale
+        refuse_far(codes, dtype, "y")
+        return codes
+
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the numbers in the unit of y, (N,) or (N, C)."""
+        return (outputs * self.scale + self.mean).reshape(len(outputs), *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class NextSteps(Targets):
+    """The next step of each sequence at each step: no y is read.
+
+    Attributes
+    ----------
+    scale : ndarray of shape (F,)
+        Spread of each feature over the steps that were trained on in the first fit.
+    """
+
+    needs_y: ClassVar[bool] = False
+    scale: np.ndarray | None = None
+
+    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> np.ndarray:
+        """Return a zero for each sequence: nothing of y is read."""
+        return np.zeros(len(sequences))
+
+    def learn(self, y: np.ndarray, known: Any = None, part: bool = False) -> "NextSteps":
+        """Return what is known."""
+        return self if known is None else known
+
+    @property
+    def output_size(self) -> int:
+        """Features of a step, F."""
+        return len(self.scale)
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Return the zeros."""
+        return y
+
+    def with_scale(
+        self,
+        sequences: Sequences,
+        rows: np.ndarray,
+        codes: Any,
+        weights: np.ndarray,
+        dtype: np.dtype,
+    ) -> "NextSteps":
+        """Return targets that know the spread of each feature in ``rows``."""
+        sequences = sequences.take(rows)
+        values = sequences.values.astype(np.float64)  # (S, F)
+        refuse_drowned(values, dtype, range(values.shape[1]), "X", SCALE)
+        _, spread, largest = mean_and_spread(values, np.repeat(weights, sequences.lengths))
+        return replace(self, scale=or_constant(spread, largest, np.maximum(largest, 1.0)))
+
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return steps in the unit of X."""
+        return outputs * self.scale
+
+
+def share_equal(found: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return the weighted share of labels (N,), or of rows of them (N, C), that are predicted."""
+    if found.shape != predicted.shape:
+        raise DataFormatError(
+            f"y has shape {found.shape}, but the predictions for X have shape {predicted.shape}; "
+            "give one label, or C labels of 0 and 1 as in fit, for each sequence."
+        )
+    if found.ndim == 1:
+        refuse_other_types(found, predicted)
+    equal = (found == predicted).reshape(len(found), -1).all(axis=1)  # (N,)
+    return float(np.average(equal, weights=weights))
