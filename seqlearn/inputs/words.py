@@ -107,7 +107,7 @@ class WordEmbedding(Input):
             words = functional.pad(words, (0, 1))  # the unknown word, 0, (U + 1,)
         vectors = functional.embedding(index, self._vectors(words))  # (B, T, E)
         if self.spelling is not None:
-            spelled = [self.spelling(self.letters(codes), n) for codes, n in x.spelling]
+            spelled = [self.spelling.encode(self.letters(codes), n) for codes, n in x.spelling]
             spelled = torch.cat(spelled)[: len(x.words)]
             spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
             vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)

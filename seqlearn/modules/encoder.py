@@ -3,6 +3,7 @@
 `seqlearn.modules.network` puts an input before it and a head on it.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.registry import describe_backend
 
 __all__ = ["Encoder"]
+
+STEP_ROWS = 4  # a multiple of which plain matrix products, as those of one step, take alike
 
 
 class Encoder(nn.Module):
@@ -82,15 +85,15 @@ class Encoder(nn.Module):
         """Where the core is."""
         return next(self.core.parameters()).device
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return one vector a row, (B, D), or one a step, (B, T, D)."""
-        return self.read_out(self.steps(x, lengths)[0], lengths)
+        return self.read_out(self(x, lengths)[0], lengths)
 
     def read_out(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the vector of each row (B, D) from those of its steps (B, T, D)."""
         return outputs if self.readout is None else self.readout(outputs, lengths)
 
-    def steps(
+    def forward(
         self, x: Tensor, lengths: Tensor | None = None, state: Any = None
     ) -> tuple[Tensor, Any]:
         """Return the core's outputs at every step, (B, T, D), and its state."""
@@ -102,7 +105,8 @@ class Encoder(nn.Module):
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
         if self.training:
             return self.core.step(x, state)
-        return in_blocks(self.core.step, self._block(x), x, state)
+        block = math.lcm(self._block(x), STEP_ROWS)
+        return in_blocks(self.core.step, block, x, state)
 
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)
@@ -110,7 +114,7 @@ class Encoder(nn.Module):
     def run_core(
         self, x: Tensor, lengths: Tensor | None = None, state: Any = None
     ) -> tuple[Tensor, Any]:
-        """Return the core's outputs, (B, T, D), and state; one that breaks the contract is named."""
+        """Return the core's outputs, (B, T, D), and state; a core that gives others is named."""
         is_cast = self.training and self.autocast is not None
         if is_cast:
             with torch.autocast(x.device.type, self.autocast):

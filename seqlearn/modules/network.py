@@ -78,7 +78,7 @@ class Network(nn.Module):
 
     def _run(self, x: Any, lengths: Tensor | None, state: Any, y: Any) -> tuple[Any, Any]:
         values, lengths, context = self.read(x, lengths)
-        outputs, state = self.encoder.steps(values, lengths, state)  # (B, T, D)
+        outputs, state = self.encoder(values, lengths, state)  # (B, T, D)
         return self.head(*self.features(outputs, x, values, lengths, context, y)), state
 
     def read(self, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
@@ -96,7 +96,7 @@ class Network(nn.Module):
     def encode(self, x: Any, lengths: Tensor | None = None) -> Tensor:
         """Return the vector of each row, (B, D): what the readout makes of the core's outputs."""
         values, lengths, _ = self.read(x, lengths)
-        return self.encoder(values, lengths)
+        return self.encoder.encode(values, lengths)
 
     def step(self, x: Any, state: tuple | None = None) -> tuple[Any, tuple]:
         """Take one step of B streams; what comes out is what `forward` gives for the prefixes.

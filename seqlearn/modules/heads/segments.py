@@ -301,7 +301,7 @@ class SegmentHead(Head):
             left = left.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, C)
         for i in range(self.n_segments_ahead):
             if i > 0:
-                features = network.encoder(network.input.embed(window))  # (B, D)
+                features = network.encoder.encode(network.input.embed(window))  # (B, D)
             now = None if future is None else future[:, i : i + 1]  # (B, 1, s, 2 K)
             segments.append(self._at_once(features, window, seen.x.channel, now))
             point = segments[-1][:, 0, 0]  # (B, s, C)
