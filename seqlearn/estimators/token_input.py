@@ -32,7 +32,7 @@ class TokenInput:
     encoding : Encoding
         Learned from the training rows.
     embedding : dict
-        Arguments of `seqlearn.modules.embeddings.make_embedding`.
+        Arguments of the input of `seqlearn.inputs.words`, and its ``kind``, "tokens" or "features".
     parameters : dict
         The estimator's parameters that it was learned with.
     given : tuple of Tensor, or None

@@ -3,8 +3,8 @@
 skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
 tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
 per-row Python or a synchronisation in the batch loop. A net pickles as plain NumPy arrays.
-Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it to
-`seqlearn.training.prediction`.
+Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it
+to `seqlearn.training.prediction`.
 """
 
 from contextlib import nullcontext
@@ -211,6 +211,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
     # What predictions and continued fits ask for.
 
     def rows_at_once(self, n: int, n_steps: int) -> int:
+        """Return how many of ``n`` rows of so many steps are fastest to predict at once."""
         encoder = self.module_.encoder
         sizes = (encoder.input_size, encoder.output_size)
         return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
@@ -221,6 +222,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         return str(self._dtype).removeprefix("torch.")
 
     def on_cpu(self, rows: int):
+        """Return the context in which so many rows are computed, see `seqlearn.training.cpu`."""
         if self.device != "cpu":
             return nullcontext(Threads(1))
         encoder = self.module_.encoder
@@ -307,6 +309,8 @@ def _plain(value: Any) -> Any:
     """Return NumPy's numbers, which a grid of `np.arange` holds, as Python's; torch wants those."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
 
 
