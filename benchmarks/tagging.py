@@ -25,8 +25,8 @@ from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import BiLSTMTagger
 from seqlearn.datasets import fetch_universal_dependencies, fetch_wnut17
 from seqlearn.estimators.token_input import DEFAULT_SIZE
+from seqlearn.inputs.words import LETTER_SIZE
 from seqlearn.metrics import span_f1_score, token_accuracy_score
-from seqlearn.modules.embeddings import LETTER_SIZE
 
 EWT: dict[str, Any] = {
     "max_epochs": 12,

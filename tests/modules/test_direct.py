@@ -11,15 +11,18 @@ from seqlearn.backend import Dropout
 from seqlearn.backends.torch_gru import TorchGRU
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.modules.direct import DirectModel
-from seqlearn.modules.sequence_model import SequenceModel
+from seqlearn.modules.heads.linear import ClassHead
+from seqlearn.modules.network import Network
 
 READOUTS = ["last", "mean", "max"]
 
 
 def make_model(backend=None, seed=0, **changes):
     torch.manual_seed(seed)
-    settings = {"num_layers": 1, "bidirectional": False, "dropout": 0.0, "readout": "last"}
-    return SequenceModel(backend or TorchLSTM(), 3, 5, 4, **(settings | changes))
+    encoder = {"backend": backend or TorchLSTM(), "input_size": 3, "hidden_size": 5}
+    encoder |= {"num_layers": 1, "bidirectional": False, "dropout": 0.0, "readout": "last"}
+    encoder |= changes
+    return Network(encoder, (ClassHead, {"output_size": 4, "dropout": encoder["dropout"]}))
 
 
 def make_batch(lengths, seed=0):
@@ -109,7 +112,7 @@ def test_other_networks_are_left_to_their_modules(model):
 
 def test_words_are_left_to_their_modules():
     model = make_model()
-    model.embedding = nn.Identity()
+    model.input = nn.Identity()
     assert DirectModel.of(model) is None
 
 
@@ -164,8 +167,8 @@ def parametrize(model):
     nn.utils.parametrize.register_parametrization(layer, "weight_hh_l0", nn.Identity())
 
 
-def add_embedding(model):
-    model.embedding = nn.Identity()
+def add_input(model):
+    model.input = nn.Identity()
 
 
 def replace_forward(model):
@@ -179,7 +182,7 @@ def replace_forward(model):
         add_layer,
         replace_layer,
         parametrize,
-        add_embedding,
+        add_input,
         replace_forward,
         nn.Module.double,
     ],
@@ -208,6 +211,6 @@ def test_weights_given_anew_are_seen():
     x, lengths = make_batch([3, 2])
     with torch.no_grad():
         model.encoder.core.layers[0].weight_hh_l0.data = torch.zeros(20, 5)
-        model.head.bias = nn.Parameter(torch.full((4,), 7.0))
+        model.head.linear.bias = nn.Parameter(torch.full((4,), 7.0))
     with torch.inference_mode():
         assert torch.equal(direct.evaluate(x, lengths), model(x, lengths))
