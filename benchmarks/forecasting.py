@@ -31,7 +31,6 @@ from benchmarks.timing import alternate, cpu_seconds
 from seqlearn import LSTMForecaster
 from seqlearn.data.windows import WindowBatch
 from seqlearn.datasets import load_ett, load_m4_hourly, load_vic_electricity
-from seqlearn.training.forecast_loss import ForecastLoss
 
 THREADS = 1
 EPOCHS: int | None = None  # a number trains so many everywhere, to try the program
@@ -408,13 +407,11 @@ def _epoch_by_hand(forecaster: LSTMForecaster, values: np.ndarray) -> Callable[[
     """Return what trains a copy of the network for an epoch, over index batches."""
     module = copy.deepcopy(forecaster.net_.module_).train()
     module.requires_grad_(True)
-    criterion = ForecastLoss(forecaster.loss, tuple(forecaster.quantiles))
     parameters = list(module.parameters())
     optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
     span = SPEED_WINDOW + SPEED_HORIZON
     windows = torch.tensor(values.T, dtype=torch.float32).contiguous().unfold(1, span, 1)
     n_channels, n, _ = windows.shape  # (C, N, L + H)
-    lengths = torch.full((SPEED_BATCH,), -(-SPEED_WINDOW // forecaster.segment_length_))
 
     def epoch() -> None:
         for rows in torch.randperm(n_channels * n).split(SPEED_BATCH):
@@ -423,8 +420,8 @@ def _epoch_by_hand(forecaster: LSTMForecaster, values: np.ndarray) -> Callable[[
                 windows[channel, rows % n].unsqueeze(2).split([SPEED_WINDOW, SPEED_HORIZON], dim=1)
             )  # (B, L, 1), (B, H, 1)
             optimizer.zero_grad()
-            forecast = module(WindowBatch(past, None, None, channel), lengths[: len(rows)])
-            criterion(forecast, future).mean().backward()
+            forecast = module(WindowBatch(past, None, None, channel))
+            module.head.loss(forecast, future).mean().backward()
             clip_grad_norm_(parameters, 1.0)
             optimizer.step()
 

@@ -3,6 +3,7 @@
 `seqlearn.modules.network` puts an input before it and a head on it.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,8 @@ from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.registry import describe_backend
 
 __all__ = ["Encoder"]
+
+STEP_ROWS = 4  # a multiple of which plain matrix products, as those of one step, take alike
 
 
 class Encoder(nn.Module):
@@ -110,7 +113,8 @@ class Encoder(nn.Module):
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
         if self.training:
             return step_core(self.core, x, state)
-        return in_blocks(partial(step_core, self.core), self._block(x), x, state)
+        block = math.lcm(self._block(x), STEP_ROWS)
+        return in_blocks(partial(step_core, self.core), block, x, state)
 
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)

@@ -341,6 +341,8 @@ def _plain(value: Any) -> Any:
     """Return NumPy's numbers, which a grid of `np.arange` holds, as Python's; torch wants those."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
 
 

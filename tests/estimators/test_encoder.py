@@ -56,7 +56,7 @@ def test_a_frozen_estimator_is_used_as_it_is(ragged):
     features = SequenceEncoder(FrozenEstimator(classifier)).fit(X).transform(X)
     assert features.shape == (40, 12)
     assert np.array_equal(classifier.predict_proba(X), before)
-    head = classifier.net_.module_.head
+    head = classifier.net_.module_.head.linear
     logits = features @ head.weight.detach().numpy().T + head.bias.detach().numpy()
     np.testing.assert_allclose(logits, classifier.decision_function(X), atol=1e-5)
 

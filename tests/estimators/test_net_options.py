@@ -89,7 +89,7 @@ def test_groups_of_parameters(optimizer):
     frozen = {"optimizer__param_groups": [("head*", {"lr": 0.0})]}
     model = classifier(optimizer=optimizer, net_params=frozen, lr_schedule=None)
     once, more = (
-        m.fit(X, y).net_.module_.head.bias
+        m.fit(X, y).net_.module_.head.linear.bias
         for m in (
             model,
             classifier(optimizer=optimizer, net_params=frozen, lr_schedule=None, max_epochs=6),

@@ -34,6 +34,7 @@ from seqlearn.metrics import (
 )
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.preprocessing import SequenceScaler, Tokenizer
+from seqlearn.training.prediction import predict
 
 SMALL = {
     "hidden_size": 8,
@@ -294,13 +295,13 @@ def test_the_marginals_of_the_softmax_agree_with_its_predictions():
 
 def paths_of(model, X, scheme):
     """For each sequence, all label paths and their log-probabilities, added up by hand."""
-    crf = model.net_.module_.decoder
+    crf = model.net_.module_.head.decoder
     starts, ends = (p.detach().double().numpy().copy() for p in (crf.starts, crf.ends))
     steps = model.transitions_.to_numpy()
     if scheme is not None:
         _, may_start, may_end = allowed_transitions(model.classes_.tolist(), scheme)
         starts[~may_start], ends[~may_end] = -np.inf, -np.inf
-    flat = model.net_.step_outputs(model._encoded(X), lambda out: out.scores).astype(float)
+    flat = predict(model.net_, model._encoded(X), what="scores").astype(float)
     for scores in np.split(flat, np.cumsum([len(row) for row in X])[:-1]):
         n, n_labels = scores.shape
         paths = np.array(list(itertools.product(range(n_labels), repeat=n)))
@@ -831,8 +832,8 @@ def test_early_stopping_keeps_the_best_weights(decoder):
     net = model.net_
     with torch.inference_mode():
         out = net.module_.eval()(**inputs)
-        loss = net.criterion_(out, targets["y"])
-        found = out.decoder.decode(out.scores, out.lengths)
+        loss = net.module_.head.loss(out, targets["y"])
+        found = net.module_.head.read(out)
     if targets["w"] is None:
         assert float(loss.mean()) == pytest.approx(min(losses), rel=1e-4)
     is_step = torch.arange(found.shape[1]) < inputs["lengths"][:, None]
@@ -1131,10 +1132,10 @@ def test_word_dropout_counts_words_by_weight_as_it_counts_repetitions():
     X, y = corpus()
     repeated = fit(X + X[:5], y + y[:5], words=Words(characters=None))
     weighted = fit(X, y, words=Words(characters=None), sample_weight=[2] * 5 + [1] * (len(X) - 5))
-    shares = [model.net_.module_.embedding.shares for model in (repeated, weighted)]
+    shares = [model.net_.module_.input.shares for model in (repeated, weighted)]
     assert torch.equal(*shares) and len(shares[0].unique()) > 1
     for model in (repeated, pickle.loads(pickle.dumps(repeated))):
         n_distinct = len({(*words, *labels) for words, labels in zip(X, y, strict=True)})
         counts = torch.tensor(model.vocabulary_.counts) * n_distinct / (len(X) + 5)
         expected = model.words.dropout / (model.words.dropout + counts)
-        assert torch.allclose(model.net_.module_.embedding.shares[1:], expected.float())
+        assert torch.allclose(model.net_.module_.input.shares[1:], expected.float())

@@ -130,7 +130,7 @@ def test_what_fit_remembers(reviews):
     assert model.input_kind_ == "tokens"
     assert set(model.vocabulary_.words) == {word for row in X for word in row}
     assert not hasattr(model, "n_features_in_")
-    assert model.net_.module_.embedding.output_size == 6
+    assert model.net_.module_.input.output_size == 6
     featured = fit(as_features(X), y)
     assert featured.input_kind_ == "features"
     assert {"w:good", "n", "t"} <= set(featured.vocabulary_.words)
@@ -354,7 +354,7 @@ def test_grid_search_over_sizes_in_processes(reviews):
     two, one = search(2), search(1)
     scores = [s.cv_results_["mean_test_score"] for s in (two, one)]
     assert np.array_equal(*scores)
-    chosen = two.best_estimator_.net_.module_.embedding
+    chosen = two.best_estimator_.net_.module_.input
     assert (chosen.spelling is None) == (two.best_params_["words__characters"] is None)
 
 
@@ -466,7 +466,7 @@ def test_an_unknown_word_with_a_vector_changes_the_answer(as_file, tmp_path, rev
         assert len(set(scores[:3].tolist())) == 3
         assert scores[1] == scores[3] and scores[2] == scores[4]
         assert "gluon" not in model.vocabulary_
-        embedding = model.net_.module_.embedding
+        embedding = model.net_.module_.input
         assert embedding.output_size == 6
         found = {tuple(row) for row in embedding.fixed.tolist()}
         assert found == {tuple(vectors[word].tolist()) for word in ("Quark", "gluon")}
@@ -479,11 +479,11 @@ def test_vectors_of_known_words_are_trained_and_others_stay(reviews):
     X, y = reviews
     vectors = vectors_for(["good", "quark"])
     model = fit(X, y, words__vectors=vectors, lr=1e-12, words__size="auto")
-    embedding = model.net_.module_.embedding
+    embedding = model.net_.module_.input
     code = int(model.vocabulary_.encode(["good"])[0])
     np.testing.assert_allclose(embedding.words.weight[code].tolist(), vectors["good"], atol=1e-6)
     model = fit(X, y, words__vectors=vectors)
-    embedding = model.net_.module_.embedding
+    embedding = model.net_.module_.input
     assert np.abs(embedding.words.weight[code].tolist() - vectors["good"]).max() > 1e-3
     assert np.array_equal(embedding.fixed.tolist(), [vectors["quark"].tolist()])
 
@@ -502,10 +502,10 @@ def test_partial_fit_keeps_what_it_made_of_the_vectors(reviews):
     model = make(words__vectors=vectors_for(["good", "quark"]))
     model.partial_fit(X, y, classes=["neg", "pos"])
     code = int(model.vocabulary_.encode(["good"])[0])
-    weight = model.net_.module_.embedding.words.weight[code].tolist()
+    weight = model.net_.module_.input.words.weight[code].tolist()
     for _ in range(3):
         model.partial_fit(X, y)
-    moved = np.abs(np.subtract(model.net_.module_.embedding.words.weight[code].tolist(), weight))
+    moved = np.abs(np.subtract(model.net_.module_.input.words.weight[code].tolist(), weight))
     assert 0 < moved.max() < 0.5
     scores = model.decision_function([["quark"], ["boson"]])
     assert scores[0] != scores[1]
@@ -669,11 +669,11 @@ def test_what_auto_characters_are_is_said_by_the_task(reviews):
     tagged = [["x"] * len(row) for row in X]
     for words, size in ((None, 100), (Words(), 100), (Words(characters=None), None)):
         tagger = BiLSTMTagger(words=words, hidden_size=3, max_epochs=1, warm_start=True)
-        spelling = tagger.fit(X, tagged).net_.module_.embedding.spelling
+        spelling = tagger.fit(X, tagged).net_.module_.input.spelling
         assert (spelling and spelling.output_size) == size
     same = BiLSTMTagger(hidden_size=3, max_epochs=1, warm_start=True).fit(X, tagged)
     same.set_params(words=Words(characters=50)).fit(X, tagged)  # goes on: it is the same network
-    assert fit(X, reviews[1], words=Words()).net_.module_.embedding.spelling is None
+    assert fit(X, reviews[1], words=Words()).net_.module_.input.spelling is None
 
 
 @pytest.mark.slow

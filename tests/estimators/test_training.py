@@ -38,7 +38,7 @@ class Poison(Callback):
     def on_batch_end(self, net, **kwargs):
         if len(net.history) == self.epoch:
             with torch.no_grad():
-                net.module_.head.bias.fill_(math.inf)
+                net.module_.head.linear.bias.fill_(math.inf)
 
 
 def state_of(model):
@@ -225,7 +225,7 @@ def test_partial_fit_does_not_repeat_its_noise(ragged):
     seeds = set()
     for _ in range(3):
         model.partial_fit(X, y, classes=["high", "low", "mid"])
-        seeds.add(model.net_.module_.dropout._seed)
+        seeds.add(model.net_.module_.head.dropout._seed)
     assert len(seeds) == 3
 
 

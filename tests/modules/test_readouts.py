@@ -55,3 +55,29 @@ def test_attention_starts_as_the_mean():
     outputs, lengths = torch.randn(3, 5, CORE), torch.tensor([5, 2, 1])
     attention, mean = (READOUTS[name](CORE, False) for name in ("attention", "mean"))
     torch.testing.assert_close(attention(outputs, lengths), mean(outputs, lengths))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", READOUTS)
+def test_without_lengths_all_rows_are_full(name, bidirectional):
+    outputs = torch.randn(3, 5, CORE, generator=torch.Generator().manual_seed(0))
+    readout = READOUTS[name](CORE, bidirectional)
+    if name == "attention":
+        torch.nn.init.normal_(readout.score)
+    assert torch.equal(readout(outputs, None), readout(outputs, torch.full((3,), 5)))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_steps_give_the_readout_of_every_prefix(name, scale):
+    """Large scores too: the running sums of the attention are relative to the largest so far."""
+    generator = torch.Generator().manual_seed(1)
+    outputs = scale * torch.randn(3, 6, CORE, generator=generator).double()
+    readout = READOUTS[name](CORE, False).double()
+    if name == "attention":
+        with torch.no_grad():
+            readout.score.copy_(scale * torch.linspace(-1, 1, CORE))
+    state = None
+    for t in range(6):
+        found, state = readout.step(outputs[:, t], state)
+        torch.testing.assert_close(found, readout(outputs[:, : t + 1], None))

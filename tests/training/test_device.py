@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch.backends import cudnn
 
 from seqlearn import LSTMClassifier
-from seqlearn.modules.sequence_model import SequenceModel
+from seqlearn.modules.network import Network
 from seqlearn.training import device, epochs
 from seqlearn.training.device import adding_in_order, rows_at_once
 
@@ -78,7 +78,7 @@ def test_a_processor_takes_what_its_caches_hold(steps, width):
 
 def test_a_batch_that_memory_does_not_hold_runs_in_halves(monkeypatch):
     model = LSTMClassifier(**SMALL).fit(X, Y)
-    due, tried, plain = model.predict_proba(X), [], SequenceModel.forward
+    due, tried, plain = model.predict_proba(X), [], Network.forward
 
     def forward(self, x, lengths):
         tried.append(len(x))
@@ -86,7 +86,7 @@ def test_a_batch_that_memory_does_not_hold_runs_in_halves(monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(self, x, lengths)
 
-    monkeypatch.setattr(SequenceModel, "forward", forward)
+    monkeypatch.setattr(Network, "forward", forward)
     np.testing.assert_allclose(model.predict_proba(X), due, atol=1e-6)
     assert tried == [24, 12, 6, 6, 12, 6, 6]
     ragged = [x[: 1 + i % 5] for i, x in enumerate(X)]
@@ -100,7 +100,7 @@ def test_one_row_that_memory_does_not_hold_is_an_error(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     model = LSTMClassifier(**SMALL).fit(X, Y)
-    monkeypatch.setattr(SequenceModel, "forward", forward)
+    monkeypatch.setattr(Network, "forward", forward)
     with pytest.raises(torch.OutOfMemoryError):
         model.predict(X)
 

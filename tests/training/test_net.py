@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from seqlearn.training.losses import REGRESSION_LOSSES, BinaryCrossEntropy, CrossEntropy
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
@@ -198,51 +197,6 @@ def test_devices():
     for wrong in ("gpu", 3.5, None, "cuda:x"):
         with pytest.raises(InvalidParameterError, match=r"not a device; use 'auto'"):
             resolve_device(wrong)
-
-
-# Losses against their formulas, one value a row.
-
-
-def test_losses_are_their_formulas():
-    outputs = torch.tensor([[0.5, -1.0], [2.0, 3.0]], dtype=torch.float64)
-    targets = torch.tensor([[1.0, 1.0], [0.0, 3.5]], dtype=torch.float64)
-    errors = (outputs - targets).numpy()
-    huber = np.where(np.abs(errors) <= 1, errors**2 / 2, np.abs(errors) - 0.5)
-    expected = {
-        "squared_error": (errors**2).mean(1),
-        "absolute_error": np.abs(errors).mean(1),
-        "huber": huber.mean(1),
-    }
-    for name, loss in REGRESSION_LOSSES.items():
-        np.testing.assert_allclose(loss()(outputs, targets), expected[name])
-    softmax = np.exp(outputs.numpy()) / np.exp(outputs.numpy()).sum(1, keepdims=True)
-    codes = torch.tensor([1, 0])
-    np.testing.assert_allclose(CrossEntropy()(outputs, codes), -np.log(softmax[[0, 1], [1, 0]]))
-    labels = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    p = 1 / (1 + np.exp(-outputs.numpy()))
-    binary = -np.where(labels.numpy() == 1, np.log(p), np.log(1 - p)).sum(1)
-    np.testing.assert_allclose(BinaryCrossEntropy()(outputs, labels), binary)
-
-
-def test_scores_are_those_of_sklearn():
-    from sklearn.metrics import accuracy_score, r2_score
-
-    rng = np.random.default_rng(0)
-    outputs, weights = rng.normal(size=(30, 3)), rng.uniform(size=30)
-    codes, labels = rng.integers(0, 3, 30), rng.integers(0, 2, (30, 3))
-    as_tensors = [torch.tensor(a) for a in (outputs, codes, weights)]
-    assert CrossEntropy.score(*as_tensors) == pytest.approx(
-        accuracy_score(codes, outputs.argmax(1), sample_weight=weights)
-    )
-    as_tensors[1] = torch.tensor(labels)
-    assert BinaryCrossEntropy.score(*as_tensors) == pytest.approx(
-        accuracy_score(labels, outputs > 0, sample_weight=weights)
-    )
-    targets = outputs + rng.normal(size=(30, 3))
-    as_tensors[1] = torch.tensor(targets)
-    assert REGRESSION_LOSSES["huber"].score(*as_tensors) == pytest.approx(
-        r2_score(targets, outputs, sample_weight=weights)
-    )
 
 
 def test_items_are_taken_when_a_thread_is_free_for_them():

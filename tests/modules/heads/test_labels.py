@@ -1,4 +1,4 @@
-"""The tagger's network and loss: the softmax decoder by hand, padded scores, rows, weights."""
+"""The head of labels: the softmax decoder by hand, padded scores, rows, loss, weights, score."""
 
 import copy
 import itertools
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.errors import DataFormatError
+from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.modules.crf import LinearChainCRF
+from seqlearn.modules.heads.labels import Independent, LabelHead, StepScores
 from seqlearn.modules.label_schemes import allowed_transitions
-from seqlearn.modules.tagging_model import Independent, StepScores, TaggingModel
+from seqlearn.modules.network import Network
 from seqlearn.registry import available_backends, load_backend
-from seqlearn.training.losses import TaggingLoss
 
 LENGTHS = [5, 2, 1, 4]
 
@@ -42,22 +43,23 @@ def log_softmax_by_hand(row):
     return [value - log_sum for value in values]
 
 
-def model_of(*, crf=True, dropout=0.0, bidirectional=True, n_labels=3, seed=0, **params):
+def model_of(
+    *, decoder="crf", dropout=0.0, bidirectional=True, backend="torch", scheme=None, input=None
+):
+    encoder = {"backend": load_backend(backend)(), "input_size": 4, "hidden_size": 6}
+    encoder |= {"num_layers": 1, "bidirectional": bidirectional, "dropout": dropout}
+    head = {"output_size": 3, "dropout": dropout, "decoder": decoder, "scheme": scheme}
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        backend = params.pop("backend", "torch")
-        model = TaggingModel(
-            load_backend(backend)() if isinstance(backend, str) else backend,
-            4,
-            6,
-            n_labels,
-            num_layers=1,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            crf=crf,
-            **params,
-        )
-    return model
+        torch.manual_seed(0)
+        return Network(encoder | {"readout": None}, (LabelHead, head), input)
+
+
+def head_of(n_labels=3, decoder=None, **params):
+    """Return a head without features, for scores given by hand, with this decoder."""
+    head = LabelHead(1, n_labels, **params)
+    if decoder is not None:
+        head.decoder = decoder
+    return head
 
 
 # Independent
@@ -163,21 +165,50 @@ def test_what_is_in_the_padding_of_scores_changes_no_bit(method, garbage):
 # The network
 
 
-@pytest.mark.parametrize("crf", [True, False])
-def test_the_forward_pass_gives_scores_lengths_and_the_decoder(crf):
-    model = model_of(crf=crf).eval()
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+def test_the_forward_pass_gives_scores_and_lengths_that_the_decoder_reads(decoder):
+    model = model_of(decoder=decoder).eval()
     lengths = torch.tensor(LENGTHS)
     out = model(torch.randn(4, 5, 4), lengths)
     assert isinstance(out, StepScores)
     assert out.scores.shape == (4, 5, 3) and out.lengths is lengths
-    assert out.decoder is model.decoder
-    assert isinstance(out.decoder, LinearChainCRF if crf else Independent)
+    own = model.head.decoder
+    assert type(own) is {"crf": LinearChainCRF, "softmax": Independent}[decoder]
+    assert model.head.read(out, "scores") is out.scores
+    assert torch.equal(model.head.read(out), own.decode(out.scores, lengths))
+    assert torch.equal(model.head.read(out, "marginals"), own.marginals(out.scores, lengths))
+
+
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+def test_scores_without_lengths_are_those_of_full_rows(decoder):
+    model = model_of(decoder=decoder).eval()
+    x, lengths = torch.randn(4, 5, 4), torch.full((4,), 5)
+    labels, weights = torch.randint(3, (4, 5)), torch.ones(4)
+    one, other = model(x), model(x, lengths)
+    assert one.lengths is None and torch.equal(one.known_lengths, lengths)
+    assert torch.equal(one.scores, other.scores)
+    for what in ("scores", "labels", "marginals"):
+        assert torch.equal(model.head.read(one, what), model.head.read(other, what))
+    assert torch.equal(model.head.loss(one, labels), model.head.loss(other, labels))
+    assert torch.equal(model.head.predict(one), model.head.predict(other))
+    scores = [model.head.score([out], [labels], [weights]) for out in (one, other)]
+    assert scores[0] == scores[1]
+
+
+def test_predictions_and_targets_are_those_of_the_rows_own_steps():
+    scores, labels, lengths = batch_of(LENGTHS, 3, 9, extra=1)
+    head = head_of()
+    out = StepScores(scores, lengths)
+    best = [int(scores[b, t].argmax()) for b, t in valid_steps(lengths)]
+    assert head.predict(out).tolist() == best
+    own = [int(labels[b, t]) for b, t in valid_steps(lengths)]
+    assert head.targets(labels, lengths).tolist() == own
 
 
 @pytest.mark.parametrize("backend", sorted(available_backends()))
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_scores_of_a_row_do_not_depend_on_padding_or_batch_mates(backend, bidirectional):
-    model = model_of(backend=load_backend(backend)(), bidirectional=bidirectional).eval()
+    model = model_of(backend=backend, bidirectional=bidirectional).eval()
     x = torch.randn(4, 5, 4, generator=torch.Generator().manual_seed(1))
     lengths = torch.tensor(LENGTHS)
     past = torch.arange(5) >= lengths[:, None]
@@ -196,9 +227,9 @@ def test_the_head_scores_each_step_alone_also_past_its_chunks():
     x, lengths = torch.randn(3, 50, 4), torch.tensor([50, 49, 7])
     with torch.inference_mode():
         scores = model(x, lengths).scores
-        features = model.encoder(x, lengths)  # (B, T, D)
+        features = model.encoder(x, lengths)[0]  # (B, T, D)
         for b, t in [(0, 0), (0, 49), (1, 13), (1, 14), (1, 48), (2, 6)]:
-            expected = model.head.weight @ features[b, t] + model.head.bias
+            expected = model.head.linear.weight @ features[b, t] + model.head.linear.bias
             torch.testing.assert_close(scores[b, t], expected)
 
 
@@ -221,10 +252,10 @@ def test_dropout_acts_in_training_only():
 
 
 def test_every_parameter_gets_a_gradient_with_a_crf():
-    model = model_of(crf=True)
+    model = model_of(decoder="crf")
     _, labels, lengths = batch_of(LENGTHS, 3)
     out = model(torch.randn(4, 5, 4), lengths)
-    TaggingLoss()(out, labels).sum().backward()
+    model.head.loss(out, labels).sum().backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
@@ -234,23 +265,21 @@ def test_steps_past_the_end_get_no_gradient():
     x, lengths = torch.randn(4, 6, 4), torch.tensor(LENGTHS)
     x.requires_grad_()
     labels = torch.zeros(4, 6, dtype=torch.int64)
-    TaggingLoss()(model(x, lengths), labels).sum().backward()
+    model.head.loss(model(x, lengths), labels).sum().backward()
     past = torch.arange(6) >= lengths[:, None]
     assert not x.grad[past].any() and x.grad[~past].any(dim=1).all()
 
 
-@pytest.mark.parametrize("crf", [True, False])
-def test_copies_score_and_decode_alike(crf):
-    allowed = allowed_transitions(["O", "B-x", "I-x"], "BIO")
-    model = model_of(crf=crf, allowed=allowed).eval()
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+def test_copies_score_and_decode_alike(decoder):
+    scheme = allowed_transitions(["O", "B-x", "I-x"], "BIO")
+    model = model_of(decoder=decoder, scheme=scheme).eval()
     x, lengths = torch.randn(4, 5, 4), torch.tensor(LENGTHS)
     out = model(x, lengths)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         again = twin(x, lengths)
         assert torch.equal(out.scores, again.scores)
-        assert torch.equal(
-            out.decoder.decode(out.scores, lengths), again.decoder.decode(again.scores, lengths)
-        )
+        assert torch.equal(model.head.read(out), twin.head.read(again))
 
 
 def test_words_and_bags_are_embedded_first():
@@ -258,10 +287,10 @@ def test_words_and_bags_are_embedded_first():
     lengths = torch.tensor([3, 1])
     words = WordTable(np.array([1, 2, 0]))
     bags = BagTable(np.array([1, 2, 1]), np.array([1.0, 0.5, 2.0]), np.array([0, 2, 2, 3]))
-    of_words = {"kind": "tokens", "n_words": 3, "size": 7, "dropout": 0.0, "word_dropout": 0.0}
-    of_bags = {"kind": "features", "n_features": 3, "size": 7, "dropout": 0.0}
-    for table, embedding in [(words, of_words), (bags, of_bags)]:
-        model = model_of(embedding=embedding).eval()
+    of_words = {"n_words": 3, "size": 7, "dropout": 0.0, "word_dropout": 0.0}
+    of_bags = {"n_features": 3, "size": 7, "dropout": 0.0}
+    for table, input in [(words, (WordEmbedding, of_words)), (bags, (BagEmbedding, of_bags))]:
+        model = model_of(input=input).eval()
         assert model.encoder.input_size == 7  # not the 4 features of an X of numbers
         scores = model(table.batch(index, torch.device("cpu")), lengths).scores
         assert scores.shape == (2, 3, 3) and torch.isfinite(scores).all()
@@ -276,9 +305,8 @@ def test_words_and_bags_are_embedded_first():
 @pytest.mark.parametrize("class_weights", [None, [1.0, 0.0, 3.0], [0.5, 2.0, 2.0]])
 def test_the_loss_of_a_row_is_its_weighted_sum(class_weights, steps_a_row):
     scores, labels, lengths = batch_of(LENGTHS, 3, 4, extra=1)
-    loss = TaggingLoss(steps_a_row, class_weights)(
-        StepScores(scores, lengths, Independent(3)), labels
-    )
+    head = head_of(steps_a_row=steps_a_row, class_weights=class_weights)
+    loss = head.loss(StepScores(scores, lengths), labels)
     weights = class_weights or [1.0] * 3
     expected = [0.0] * len(LENGTHS)
     for b, t in valid_steps(lengths):
@@ -304,7 +332,7 @@ def test_the_loss_of_a_crf_is_minus_the_log_of_its_share_of_all_paths():
     for b, n in enumerate([3, 1]):
         total = sum(weight(b, path) for path in itertools.product(range(2), repeat=n))
         expected.append(-math.log(weight(b, labels[b, :n].tolist()) / total))
-    loss = TaggingLoss()(StepScores(scores, lengths, crf), labels)
+    loss = head_of(2, crf).loss(StepScores(scores, lengths), labels)
     assert loss.tolist() == pytest.approx(expected, rel=1e-9)
 
 
@@ -322,7 +350,8 @@ def test_a_class_weight_of_a_crf_weights_a_step_given_those_before_it():
     total = sum(map(sum, pair))
     for first, second in itertools.product(range(2), repeat=2):
         labels = torch.tensor([[first, second]])
-        loss = TaggingLoss(1.0, [3.0, 0.25])(StepScores(scores, lengths, crf), labels)
+        head = head_of(2, crf, class_weights=[3.0, 0.25])
+        loss = head.loss(StepScores(scores, lengths), labels)
         of = [3.0, 0.25]
         expected = -of[first] * math.log(sum(pair[first]) / total)
         expected -= of[second] * math.log(pair[first][second] / sum(pair[first]))
@@ -341,10 +370,10 @@ def test_the_score_of_ragged_batches_is_the_weighted_share_of_right_steps(n_part
         total += weights[b]
     for rows in torch.arange(4).chunk(n_parts):
         width = int(lengths[rows].max())
-        outputs.append(StepScores(scores[rows, :width], lengths[rows], Independent(3)))
+        outputs.append(StepScores(scores[rows, :width], lengths[rows]))
         targets.append(labels[rows, :width])
         row_weights.append(torch.tensor(weights)[rows])
-    score = TaggingLoss.score(outputs, targets, row_weights)
+    score = head_of().score(outputs, targets, row_weights)
     assert 0 < right < total
     assert float(score) == pytest.approx(right / total)
 
@@ -352,10 +381,10 @@ def test_the_score_of_ragged_batches_is_the_weighted_share_of_right_steps(n_part
 def test_the_score_ignores_labels_of_padded_steps():
     scores, labels, lengths = batch_of(LENGTHS, 3, 8, extra=2)
     past = torch.arange(7) >= lengths[:, None]
-    out, weights = StepScores(scores, lengths, Independent(3)), torch.ones(4)
+    out, weights = StepScores(scores, lengths), torch.ones(4)
     one, other = (
-        TaggingLoss.score([out], [labels.masked_fill(past, fill)], [weights]) for fill in (0, 2)
+        head_of().score([out], [labels.masked_fill(past, fill)], [weights]) for fill in (0, 2)
     )
     assert one == other
     best = Independent(3).decode(scores, lengths)
-    assert TaggingLoss.score([out], [best.masked_fill(past, 1)], [weights]) == 1.0
+    assert head_of().score([out], [best.masked_fill(past, 1)], [weights]) == 1.0

@@ -1,4 +1,4 @@
-"""The forecaster's network: its parts by hand, padding, missing values, rows, both decodings."""
+"""A network of segments: its parts by hand, padding, missing values, rows, both decodings."""
 
 import copy
 import itertools
@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from seqlearn.errors import InvalidParameterError
-from seqlearn.modules.forecast_model import SMALLEST_SCALE, Forecast, ForecastModel, SegmentDecoder
+from seqlearn.inputs.segments import SMALLEST_SCALE, SegmentInput
+from seqlearn.modules.heads.segments import Forecast, SegmentDecoder, SegmentHead
+from seqlearn.modules.network import Network
 from seqlearn.registry import available_backends, load_backend
 
 NAN = float("nan")
@@ -27,24 +29,28 @@ class Windows(NamedTuple):
     channel: Tensor
 
 
-def model_of(*, seed=0, backend="torch", dtype=torch.float64, **params):
-    defaults = {
-        "num_layers": 1,
-        "dropout": 0.0,
-        "window_length": 12,
-        "segment_length": 3,
-        "horizon": 6,
-        "n_columns": 1,
-        "n_channels": 1,
-        "n_past_features": 0,
-        "n_future_features": 0,
-        "quantiles": None,
-        "normalization": "window",
-        "decoding": "parallel",
-    }
+def model_of(
+    *,
+    seed=0,
+    backend="torch",
+    dtype=torch.float64,
+    window_length=12,
+    normalization="window",
+    bidirectional=False,
+    dropout=0.0,
+    **params,
+):
+    both = {"segment_length": 3, "n_columns": 1, "n_past_features": 0}
+    both = {name: params.pop(name, value) for name, value in both.items()}
+    head = {"horizon": 6, "n_channels": 1, "n_future_features": 0, "quantiles": None}
+    head |= {"decoding": "parallel", "dropout": dropout, **both, **params}
+    head["n_segments"] = -(-window_length // both["segment_length"])
+    input = {"output_size": 5, "window_length": window_length, "normalization": normalization}
+    encoder = {"backend": load_backend(backend)(), "hidden_size": 5, "num_layers": 1}
+    encoder |= {"bidirectional": bidirectional, "dropout": dropout, "readout": "last"}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = ForecastModel(load_backend(backend)(), 5, **(defaults | params))
+        model = Network(encoder, (SegmentHead, head), (SegmentInput, input | both))
     return model.to(dtype).eval()
 
 
@@ -54,7 +60,7 @@ def linear_of(**params):
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(1)
         for name, parameter in model.named_parameters():
-            if name.startswith("linear."):
+            if name.startswith("head.linear."):
                 parameter.normal_(0.0, 0.3)
     return model
 
@@ -77,7 +83,7 @@ def windows_of(n_rows, *, L=12, H=6, C=1, P=0, K=0, n_channels=1, seed=0, missin
 
 def run(model, windows):
     with torch.no_grad():
-        return model(windows, torch.ones(len(windows.past), dtype=torch.int64))
+        return model(windows)
 
 
 def in_series_units(forecast):
@@ -298,7 +304,7 @@ def test_recursion_appends_what_was_forecast_and_its_features(linear):
     mapped = torch.zeros(3, 9, 2, dtype=torch.float64)
     if linear:
         steps = past.nan_to_num(0.0).transpose(1, 2)
-        mapped[:, :8] = whole.linear(steps).transpose(1, 2).detach()
+        mapped[:, :8] = whole.head.linear(steps).transpose(1, 2).detach()
     for i in range(0, 9, 3):
         now = future[:, i : i + 3]
         added = mapped[:, i : i + 3, :, None]
@@ -316,12 +322,12 @@ def test_recursion_appends_what_was_forecast_and_its_features(linear):
 def copying_only(choices, **params):
     """Return a network whose free outputs are zero and that gives segments these scores."""
     model = model_of(copying=True, **params)
-    head = model.head
+    point = model.head.point
     with torch.no_grad():
-        for part in (head, model.spread):
+        for part in (point, model.head.spread):
             for parameter in [] if part is None else part.parameters():
                 parameter.zero_()
-        head.bias[model.n_free :] = torch.as_tensor(choices, dtype=head.bias.dtype)
+        point.bias[model.head.n_free :] = torch.as_tensor(choices, dtype=point.bias.dtype)
     return model
 
 
@@ -380,23 +386,24 @@ def test_a_linear_map_of_every_column_stands_beside_the_network(decoding, window
     params |= {"quantiles": QUANTILES, "point_is_median": True, "copying": True}
     model, plain = linear_of(**params), model_of(**params)
     plain.load_state_dict(
-        {name: part for name, part in model.state_dict().items() if "linear" not in name}
+        {name: part for name, part in model.state_dict().items() if "head.linear" not in name}
     )
     windows = windows_of(3, L=window_length, C=2, P=P, K=K, missing=0.2)
     found, network = run(model, windows), run(plain, windows)
     relative = ((windows.past - found.centre) / found.scale).nan_to_num(0.0)
-    weight = model.linear.weight[:, -window_length:].detach()
-    mapped = torch.einsum("hl,blc->bhc", weight, relative) + model.linear.bias.detach()[:, None]
+    weight = model.head.linear.weight[:, -window_length:].detach()
+    bias = model.head.linear.bias.detach()
+    mapped = torch.einsum("hl,blc->bhc", weight, relative) + bias[:, None]
     change = mapped if features else 0.6 * (mapped - network.outputs[..., 0])
     torch.testing.assert_close(found.outputs, network.outputs + change[..., None])
 
 
 def test_the_linear_map_learns_nothing_of_what_the_network_adds():
     model, windows = linear_of(n_past_features=2).train(), windows_of(3, P=2)
-    outputs = model(windows, torch.ones(3, dtype=torch.int64)).outputs
+    outputs = model(windows).outputs
     both, mapped = outputs.unbind(-1)
     both.sum().backward()
-    assert not torch.equal(both, mapped) and (model.linear.weight.grad == 0).all()
+    assert not torch.equal(both, mapped) and (model.head.linear.weight.grad == 0).all()
 
 
 def test_in_training_both_points_are_given_and_their_weighted_mean_is_that_of_use():
@@ -415,10 +422,10 @@ def test_in_training_both_points_are_given_and_their_weighted_mean_is_that_of_us
 def test_quantiles_move_what_gives_their_distances_alone(point_is_median):
     params = {"quantiles": QUANTILES, "point_is_median": point_is_median}
     model = model_of(copying=True, linear=True, **params).train()
-    outputs = model(windows_of(3), torch.ones(3, dtype=torch.int64)).outputs
+    outputs = model(windows_of(3)).outputs
     outputs[..., 2:].square().sum().backward()
     moved = {name for name, weights in model.named_parameters() if (weights.grad != 0).any()}
-    assert moved and all(name.startswith("spread.") for name in moved)
+    assert moved and all(name.startswith("head.spread.") for name in moved)
 
 
 # Rows
@@ -453,7 +460,7 @@ def test_a_row_knows_nothing_of_the_others_in_training_either(decoding):
     model = model_of(decoding=decoding, copying=True).train()
     windows = windows_of(4)
     windows.past.requires_grad_(True)
-    forecast = model(windows, torch.ones(4, dtype=torch.int64))
+    forecast = model(windows)
     (gradient,) = torch.autograd.grad(forecast.outputs[2].sum(), windows.past)
     assert gradient[2].abs().sum() > 0
     assert (gradient[[0, 1, 3]] == 0).all()
@@ -475,7 +482,7 @@ def test_gradients_reach_every_weight_and_are_finite_beside_missing_values(decod
     ).train()
     windows = windows_of(8, P=2, K=1, n_channels=2, missing=0.3)
     windows.past[0] = NAN
-    forecast = model(windows, torch.ones(8, dtype=torch.int64))
+    forecast = model(windows)
     (forecast.outputs - 1.0).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name

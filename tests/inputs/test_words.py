@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding, word_shape
 from seqlearn.data.tokens import read_discrete
-from seqlearn.modules.embeddings import (
-    SHAPE_SIZE,
-    BagEmbedding,
-    WordEmbedding,
-    make_embedding,
-)
+from seqlearn.inputs.words import SHAPE_SIZE, BagEmbedding, WordEmbedding
 from seqlearn.registry import resolve_backend
 
 SIZE, SPELLING = 6, 5
@@ -72,6 +66,11 @@ def batch_of(encoding, X, kind="tokens", dtype=torch.float32):
     return dataset[np.arange(len(X))][0]["x"]
 
 
+def read(model, batch):
+    """The vectors of a batch, (B, T, E)."""
+    return model(batch, None).values
+
+
 def code_of(encoding, word):
     return int(encoding.vocabulary.encode([word])[0]) or encoding.extra.get(word, 0)
 
@@ -106,7 +105,7 @@ def expected_vector(model, encoding, word):
 @torch.no_grad()
 def test_every_step_has_the_vector_of_its_word(encoding, sentences, spelled):
     model = word_embedding(encoding, spelled=spelled, dtype=torch.float64)
-    out = model(batch_of(encoding, sentences, dtype=torch.float64))
+    out = read(model, batch_of(encoding, sentences, dtype=torch.float64))
     assert out.dtype == torch.float64
     assert out.shape == (len(sentences), max(map(len, sentences)), model.output_size)
     assert model.output_size == SIZE + (2 * SPELLING + SHAPE_SIZE) * spelled
@@ -119,7 +118,7 @@ def test_every_step_has_the_vector_of_its_word(encoding, sentences, spelled):
 @torch.no_grad()
 def test_unknown_words_share_a_vector_but_not_their_spelling(encoding):
     model = word_embedding(encoding)
-    out = model(batch_of(encoding, [["tac", "ttt", "cat"]]))[0]
+    out = read(model, batch_of(encoding, [["tac", "ttt", "cat"]]))[0]
     assert torch.equal(out[0, :SIZE], out[1, :SIZE])
     assert torch.equal(out[0, :SIZE], model.words.weight[0])
     assert not torch.equal(out[0, SIZE:], out[1, SIZE:])
@@ -130,11 +129,11 @@ def test_unknown_words_share_a_vector_but_not_their_spelling(encoding):
 @torch.no_grad()
 def test_words_do_not_depend_on_batch_mates_to_the_bit(encoding, sentences, spelled):
     model = word_embedding(encoding, spelled=spelled)
-    together = model(batch_of(encoding, sentences))
+    together = read(model, batch_of(encoding, sentences))
     for size in (1, 2, 7):
         for first in range(0, len(sentences), size):
             some = sentences[first : first + size]
-            out = model(batch_of(encoding, some))
+            out = read(model, batch_of(encoding, some))
             for i, words in enumerate(some):
                 assert torch.equal(out[i, : len(words)], together[first + i, : len(words)])
 
@@ -143,8 +142,8 @@ def test_words_do_not_depend_on_batch_mates_to_the_bit(encoding, sentences, spel
 def test_a_crowd_of_long_words_changes_no_bit(encoding, sentences):
     model = word_embedding(encoding)
     crowd = [[f"{i}" * (1 + i % 30) for i in range(400)]]
-    together = model(batch_of(encoding, [*sentences, *crowd]))
-    alone = model(batch_of(encoding, sentences))
+    together = read(model, batch_of(encoding, [*sentences, *crowd]))
+    alone = read(model, batch_of(encoding, sentences))
     for i, words in enumerate(sentences):
         assert torch.equal(alone[i, : len(words)], together[i, : len(words)])
 
@@ -152,7 +151,7 @@ def test_a_crowd_of_long_words_changes_no_bit(encoding, sentences):
 @torch.no_grad()
 def test_an_empty_word_has_one_unknown_letter(encoding):
     model = word_embedding(encoding)
-    out = model(batch_of(encoding, [["", "%"]]))[0]
+    out = read(model, batch_of(encoding, [["", "%"]]))[0]
     assert torch.equal(out[0], out[1])
 
 
@@ -162,7 +161,7 @@ def test_an_empty_word_has_one_unknown_letter(encoding):
 def shares_dropped(model, encoding, words, times=400):
     """Share of the places of each word that have the unknown word's vector in training."""
     with torch.no_grad():
-        noisy = model.train()(batch_of(encoding, [words * 50] * (times // 50)))
+        noisy = read(model.train(), batch_of(encoding, [words * 50] * (times // 50)))
     dropped = (noisy[..., :SIZE] == model.words.weight[0]).all(dim=-1)
     return dropped.reshape(times, len(words)).double().mean(dim=0).numpy()
 
@@ -191,9 +190,9 @@ def test_word_dropout_replaces_word_vectors_and_keeps_the_spelling(encoding):
     model = word_embedding(encoding, word_dropout=0.4 / 0.6)
     X = [KNOWN * 50] * 4
     batch = batch_of(encoding, X)
-    plain = model(batch).detach()
+    plain = read(model, batch).detach()
     model.train()
-    noisy = model(batch).detach()
+    noisy = read(model, batch).detach()
     dropped = (noisy[..., :SIZE] == model.words.weight[0]).all(dim=-1)
     kept = (noisy[..., :SIZE] == plain[..., :SIZE]).all(dim=-1)
     assert (dropped ^ kept).all()
@@ -206,20 +205,20 @@ def test_word_dropout_replaces_word_vectors_and_keeps_the_spelling(encoding):
 def test_word_dropout_acts_in_training_only(encoding, sentences):
     noisy, plain = (word_embedding(encoding, word_dropout=p) for p in (9.0, 0.0))
     batch = batch_of(encoding, sentences)
-    assert torch.equal(noisy(batch), plain(batch))
+    assert torch.equal(read(noisy, batch), read(plain, batch))
 
 
 def test_without_word_dropout_training_changes_nothing(encoding, sentences):
     model = word_embedding(encoding, spelled=False)
     batch = batch_of(encoding, sentences)
-    assert torch.equal(model(batch), model.train()(batch))
+    assert torch.equal(read(model, batch), read(model.train(), batch))
 
 
 def test_dropout_acts_on_all_values_in_training_only(encoding, sentences):
     model = word_embedding(encoding, dropout=0.5)
     batch = batch_of(encoding, sentences)
-    plain = model(batch).detach()
-    noisy = model.train()(batch).detach()
+    plain = read(model, batch).detach()
+    noisy = read(model.train(), batch).detach()
     zero = noisy == 0
     assert abs(float(zero.float().mean()) - 0.5) < 0.05
     assert torch.allclose(noisy[~zero], 2 * plain[~zero], atol=1e-5)
@@ -233,7 +232,7 @@ def test_noise_comes_from_the_generator_of_the_module(encoding, sentences):
     def run():
         model.word_noise.reseed(1)
         model.dropout.reseed(2)
-        return model(batch).detach()
+        return read(model, batch).detach()
 
     assert torch.equal(run(), run())
     assert torch.equal(state, torch.get_rng_state())
@@ -246,7 +245,7 @@ def test_noise_comes_from_the_generator_of_the_module(encoding, sentences):
 def test_words_of_a_shape_share_its_vector(encoding):
     model = word_embedding(encoding)
     model.shapes.weight.normal_()
-    out = model(batch_of(encoding, [["cat", "emus", "AnTA", "%"]]))[0, :, -SHAPE_SIZE:]
+    out = read(model, batch_of(encoding, [["cat", "emus", "AnTA", "%"]]))[0, :, -SHAPE_SIZE:]
     assert torch.equal(out[0], out[1])
     assert not torch.equal(out[0], out[2])
     assert torch.equal(out[2], model.shapes.weight[0]) and torch.equal(out[2], out[3])
@@ -254,7 +253,7 @@ def test_words_of_a_shape_share_its_vector(encoding):
 
 def test_shapes_learn(encoding):
     model = word_embedding(encoding)
-    model(batch_of(encoding, [["cat", "mat", "sat"]]))[..., -SHAPE_SIZE:].sum().backward()
+    read(model, batch_of(encoding, [["cat", "mat", "sat"]]))[..., -SHAPE_SIZE:].sum().backward()
     expected = torch.zeros_like(model.shapes.weight)
     expected[int(encoding.shapes.encode(["xx"])[0])] = 3
     assert torch.equal(model.shapes.weight.grad, expected)
@@ -266,7 +265,7 @@ def test_shapes_learn(encoding):
 def test_gradients_reach_the_words_of_the_batch_and_no_others(encoding):
     model = word_embedding(encoding).train()
     batch = batch_of(encoding, [["cat", "cat", "zzz"], ["mat", "tiger"]])
-    model(batch)[:, :, :SIZE].sum().backward()
+    read(model, batch)[:, :, :SIZE].sum().backward()
     counts = torch.zeros(len(encoding.vocabulary))
     for word, n in {"cat": 2, "zzz": 1, "mat": 1}.items():
         counts[code_of(encoding, word)] += n
@@ -278,7 +277,7 @@ def test_gradients_reach_the_words_of_the_batch_and_no_others(encoding):
 
 def test_dropped_words_teach_the_unknown_one(encoding):
     model = word_embedding(encoding, spelled=False, word_dropout=0.5).train()
-    model(batch_of(encoding, [KNOWN * 4])).sum().backward()
+    read(model, batch_of(encoding, [KNOWN * 4])).sum().backward()
     rows = model.words.weight.grad[:, 0]
     assert rows.sum() == 4 * len(KNOWN)
     assert 0 < rows[0] < 4 * len(KNOWN)
@@ -294,7 +293,7 @@ def test_gradients_add_to_those_that_are_there(encoding, sentences, bag_encoding
         weight, batch = model.features.weight, batch_of(bag_encoding, bags, kind)
 
     def learn():
-        out = model(batch)
+        out = read(model, batch)
         steps = torch.linspace(-1, 1, out.numel()).view_as(out)
         out.backward(steps)
 
@@ -317,7 +316,7 @@ def test_gradients_agree_with_finite_differences(encoding):
 
     def run(words, letters):
         given = {**weights, "words.weight": words, "letters.weight": letters}
-        return torch.func.functional_call(model, given, (batch,))
+        return torch.func.functional_call(model, given, (batch, None)).values
 
     inputs = (weights["words.weight"], weights["letters.weight"])
     assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
@@ -334,7 +333,7 @@ def test_give_sets_the_vectors_of_words_known_and_fixed(encoding):
     codes = torch.tensor([code_of(encoding, word) for word in words])
     vectors = torch.arange(4.0 * SIZE).reshape(4, SIZE)
     model.give(codes, vectors)
-    out = model(batch_of(encoding, [words]))[0, :, :SIZE]
+    out = read(model, batch_of(encoding, [words]))[0, :, :SIZE]
     assert torch.equal(out, vectors)
     others = torch.ones(len(before), dtype=bool)
     others[codes[codes < len(before)]] = False
@@ -392,7 +391,7 @@ def bag_embedding(encoding, dtype=torch.float32, dropout=0.0):
 @torch.no_grad()
 def test_every_step_has_the_weighted_sum_of_its_features(bag_encoding, bags):
     model = bag_embedding(bag_encoding, torch.float64)
-    out = model(batch_of(bag_encoding, bags, "features", torch.float64))
+    out = read(model, batch_of(bag_encoding, bags, "features", torch.float64))
     assert (out.dtype, model.output_size) == (torch.float64, SIZE)
     weight = model.features.weight
     for row, steps in zip(out, bags, strict=True):
@@ -409,23 +408,23 @@ def test_every_step_has_the_weighted_sum_of_its_features(bag_encoding, bags):
 @torch.no_grad()
 def test_bags_do_not_depend_on_batch_mates_to_the_bit(bag_encoding, bags):
     model = bag_embedding(bag_encoding)
-    together = model(batch_of(bag_encoding, bags, "features"))
+    together = read(model, batch_of(bag_encoding, bags, "features"))
     for i, steps in enumerate(bags):
-        alone = model(batch_of(bag_encoding, [steps], "features"))
+        alone = read(model, batch_of(bag_encoding, [steps], "features"))
         assert torch.equal(alone[0], together[i, : len(steps)])
 
 
 @torch.no_grad()
 def test_a_batch_without_any_known_feature_is_zero(bag_encoding):
     model = bag_embedding(bag_encoding)
-    out = model(batch_of(bag_encoding, [[{}, {"new": 1}], [{}]], "features"))
+    out = read(model, batch_of(bag_encoding, [[{}, {"new": 1}], [{}]], "features"))
     assert out.shape == (2, 2, SIZE) and (out == 0).all()
 
 
 def test_gradients_of_features_are_their_weights(bag_encoding):
     model = bag_embedding(bag_encoding).train()
     batch = batch_of(bag_encoding, [[{"n": 3}, {"n": 0.5, "new": 9}]], "features")
-    model(batch).sum().backward()
+    read(model, batch).sum().backward()
     code = int(bag_encoding.vocabulary.encode(["n"])[0])
     expected = torch.zeros(len(bag_encoding.vocabulary), SIZE)
     expected[code] = 3.5
@@ -435,21 +434,5 @@ def test_gradients_of_features_are_their_weights(bag_encoding):
 def test_dropout_of_bags_acts_in_training_only(bag_encoding, bags):
     noisy, plain = (bag_embedding(bag_encoding, dropout=p) for p in (0.5, 0.0))
     batch = batch_of(bag_encoding, bags, "features")
-    assert torch.equal(noisy(batch), plain(batch))
-    assert (noisy.train()(batch) == 0).float().mean() > 0.4
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (
-            {"kind": "tokens", "n_words": 3, "size": 2, "dropout": 0.1, "word_dropout": 0.2},
-            WordEmbedding,
-        ),
-        ({"kind": "features", "n_features": 3, "size": 2, "dropout": 0.1}, BagEmbedding),
-    ],
-)
-def test_the_kind_chooses_the_network(arguments, expected):
-    model = make_embedding(**arguments)
-    assert type(model) is expected and isinstance(model, nn.Module)
-    assert (model.output_size, model.dropout.p) == (2, 0.1)
+    assert torch.equal(read(noisy, batch), read(plain, batch))
+    assert (read(noisy.train(), batch) == 0).float().mean() > 0.4
