@@ -18,7 +18,7 @@ from statistics import mean, median
 from typing import Any
 
 import torch
-from seqlearn.modules.embeddings import LETTER_SIZE
+from seqlearn.inputs.words import LETTER_SIZE
 from sklearn.base import clone
 
 from benchmarks.peers import torch_tagger

@@ -133,12 +133,12 @@ def test_modules_and_autograd_compute_what_kernels_do(lost, without, ragged):
     X, y = ragged
     model = LSTMClassifier(**SMALL, num_layers=2, bidirectional=True)
     expected = model.fit(X, y).decision_function(X)
-    assert model.net_._direct_gradient is not None
+    assert model.net_._kernel_gradient is not None
     alone = copy.deepcopy(model)
     without(lost)
     np.testing.assert_allclose(alone.decision_function(X), expected, atol=1e-6)
     np.testing.assert_allclose(model.fit(X, y).decision_function(X), expected, atol=1e-4)
-    assert model.net_._direct_gradient is None
+    assert model.net_._kernel_gradient is None
 
 
 def test_kernels_are_asked_for_by_their_arguments(without, monkeypatch):
@@ -257,5 +257,5 @@ def test_bfloat16_by_autograd_learns_the_same(monkeypatch, ragged, fit_in_bf16):
     X, y = ragged
     model = LSTMClassifier(**SMALL, precision="bf16")
     expected = fit_in_bf16(model, X, y).decision_function(X)
-    monkeypatch.setattr("seqlearn.training.direct.has_bf16_kernels", lambda: False)
+    monkeypatch.setattr("seqlearn.training.kernel_gradients.has_bf16_kernels", lambda: False)
     np.testing.assert_allclose(model.fit(X, y).decision_function(X), expected, atol=0.1)

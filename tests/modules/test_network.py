@@ -229,10 +229,9 @@ def test_a_head_sees_what_was_read_and_the_targets(Kind, lengths):
     assert given is x and targets is y and itself is network and context == "context"
     assert torch.equal(values, x[:, ::2].repeat(1, 1, 2))
     assert left is None if lengths is None else left.tolist() == [3, 3, 2, 1, 1]
-    outputs, _ = network.encoder(values, left)
-    due = outputs if Kind.reads_steps else network.encoder.read_out(outputs, left)
+    due, _ = network.encoder(values, left, keep_steps=Kind.reads_steps)
     assert torch.equal(features, due)
-    assert torch.equal(network.encode(x, lengths), network.encoder.read_out(outputs, left))
+    assert torch.equal(network.encode(x, lengths), network.encoder(values, left)[0])
 
 
 def test_a_head_that_cannot_answer_step_by_step_says_so():
