@@ -32,7 +32,7 @@ ALLOWED = {
         "training",
     },
     "metrics": {"data", "errors"},
-    "modules": {"backend", "errors", "registry"},
+    "modules": {"backend", "errors", "registry", "states"},
     "persistence": {"errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "printing": set(),
