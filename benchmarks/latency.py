@@ -1,8 +1,11 @@
-"""Time that a user waits for: one prediction, the import, the first answer of a saved model.
+"""Time that a user waits for: one prediction, one step, the import, a saved model's first answer.
 
 The prediction of one sequence is compared with the bare torch module in inference mode, both in
 process CPU time on one thread, medians; "spread" is the distance between the quartiles as a share
-of the median, "ratio" seqlearn's time over the module's. The rest is measured in fresh processes,
+of the median, "ratio" seqlearn's time over the module's. So is one step of each recurrent core, its
+state carried along, as streams, beams and generated text take it; there "times" says how many steps
+the core makes in the time of one of ``nn.LSTM``, "projected" means that the product with the input is
+done before, and a bar is stated for the built-in cores but "reference". The rest is measured in fresh processes,
 from start to end: importing alone, a first fit, and reading a pickled classifier and predicting one
 sequence, beside torch reading a bare module of the same sizes and doing the same.
 """
@@ -14,22 +17,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.contenders import CLASSES
 from benchmarks.loops import LastStep
 from benchmarks.ours import SAME_NETWORK
 from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
-from seqlearn import LSTMClassifier
+from seqlearn import LSTMClassifier, available_backends, load_backend
+from seqlearn.backend import step_core
 
 SIZES = ((20, 12, 64), (100, 8, 64))  # T, F, H
 CALLS, REPEATS = 200, 7
 BAR = 1.5
 STARTS = 5
+STEP_CALLS = 30
+BUILT_IN = ("torch", "gru", "rnn")
+STEPS = ((512, 1, 4.0), (64, 1, 3.0), (512, 64, 1.0), (64, 64, 1.0))  # F = H, B, bar
 
 ROOT = Path(__file__).parents[1]
 FIRST_FIT = """
@@ -61,6 +70,7 @@ def run() -> dict[str, list[Row]]:
     results = {}
     for title, measure in {
         "predict one sequence": single_prediction,
+        "one step": single_step,
         "from the start of a process": fresh_process,
     }.items():
         results[title] = measure()
@@ -83,7 +93,7 @@ def single_prediction() -> list[Row]:
             return model.predict(X)
 
         timings = alternate(
-            {"bare torch module": _calls(bare), "seqlearn": _calls(predict)}, REPEATS
+            {"bare torch module": _calls(bare, CALLS), "seqlearn": _calls(predict, CALLS)}, REPEATS
         )
         base = timings["bare torch module"].median
         rows += [
@@ -94,6 +104,42 @@ def single_prediction() -> list[Row]:
                 "spread": timing.spread,
                 "ratio": timing.median / base,
                 "bar": BAR if name == "seqlearn" else "",
+            }
+            for name, timing in timings.items()
+        ]
+    return rows
+
+
+def single_step() -> list[Row]:
+    """Time of one step of every core that carries a state, against ``nn.LSTM`` over one step."""
+    rows: list[Row] = []
+    for size, batch, bar in STEPS:
+        lstm, x = nn.LSTM(size, size, batch_first=True), torch.randn(batch, size)
+        _, start = lstm(x[:, None])
+        work = {"nn.LSTM": lambda lstm=lstm, x=x, start=start: lstm(x[:, None], start)}
+        for name in available_backends():
+            backend = load_backend(name)()
+            if not backend.stateful:
+                continue
+            core = backend.build(size, size, num_layers=1, bidirectional=False, dropout=0.0).eval()
+            _, state = step_core(core, x)
+            work[name] = partial(step_core, core, x, state)
+            if name == "torch":
+                given = core.project(x)
+                work["torch, projected"] = partial(core.step, given, state, projected=True)
+        with torch.inference_mode():
+            timings = alternate(
+                {name: _calls(step, STEP_CALLS) for name, step in work.items()}, REPEATS
+            )
+        base = timings["nn.LSTM"].median
+        rows += [
+            {
+                "work": f"B={batch} H={size}",
+                "by": name,
+                "us": 1e6 * timing.median,
+                "spread": timing.spread,
+                "times": base / timing.median,
+                "bar": bar if name in BUILT_IN else "",
             }
             for name, timing in timings.items()
         ]
@@ -132,14 +178,14 @@ def _fitted(steps: int, features: int, hidden: int) -> tuple[LSTMClassifier, lis
     return model.fit(X, np.arange(len(X)) % CLASSES), X[:1]
 
 
-def _calls(work: Callable[[], object]) -> Callable[[], float]:
+def _calls(work: Callable[[], object], number: int) -> Callable[[], float]:
     """Return what measures the seconds of one call among many."""
 
     def calls() -> None:
-        for _ in range(CALLS):
+        for _ in range(number):
             work()
 
-    return lambda: cpu_seconds(calls) / CALLS
+    return lambda: cpu_seconds(calls) / number
 
 
 def _process_row(name: str, code: str) -> Row:

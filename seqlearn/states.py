@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlearn.errors import InvalidParameterError
 
-__all__ = ["join_states", "n_rows", "require_shapes", "select_rows", "shapes"]
+__all__ = ["join_states", "n_rows", "require_shapes", "select_rows", "shapes", "with_rows"]
 
 State = tuple[Any, ...] | Tensor  # tuples may nest; a layer's state may be one tensor
 
@@ -70,7 +70,7 @@ def join_states(states: Sequence[State]) -> State:
     """
     first = states[0]
     for state in states[1:]:
-        require_shapes(state, _with_rows(shapes(first), n_rows(state)))
+        require_shapes(state, with_rows(shapes(first), n_rows(state)))
     return _join(states)
 
 
@@ -127,9 +127,16 @@ def require_shapes(state: Any, due: Any) -> None:
         )
 
 
-def _with_rows(due: Any, rows: int) -> Any:
+def with_rows(due: Any, rows: int) -> Any:
+    """Return shapes as `shapes` does, with another number of rows.
+
+    Examples
+    --------
+    >>> with_rows(((1, 8), (1, 8)), 4)
+    ((4, 8), (4, 8))
+    """
     if isinstance(due[0], tuple):
-        return tuple(_with_rows(part, rows) for part in due)
+        return tuple(with_rows(part, rows) for part in due)
     return (rows, *due[1:])
 
 

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 import seqlearn.torch_layers
-from seqlearn.backend import Backend, Dropout, Stack, draw_from, reverse_within_length
+from seqlearn.backend import (
+    Backend,
+    Dropout,
+    Stack,
+    draw_from,
+    reverse_within_length,
+    step_core,
+    valid_steps,
+)
+from seqlearn.errors import InvalidParameterError
 from seqlearn.torch_layers import run_packed
 
 # reverse_within_length
@@ -56,6 +65,18 @@ def test_reversal_takes_rows_that_are_no_block_of_memory():
     lengths = torch.tensor([4, 2, 3])
     expected = reverse_within_length(x.contiguous(), lengths)
     assert torch.equal(reverse_within_length(x, lengths), expected)
+
+
+def test_rows_without_lengths_are_reversed_whole():
+    x = some_rows([3, 2], 1)
+    assert torch.equal(reverse_within_length(x), x.flip(1))
+
+
+@given(lengths=ragged, padding=st.integers(0, 3))
+def test_valid_steps_are_those_before_the_length(lengths, padding):
+    steps = max(lengths) + padding
+    found = valid_steps(torch.tensor(lengths), steps)
+    assert found.tolist() == [[step < length for step in range(steps)] for length in lengths]
 
 
 # Dropout
@@ -333,6 +354,87 @@ def test_stack_carries_the_state_of_every_layer():
     assert [part.item() for part in state] == [2, 3]
     outputs, _ = stack(torch.ones(1, 2, 1), None, state)
     assert outputs.flatten().tolist() == [6, 10]
+
+
+def run_steps(core, x, **how):
+    outputs, state = [], None
+    for step in x.unbind(1):
+        output, state = core.step(step, state, **how) if how else step_core(core, step, state)
+        outputs.append(output)
+    return torch.stack(outputs, dim=1)  # (B, T, D)
+
+
+UNUSUAL = {
+    "no biases": lambda size: nn.LSTM(size, 5, batch_first=True, bias=False),
+    "a relu": lambda size: nn.RNN(size, 5, batch_first=True, nonlinearity="relu"),
+    "a subclass": lambda size: type("Own", (nn.GRU,), {})(size, 5, batch_first=True),
+    "no step of its own": lambda size: MappedSum(size),
+}
+
+
+class MappedSum(nn.Module):
+    """A layer of nobody's; none of torch's functions knows a step of it."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.map, self.sum = nn.Linear(size, 5), Summing(5)
+
+    def forward(self, x, state=None):
+        return self.sum(self.map(x), state)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_steps_of_unusual_layers_equal_forward(name):
+    stack, x = Stack(UNUSUAL[name], 3, 5, num_layers=2).double(), some_batch().double()
+    due = stack(x)[0]
+    torch.testing.assert_close(run_steps(stack, x), due, rtol=0, atol=1e-12)
+    projected = run_steps(stack, stack.project(x), projected=True)
+    torch.testing.assert_close(projected, due, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_projection_spares_the_product_with_the_input(kind):
+    stack, x = make_stack(kind), some_batch()
+    projected = stack.project(x)
+    assert projected.shape == (4, 9, len(stack.layers[0].weight_ih_l0))
+    expected = run_steps(stack, x)
+    with torch.no_grad():
+        stack.layers[0].weight_ih_l0.zero_()
+        assert torch.allclose(run_steps(stack, projected, projected=True), expected, atol=1e-6)
+
+
+def test_two_directions_refuse_a_step():
+    with pytest.raises(InvalidParameterError, match="Build it with bidirectional=False"):
+        make_stack(nn.LSTM, bidirectional=True).step(torch.zeros(4, 3))
+
+
+FOREIGN = {
+    "of other rows": lambda state: tuple((h[:3], c[:3]) for h, c in state),
+    "of one row": lambda state: tuple((h[:1], c[:1]) for h, c in state),
+    "of a GRU": lambda state: tuple(h for h, _ in state),
+    "of another width": lambda state: tuple((h[:, :2], c[:, :2]) for h, c in state),
+    "of torch": lambda state: tuple((h[None], c[None]) for h, c in state),
+    "of fewer layers": lambda state: state[:1],
+    "in a list": list,
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_state_is_refused_with_what_is_due(name):
+    stack = make_stack(nn.LSTM, num_layers=2)
+    state = FOREIGN[name](stack(some_batch())[1])
+    for call in (
+        lambda: stack.step(torch.zeros(4, 3), state),
+        lambda: stack(some_batch(), None, state),
+    ):
+        with pytest.raises(InvalidParameterError, match=r"A state .* was given .* due"):
+            call()
+
+
+def test_layers_of_others_refuse_a_state_of_other_rows():
+    stack = Stack(Summing, 1, 1)
+    with pytest.raises(InvalidParameterError, match="A state of 2 rows was given with 3 rows"):
+        stack.step(torch.zeros(3, 1), (torch.zeros(2, 1),))
 
 
 def test_stack_drops_between_layers_only():

@@ -255,6 +255,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(scale, "REPEATS", 1)
     monkeypatch.setattr(latency, "CALLS", 1)
     monkeypatch.setattr(latency, "REPEATS", 1)
+    monkeypatch.setattr(latency, "STEP_CALLS", 1)
+    monkeypatch.setattr(latency, "STEPS", ((4, 2, 1.0),))
     monkeypatch.setattr(rate, "REPEATS", 1)
     monkeypatch.setattr(rate, "SIZE", 16)
     monkeypatch.setattr(rate, "STEPS", 4)
@@ -306,6 +308,14 @@ def test_single_predictions_are_held_against_the_bare_module(tiny):
     rows = latency.single_prediction()
     assert [row["by"] for row in rows] == ["bare torch module", "seqlearn"] * len(latency.SIZES)
     assert [row["bar"] for row in rows] == ["", latency.BAR] * len(latency.SIZES)
+
+
+def test_steps_of_every_core_with_a_state_are_held_against_torchs_layer(tiny):
+    rows = latency.single_step()
+    names = [row["by"] for row in rows]
+    assert names[0] == "nn.LSTM" and {*latency.BUILT_IN, "torch, projected"} < set(names)
+    assert {row["by"] for row in rows if row["bar"]} == set(latency.BUILT_IN)
+    assert rows[0]["times"] == 1 and all(row["times"] > 0 for row in rows)
 
 
 def test_kernels_are_a_part_of_an_epoch(monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqlearn.backend import Backend, Dropout, Stack
+from seqlearn.backend import Backend, Dropout, Stack, valid_steps
 from seqlearn.errors import InvalidBackendError, UnknownBackendError
 from seqlearn.testing import Check, backend_checks
 from seqlearn.testing.rules import learning
@@ -24,7 +24,7 @@ class Core(nn.Module):
         super().__init__()
         self.stack, self.spoil, self.output_size = stack, forward, stack.output_size
 
-    def forward(self, x, lengths, state=None):
+    def forward(self, x, lengths=None, state=None):
         return self.spoil(self.stack, x, lengths, state)
 
 
@@ -53,8 +53,8 @@ class Sound(Backend):
         return core
 
 
-def valid_mask(x, lengths):
-    return (torch.arange(x.shape[1]) < lengths[:, None])[..., None]  # (B, T, 1)
+def past(x, lengths):
+    return ~valid_steps(lengths, x.shape[1])[..., None]  # (B, T, 1)
 
 
 # parameter_object
@@ -88,12 +88,20 @@ class CountsNoRows(Sound):
     stable_rows = 0
 
 
+class AsksForFrames(Sound):
+    step_shape = (3, 8, 8)
+
+
+class AsksForGaps(Sound):
+    missing = True
+
+
 # build
 
 
 class BuildsNoModule(Sound):
     def finish(self, core):
-        return lambda x, lengths, state=None: core(x, lengths, state)
+        return lambda x, lengths=None, state=None: core(x, lengths, state)
 
 
 class SizeIsFloat(Sound):
@@ -194,6 +202,11 @@ def looks_into_the_rows(stack, x, lengths, state):
     return stack(x, lengths, state)
 
 
+def looks_into_the_lengths(stack, x, lengths, state):
+    full = lengths is None or int(lengths.min()) == x.shape[1]
+    return stack(x, None if full else lengths, state)
+
+
 # padding, batch, future
 
 
@@ -205,13 +218,13 @@ def adds_the_mean_over_all_steps(stack, x, lengths, state):
 def masks_by_multiplication(stack, x, lengths, state):
     """Zero times padding is zero, but for padding so large that its square is not finite."""
     outputs, state = stack(x, lengths, state)
-    padding = x**8 * ~valid_mask(x, lengths)
+    padding = x**8 * past(x, lengths)
     return outputs + 0 * padding.sum((1, 2), keepdim=True), state
 
 
 def adds_padding_times_zero(stack, x, lengths, state):
     outputs, state = stack(x, lengths, state)
-    return outputs + 0 * (x * ~valid_mask(x, lengths)).sum((1, 2), keepdim=True), state
+    return outputs + 0 * (x * past(x, lengths)).sum((1, 2), keepdim=True), state
 
 
 class NormalisesPaddingToo(Sound):
@@ -223,8 +236,7 @@ class NormalisesPaddingToo(Sound):
 
 
 def reads_padding_backwards(stack, x, lengths, state):
-    full = torch.full_like(lengths, x.shape[1])
-    return stack(x, full, state)
+    return stack(x, None, state)
 
 
 def divides_by_steps(stack, x, lengths, state):
@@ -250,6 +262,11 @@ def zeroes_first_step_of_ragged_rows(stack, x, lengths, state):
     if int(lengths.min()) < x.shape[1]:
         x = x * (torch.arange(x.shape[1]) > 0)[:, None]
     return stack(x, lengths, state)
+
+
+def halves_rows_without_lengths(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs / 2 if lengths is None else outputs, state
 
 
 def measures_the_batch_after_64_steps(stack, x, lengths, state):
@@ -286,7 +303,7 @@ def looks_back_from_step_256(stack, x, lengths, state):
 def forgets_its_state_every_64_steps(stack, x, lengths, state):
     parts, last = [], None
     for i, part in enumerate(x.split(64, dim=1)):
-        rest = (lengths - 64 * i).clamp(1, part.shape[1])
+        rest = None if lengths is None else (lengths - 64 * i).clamp(1, part.shape[1])
         outputs, last = stack(part, rest, None if i else state)
         parts.append(outputs)
     return torch.cat(parts, dim=1), last  # (B, T, D)
@@ -301,7 +318,7 @@ def returns_no_state(stack, x, lengths, state):
 
 
 def forgets_its_state_when_rows_differ(stack, x, lengths, state):
-    return stack(x, lengths, state if int(lengths.min()) == x.shape[1] else None)
+    return stack(x, lengths, state if lengths is None else None)
 
 
 def returns_the_state_at_start(stack, x, lengths, state):
@@ -309,13 +326,116 @@ def returns_the_state_at_start(stack, x, lengths, state):
     return outputs, after if state is None else state
 
 
+def returns_the_state_after_padding(stack, x, lengths, state):
+    return stack(x, lengths, state)[0], stack(x, None, state)[1]
+
+
 def always_returns_a_state(stack, x, lengths, state):
-    full = torch.full_like(lengths, x.shape[1])
-    return stack(x, lengths, state)[0], stack(x, full, state)[1] or ()
+    outputs, state = stack(x, lengths, state)
+    return outputs, () if stack.backward_layers else state
+
+
+def changed(state, change):
+    if isinstance(state, tuple):
+        return tuple(changed(part, change) for part in state)
+    return None if state is None else change(state)
+
+
+def has_torchs_layout(stack, x, lengths, state):
+    state = changed(state, lambda part: part[0])
+    outputs, state = stack(x, lengths, state)
+    return outputs, changed(state, lambda part: part[None])
+
+
+def returns_a_list(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, None if state is None else tuple(state))
+    return outputs, None if state is None else list(state)
+
+
+def hides_a_list(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, None if state is None else state[0])
+    return outputs, None if state is None else (state, [])
+
+
+def has_its_rows_reversed(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, changed(state, lambda part: part.flip(0)))
+    return outputs, changed(state, lambda part: part.flip(0))
+
+
+def keeps_all_its_outputs(stack, x, lengths, state):
+    before, kept = (None, None) if state is None else state
+    outputs, last = stack(x, lengths, before)
+    whole = outputs if kept is None else torch.cat([kept, outputs], dim=1)
+    return outputs, None if last is None else (last, whole)
 
 
 class DeclaresNoState(Sound):
     stateful = False
+
+
+# step
+
+
+class Steps(Sound):
+    """Has a step, of the kind it is given."""
+
+    def __init__(self, forward=run, kind=None):
+        self.forward = forward
+        self.kind = kind
+
+    def finish(self, core):
+        return self.kind(core.stack, core.spoil)
+
+
+class Sure(Core):
+    def step(self, x, state=None, **how):
+        return self.stack.step(x, state, **how)
+
+
+class ForgetsAtStep(Core):
+    def step(self, x, state=None):
+        return self.stack.step(x)
+
+
+class DropsNothingAtStep(Core):
+    def step(self, x, state=None):
+        layers = []
+        for i, layer in enumerate(self.stack.layers):
+            x, last = layer(x[:, None] if i == 0 else x, state and tuple(p[None] for p in state[i]))
+            layers.append(tuple(part[0] for part in last))
+        return x[:, 0], tuple(layers)
+
+
+class DetachesAtStep(Core):
+    def step(self, x, state=None):
+        return self.stack.step(x, changed(state, torch.Tensor.detach))
+
+
+class KeepsOldWeights(Core):
+    """Prepares a matrix from the weights once and looks at their versions for an update."""
+
+    version = None
+
+    def step(self, x, state=None):
+        layer = self.stack.layers[0]
+        if self.version != (layer.weight_ih_l0._version, layer.weight_ih_l0.dtype):
+            self.version = layer.weight_ih_l0._version, layer.weight_ih_l0.dtype
+            self.prepared = layer.weight_ih_l0.detach().clone()
+        if torch.is_grad_enabled() and x.requires_grad:
+            return self.stack.step(x, state)
+        current = layer.weight_ih_l0.data
+        layer.weight_ih_l0.data = self.prepared
+        answer = self.stack.step(x, state)
+        layer.weight_ih_l0.data = current
+        return answer
+
+
+class ProjectsOtherwise(Core):
+    def project(self, x):
+        return self.stack.project(2 * x)
+
+    def step(self, x, state=None, projected=False):
+        return self.stack.step(x, state, projected=projected)
 
 
 # arguments
@@ -545,7 +665,7 @@ class Factor(nn.Module):
         self.core, self.output_size = core, core.output_size
         self.factor = torch.rand(1)
 
-    def forward(self, x, lengths, state=None):
+    def forward(self, x, lengths=None, state=None):
         outputs, state = self.core(x, lengths, state)
         return outputs * getattr(self, "factor", 1.0), state
 
@@ -559,9 +679,12 @@ BROKEN = [
     ("parameter_object", StoresNothing(), "It raised AttributeError"),
     ("capabilities", SaysCausalInWords(), "causal is 'no'"),
     ("capabilities", CountsNoRows(), "stable_rows is 0"),
+    ("capabilities", AsksForFrames(), r"step_shape is \(3, 8, 8\)"),
+    ("capabilities", AsksForGaps(), "missing is True"),
     ("sizes", NeedsTwoUnits(), "It raised AssertionError: heads of one unit"),
     ("device_of_inputs", Sound(makes_zeros_on_the_cpu), "It raised RuntimeError"),
     ("device_of_inputs", Sound(looks_into_the_rows), "It raised RuntimeError"),
+    ("device_of_inputs", Sound(looks_into_the_lengths), "It raised RuntimeError"),
     ("build", BuildsNoModule(), "It returned <function"),
     ("build", SizeIsFloat(), "output_size is 5.0"),
     ("build", NoSize(), "output_size is None"),
@@ -587,6 +710,7 @@ BROKEN = [
     ("batch_invariance", Sound(numbers_the_rows), "in new order"),
     ("ragged_rows", Sound(divides_by_the_longest), "the row of 1 steps, cut"),
     ("ragged_rows", Sound(zeroes_first_step_of_ragged_rows), "the row of 7 steps, cut"),
+    ("full_rows", Sound(halves_rows_without_lengths), "Outputs without lengths, and with"),
     ("long_rows", Sound(measures_the_batch_after_64_steps), "the row of 130 steps, alone"),
     ("one_step", Sound(squeezes), "It raised"),
     ("one_step", Sound(scales_by_spread), "not finite|It raised UserWarning"),
@@ -598,8 +722,20 @@ BROKEN = [
     ("chunk_consistency", Sound(returns_no_state), "The state after 3 steps is None"),
     ("chunk_consistency", Sound(returns_the_state_at_start), "in 7 parts and in one"),
     ("chunk_consistency", Sound(forgets_its_state_when_rows_differ), "end after 7 and 5 steps"),
-    ("state_none", Sound(always_returns_a_state), "A tuple came back after rows of 7, 1, 4, 6"),
-    ("state_none", DeclaresNoState(), "A tuple came back after rows of 7, 7 steps"),
+    ("state_none", Sound(returns_no_state), "None came back without lengths"),
+    ("state_none", Sound(returns_the_state_after_padding), "The step after each row's end, alone"),
+    ("state_none", Sound(always_returns_a_state), "A tuple came back .* bidirectional=True"),
+    ("state_none", DeclaresNoState(), "A tuple came back without lengths"),
+    ("state_rows", Sound(has_torchs_layout), r"3 rows have a tensor of shape \(1, 3, 5\)"),
+    ("state_rows", Sound(returns_a_list), "The state is a list"),
+    ("state_rows", Sound(hides_a_list), "The state holds a list"),
+    ("state_rows", Sound(has_its_rows_reversed), r"Outputs of the rows \[1, 2\], selected"),
+    ("state_rows", Sound(keeps_all_its_outputs), "3 steps later"),
+    ("step_equals_forward", Steps(kind=ForgetsAtStep), "Outputs of steps and of forward, in"),
+    ("step_equals_forward", Steps(kind=DropsNothingAtStep), "Outputs of one step in training"),
+    ("step_equals_forward", Steps(kind=DetachesAtStep), "Gradients of .* differ"),
+    ("step_equals_forward", Steps(kind=KeepsOldWeights), "after an update of the weights"),
+    ("step_equals_forward", Steps(kind=ProjectsOtherwise), "of what project returned"),
     ("arguments_unchanged", Sound(masks_in_place), "x was changed by up to"),
     ("arguments_unchanged", Sound(counts_lengths_down), r"lengths became \[6, 0, 3, 5\]"),
     ("gradients", HasAnUnusedParameter(), "unused receives none"),
@@ -632,6 +768,7 @@ BROKEN = [
     ("copies", HoldsALambdaItself(), "It raised"),
     ("copies", Sound(keeps_its_outputs), "It raised RuntimeError"),
     ("copies", LosesAFactor(), "Outputs after pickle"),
+    ("export", Sound(looks_into_the_lengths), "It raised"),
     ("state_dict", LosesAFactor(), "Outputs .* differ by"),
 ]
 
@@ -654,6 +791,8 @@ def check_named(name, backend):
         value.forward.__name__
         if type(value) is Sound
         else type(value).__name__
+        if isinstance(value, Backend) and not isinstance(value, Steps)
+        else value.kind.__name__
         if isinstance(value, Backend)
         else value.split()[0]
     ),
@@ -690,6 +829,10 @@ def test_sound_backend_passes(check):
     check()
 
 
+def test_sound_step_passes():
+    check_named("step_equals_forward", Steps(kind=Sure))()
+
+
 def test_checks_follow_what_is_declared():
     class NeitherCausalNorStateful(Sound):
         causal = False
@@ -697,7 +840,8 @@ def test_checks_follow_what_is_declared():
 
     names = {check.name for check in backend_checks(Sound())}
     fewer = {check.name for check in backend_checks(NeitherCausalNorStateful())}
-    assert names - fewer == {"causality", "chunk_consistency"}
+    of_state = {"chunk_consistency", "state_rows", "step_equals_forward"}
+    assert names - fewer == {"causality", *of_state}
     assert fewer < names
     more = {check.name for check in backend_checks(TrainsInBfloat16())}
     assert more - names == ({"bfloat16"} if computes_bf16("cpu") else set())
@@ -724,7 +868,7 @@ class AroundInputs(nn.Module):
         super().__init__()
         self.core, self.inner, self.output_size = core, inner, core.output_size
 
-    def forward(self, x, lengths, state=None):
+    def forward(self, x, lengths=None, state=None):
         return self.core(self.inner(x), lengths, state)
 
 
@@ -749,7 +893,7 @@ def test_failure_names_the_distribution(install):
         "from seqlearn.backend import Backend\n"
         "class Core(nn.Module):\n"
         "    output_size = 4\n"
-        "    def forward(self, x, lengths, state=None):\n"
+        "    def forward(self, x, lengths=None, state=None):\n"
         "        return x.flip(1), None\n"
         "class Wrong(Backend):\n"
         "    stateful = False\n"

@@ -183,7 +183,7 @@ class LockedDropout(nn.Module):
         """Drop features of rows (B, T, F) in training; return ``x`` itself otherwise."""
         if not self.training or self.noise.p == 0:
             return x
-        return x * self.noise(x.new_ones(len(x), 1, x.shape[2]))  # (B, T, F)
+        return x * self.noise(x.new_ones(x.shape[0], 1, x.shape[2]))  # (B, T, F)
 
 
 class AWDLSTMLayer(nn.Module):
@@ -239,7 +239,7 @@ class AWDLSTMLayer(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the outputs of shape (B, T, H) and the state (h_T, c_T) of two (B, H)."""
         if state is None:
-            state = (x.new_zeros(len(x), self.hidden_size),) * 2
+            state = (x.new_zeros(x.shape[0], self.hidden_size),) * 2
         U = self.weight_noise(self.weight_hh_l0)
         weights = [self.weight_ih_l0, U, self.bias_ih_l0, self.bias_hh_l0]
         return (self._run_steps if self.zoneout else self._run_fused)(x, *state, weights)

@@ -94,7 +94,7 @@ class ReferenceLSTMLayer(nn.Module):
 
     def gates(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> dict[str, Tensor]:
         """Return f, i, c~, C, o and h at every step, each of shape (B, T, H)."""
-        h, C = state if state is not None else (x.new_zeros(len(x), self.hidden_size),) * 2
+        h, C = state if state is not None else (x.new_zeros(x.shape[0], self.hidden_size),) * 2
         W_i, W_f, W_c, W_o = self.weight_ih_l0.chunk(4)  # (H, F) each
         U_i, U_f, U_c, U_o = self.weight_hh_l0.chunk(4)  # (H, H) each
         b_i, b_f, b_c, b_o = (self.bias_ih_l0 + self.bias_hh_l0).chunk(4)  # (H,) each

@@ -43,7 +43,7 @@ from seqlearn.backend import Backend, Stack
 
 
 class Layer(nn.Module):
-    """One causal layer, (B, T, F) to (B, T, H); it continues from ``state``, None means zeros."""
+    """One causal layer, (B, T, F) to (B, T, H); it continues from ``state``, rows first."""
 
     def __init__(self, input_size, hidden_size, gate_bias):
         super().__init__()
@@ -53,14 +53,25 @@ class Layer(nn.Module):
         nn.init.constant_(self.gate.bias, gate_bias)
 
     def forward(self, x, state=None):
-        h = x.new_zeros(len(x), self.gate.out_features) if state is None else state  # (B, H)
+        h = self.start(x) if state is None else state  # (B, H)
         outputs = []
         for z in self.from_input(x).unbind(1):  # all steps at once, then T of (B, 2H)
-            z_gate, z_offer = z.chunk(2, dim=1)
-            gate = torch.sigmoid(z_gate + self.gate(h))
-            h = torch.lerp(h, torch.tanh(z_offer + self.offer(gate * h)), gate)
+            h = self.move(z, h)
             outputs.append(h)
         return torch.stack(outputs, dim=1), h
+
+    def step(self, x, state=None):
+        """Run one step, (B, F) to (B, H): as forward does, but faster; it may be left out."""
+        h = self.move(self.from_input(x), self.start(x) if state is None else state)
+        return h, h
+
+    def start(self, x):
+        return x.new_zeros(x.shape[0], self.gate.out_features)
+
+    def move(self, z, h):
+        z_gate, z_offer = z.chunk(2, dim=1)
+        gate = torch.sigmoid(z_gate + self.gate(h))
+        return torch.lerp(h, torch.tanh(z_offer + self.offer(gate * h)), gate)
 
 
 class $class_name(Backend):

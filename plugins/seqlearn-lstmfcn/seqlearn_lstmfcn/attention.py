@@ -69,7 +69,7 @@ class AttentionLSTMLayer(nn.Module):
         size = self.hidden_size
         keys, offered = self.key(x), self.context(x)  # (B, T, H), (B, T, 4H)
         weights = torch.cat([self.recurrent.weight, self.query.weight]).T  # (H, 5H)
-        h = C = x.new_zeros(len(x), size)
+        h = C = x.new_zeros(x.shape[0], size)
         outputs = []
         for inflow in self.input(x).unbind(1):  # (B, 4H)
             from_h, query = (h @ weights).split([4 * size, size], dim=1)

@@ -244,7 +244,7 @@ class LSTMFCNCore(nn.Module):
         features = self.convolutions(x, lengths)  # (B, T, C)
         read = self._read(x, lengths)  # (B, T, W), or (B, 1, W) where it is the same at all steps
         if self.training:
-            read = read * self.branch_dropout(read.new_ones(len(x), 1, read.shape[2]))
+            read = read * self.branch_dropout(read.new_ones(x.shape[0], 1, read.shape[2]))
         parts = [features, read.expand(-1, x.shape[1], -1)]
         if self.bidirectional:
             size = features.shape[2]

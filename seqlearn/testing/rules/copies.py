@@ -1,7 +1,8 @@
-"""Copies: pickle, deepcopy, state_dict and a move to a GPU keep the answer."""
+"""Copies: pickle, deepcopy, state_dict, torch.export and a move to a GPU keep the answer."""
 
 import copy
 import pickle
+import warnings
 
 import torch
 
@@ -47,6 +48,20 @@ def state_dict(backend):
         due = valid_outputs(core.eval()(x, lengths)[0], lengths)
         other.load_state_dict(core.state_dict())
         require_close(valid_outputs(other(x, lengths)[0], lengths), due, f"Outputs {setting}", 0.0)
+
+
+@rule()
+def export(backend):
+    """In evaluation, its weights frozen, torch.export takes a core, with lengths and without."""
+    for setting, core in each_core(backend, layers=(1,)):
+        core.requires_grad_(False)
+        x, lengths = make_rows((3, 2, 1), 3)
+        for given, what in (((x,), "without lengths"), ((x, lengths), "with lengths")):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what torch's own layers do with their weights
+                exported = torch.export.export(core, given, strict=False).module()
+            found, due = exported(*given)[0], core(*given)[0]
+            require_close(found, due, f"Outputs exported {what} {setting}")
 
 
 @rule(lambda backend: torch.cuda.is_available())
