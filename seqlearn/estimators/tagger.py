@@ -345,7 +345,7 @@ class BiLSTMTagger(SequenceEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The labels."""
-        return self._state.targets.classes
+        return self._record.targets.classes
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best label sequence of each sequence.
@@ -401,7 +401,7 @@ class BiLSTMTagger(SequenceEstimator):
         -------
         float
         """
-        return self._state.targets.share_right(y, self.predict(X), sample_weight)
+        return self._record.targets.share_right(y, self.predict(X), sample_weight)
 
     @property
     def transitions_(self) -> Any:
@@ -419,8 +419,7 @@ class BiLSTMTagger(SequenceEstimator):
     @torch_defaults()
     def _predict(self, X: Any, read: Any, is_label: bool) -> np.ndarray:
         """Return what ``read`` makes of every step, in the form of X."""
-        known, X = self._state, unpack(X)
-        targets, decoder = known.targets, self.net_.module_.decoder
+        targets, X = self._record.targets, unpack(X)
         kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
         number = RowNumbers(np.arange(n_rows or 0))
         if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
@@ -429,8 +428,8 @@ class BiLSTMTagger(SequenceEstimator):
         parts, lengths = [], [np.zeros(0, np.int64)]
         for first, piece in pieces(X) if not isinstance(X, list) or X else ():
             first = number.after(first) if n_rows else first
-            sequences = self._encoded(known, piece, first)
-            targets.refuse_lengths(decoder, sequences, first)
+            sequences = self._encoded(piece, first)
+            targets.refuse_lengths(self.net_.module_.decoder, sequences, first)
             parts.append(self.net_.step_outputs(sequences, read))
             lengths.append(sequences.lengths)
         width = () if is_label else (targets.output_size,)
