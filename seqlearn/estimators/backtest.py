@@ -8,20 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqlearn.data.series import TimeSeries, panel_index, read_series
+from seqlearn.data.series import panel_index
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.forecast_features import (
-    feature_arrays,
-    refuse_new_columns,
-    refuse_other_columns,
-    refuse_other_steps,
-)
+from seqlearn.estimators.forecast_features import feature_arrays
 from seqlearn.estimators.forecast_horizon import steps_of_backtest
-from seqlearn.estimators.forecast_state import (
-    ForecastState,
-    refuse_far_steps,
-    refuse_other_columns_of_y,
-)
+from seqlearn.estimators.forecast_state import ForecastState, refuse_far_steps
 from seqlearn.training.net import SequenceNet
 
 __all__ = ["backtest"]
@@ -73,14 +64,14 @@ def backtest(
             raise InvalidParameterError(
                 f"alpha={alpha}; give at least one level, and all of them in (0, 1)."
             )
-    refuse_other_columns_of_y(layout, y)
-    features = [*layout.known, *layout.past_only]
-    refuse_other_columns(X, features, "backtest")
-    refuse_new_columns(X, layout)
-    series = _read(state, y, X, features)
+    keys = {None}
+    if y.index.nlevels > 1:
+        keys = {k if isinstance(k, tuple) else (k,) for k in y.index.droplevel(-1).unique()}
+    # Series of fit are read on their steps, and others on those that they show.
+    step = state.step_for(y) if keys <= set(state.last) else None
+    series = state.read(y, X, "backtest", step)
     steps = state.asked if fh is None else steps_of_backtest(fh, series)
     refuse_far_steps(layout, int(steps[-1]))
-    refuse_other_steps(X, series)
     ends = [np.arange(first - 1, len(one.index) - steps[-1], stride) for one in series]
     if not any(len(some) for some in ends):
         longest = max(len(one.index) for one in series)
@@ -107,12 +98,3 @@ def backtest(
         index = panel_index([one.key for one in series], stamps)
         index.names = [*y.index.names[:-1], "cutoff"]
     return pd.DataFrame(values.reshape(len(values), -1), index=index, columns=columns)
-
-
-def _read(state: ForecastState, y: Any, X: Any, columns: list) -> list[TimeSeries]:
-    """Read series of fit on their steps, and others on those that they show."""
-    keys = {None}
-    if y.index.nlevels > 1:
-        keys = {k if isinstance(k, tuple) else (k,) for k in y.index.droplevel(-1).unique()}
-    step = state.step_for(y) if keys <= set(state.last) else None
-    return read_series(y, X, X_columns=columns, step=step)

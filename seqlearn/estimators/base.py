@@ -129,7 +129,6 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
 
     n_features_in_: int  # these two are set by `InputRecord.show_in`
     feature_names_in_: np.ndarray
-    net_: SequenceNet
     _learned: Learned
 
     _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
@@ -141,43 +140,22 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
         return tags
 
     @property
-    def _state(self) -> Learned:
+    def _record(self) -> Learned:
         if not hasattr(self, "net_"):
             check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
         return self._learned
 
     @property
-    def device_(self) -> str:
-        """Device the model was trained on and predicts on, "cpu" or "cuda"."""
-        check_is_fitted(self, "net_")
-        return str(self.net_.device)
-
-    @property
     def input_kind_(self) -> str:
         """What X was in ``fit``."""
-        return self._state.input.kind
+        return self._record.input.kind
 
     @property
     def vocabulary_(self) -> Vocabulary:
         """Words or features known, if X holds those."""
-        if self._state.tokens is None:
+        if self._record.tokens is None:
             raise AttributeError("vocabulary_ is of words and features; X has numbers.")
         return self._learned.tokens.encoding.vocabulary
-
-    @property
-    def history_(self) -> list[dict[str, float]]:
-        """One row an epoch."""
-        return [dict(row) for row in self._state.history]
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Training loss of each epoch."""
-        return [row["train_loss"] for row in self._state.history]
-
-    @property
-    def n_iter_(self) -> int:
-        """Epochs trained, those of earlier calls included where training went on."""
-        return len(self._state.history)
 
     # What a subclass says.
 
@@ -218,24 +196,55 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
             )
         with training(self):
             before = self._learned if (part or self.warm_start) and self._goes_on() else None
-            known = (None, None) if before is None else (before.input, before.targets)
+            # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
-            sequences, record = self._read_X(X, known[0], first)
+            sequences, record = self._read_X(X, before and before.input, first)
             y = targets.read(y, sequences, record.kind, first)
             if len(y) != len(sequences):
                 raise DataFormatError(
                     "Found input variables with inconsistent numbers of samples: X has "
                     f"{len(sequences)} sequences, y has {len(y)} targets."
                 )
-            targets = targets.learn(y, known[1], part, **given)
+            targets = targets.learn(y, before and before.targets, part, **given)
+            sequences, codes = targets.arranged(sequences), targets.encode(y)
             weights = read_weights(sample_weight, len(sequences), first=first)
             weights = np.ones(len(sequences)) if weights is None else weights
-            data = self._prepare(
-                targets.arranged(sequences), y, weights, targets, record.kind, before, part
+            factors = self._row_factors(targets, codes, weights)
+            if factors is not None:
+                weights = np.where(factors > 0, weights, 0.0)
+            # Merge equal rows, hold some out.
+            seeds = Seeds(self.random_state, stream=0 if before is None else len(before.history))
+            rows, counts = merge_rows(sequences, codes, weights)
+            codes = codes[rows]
+            weights = counts if factors is None else counts * factors[rows]
+            weights = weights / weights.mean()
+            train_rows, valid_rows = np.arange(len(rows)), None
+            if self.early_stopping and not part:
+                strata = targets.strata(codes)
+                train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
+            # Learn from the others, before there is a net: words, then scales.
+            trained = rows[train_rows]
+            tokens = self._tokens_of(sequences, trained, counts[train_rows], record.kind, before)
+            if before is None:
+                parts = codes[train_rows], weights[train_rows]
+                targets = targets.with_scale(sequences, trained, *parts)
+            data = TrainingData(
+                sequences if tokens is None else tokens.encoding.encode(sequences),
+                rows,
+                targets.scaled(codes, np.dtype(self.dtype)),
+                weights,
+                counts,
+                train_rows,
+                valid_rows,
+                targets,
+                tokens,
+                seeds,
+                before,
+                part,
             )
             net, history = self._train(data)
-            tokens = data.tokens and replace(data.tokens, given=None)
-            self._keep(Learned(record, data.targets, tokens, history), net)
+            tokens = tokens and replace(tokens, given=None)
+            self._keep(Learned(record, targets, tokens, history), net)
         return self
 
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
@@ -249,53 +258,6 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
             values = as_given.values.astype(np.float64, copy=False)
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
-
-    def _prepare(
-        self,
-        sequences: Sequences,
-        y: Any,
-        weights: np.ndarray,
-        targets: Targets,
-        kind: str,
-        before: Learned | None,
-        one_epoch: bool,
-    ) -> TrainingData:
-        """Return the training set in its canonical form, and what is learned of it without a net.
-
-        A part is held out if asked for; vocabulary and scales are learned from the others.
-        """
-        codes = targets.encode(y)
-        factors = self._row_factors(targets, codes, weights)
-        if factors is not None:
-            weights = np.where(factors > 0, weights, 0.0)
-        seeds = Seeds(self.random_state, stream=0 if before is None else len(before.history))
-        rows, counts = merge_rows(sequences, codes, weights)
-        codes = codes[rows]
-        weights = counts if factors is None else counts * factors[rows]
-        weights = weights / weights.mean()
-        train_rows, valid_rows = np.arange(len(rows)), None
-        if self.early_stopping and not one_epoch:
-            strata = targets.strata(codes)
-            train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
-        dtype = np.dtype(self.dtype)
-        tokens = self._tokens_of(sequences, rows[train_rows], counts[train_rows], kind, before)
-        if before is None:
-            trained = rows[train_rows], codes[train_rows], weights[train_rows]
-            targets = targets.with_scale(sequences, *trained, dtype)
-        return TrainingData(
-            sequences if tokens is None else tokens.encoding.encode(sequences),
-            rows,
-            targets.scaled(codes, dtype),
-            weights,
-            counts,
-            train_rows,
-            valid_rows,
-            targets,
-            tokens,
-            seeds,
-            before,
-            one_epoch,
-        )
 
     def _tokens_of(
         self,
@@ -368,16 +330,16 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
         With ``encode``, what its encoder gives instead, (N, D). A large X is read in pieces, so
         that memory is bounded by the batch.
         """
-        known = self._state
-        outputs = [
-            predict(self.net_, self._encoded(known, piece, first), encode=encode)
-            for first, piece in pieces(unpack(X))
-        ]
+        outputs = []
+        for first, piece in pieces(unpack(X)):
+            sequences = self._encoded(piece, first)
+            outputs.append(predict(self.net_, sequences, encode=encode))
         joined = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         return joined.astype(np.float64)
 
-    def _encoded(self, known: Learned, X: Any, first: Any = 0) -> Sequences:
+    def _encoded(self, X: Any, first: Any = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
+        known = self._record
         sequences, _ = read_X(
             self,
             X,

@@ -255,7 +255,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     ) -> np.ndarray | None:
         if self.class_weight is None:
             return None
-        return targets.weights(self.class_weight, codes, weights, type(self).__name__)[codes]
+        of_row = targets.strata(codes)
+        return targets.weights(self.class_weight, of_row, weights, type(self).__name__)[of_row]
 
     def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
         kind = MultilabelHead if isinstance(data.targets, SeveralLabels) else ClassHead
@@ -264,7 +265,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The labels; for multilabel targets 0 to C - 1."""
-        return self._state.targets.classes
+        return self._record.targets.classes
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the scores of the classes before the softmax.
@@ -279,7 +280,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         ndarray of shape (N,) for two classes, else (N, C)
             With two classes, the log-odds of ``classes_[1]``.
         """
-        return self._state.targets.scores(self._outputs(X))
+        return self._record.targets.scores(self._outputs(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each sequence.
@@ -293,7 +294,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         ndarray of shape (N,), or (N, C) of 0 and 1 for multilabel targets
         """
-        return self._state.targets.decode(self._outputs(X))
+        return self._record.targets.decode(self._outputs(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -308,7 +309,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         ndarray of shape (N, C)
             Rows sum to one; with multilabel targets each column stands for itself.
         """
-        return self._state.targets.probabilities(self._outputs(X))
+        return self._record.targets.probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`, exact also where that rounds to 0.
@@ -322,7 +323,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         ndarray of shape (N, C)
         """
-        return self._state.targets.probabilities(self._outputs(X), log=True)
+        return self._record.targets.probabilities(self._outputs(X), log=True)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the sequences whose label, or set of labels, is right.
@@ -340,4 +341,4 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         -------
         float
         """
-        return self._state.targets.share_right(y, self.predict(X), sample_weight)
+        return self._record.targets.share_right(y, self.predict(X), sample_weight)

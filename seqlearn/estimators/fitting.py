@@ -6,6 +6,7 @@ go to the net as they are, the word on a training that ended early, and the inte
 
 import inspect
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from seqlearn.estimators.parameters import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED
 from seqlearn.training.callbacks import ADVICE
 from seqlearn.training.defaults import torch_defaults
+from seqlearn.training.net import SequenceNet
 from seqlearn.training.optimizers import OPTIMIZERS
 
 __all__ = ["Trainable", "fit_inside", "restored_on_error", "training"]
@@ -90,6 +92,33 @@ class Trainable:
     """An estimator that trains a net, as its parameters say."""
 
     _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
+
+    net_: SequenceNet
+
+    @property
+    @abstractmethod
+    def _record(self) -> Any:
+        """The record of what was learned, with ``history``; an AttributeError before."""
+
+    @property
+    def device_(self) -> str:
+        """Device the model was trained on and predicts on, "cpu" or "cuda"."""
+        return str(self.net_.device)
+
+    @property
+    def history_(self) -> list[dict[str, float]]:
+        """One row an epoch."""
+        return [dict(row) for row in self._record.history]
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss of each epoch."""
+        return [row["train_loss"] for row in self._record.history]
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs trained, those of earlier calls included where training went on."""
+        return len(self._record.history)
 
     def _check_parameters(self) -> None:
         """Check each parameter, and look for settings of skorch that are not the user's.

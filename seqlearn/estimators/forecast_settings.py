@@ -4,7 +4,6 @@ The rules were chosen on validation parts of ETTh1, M4 Hourly and Airline. Calle
 and `seqlearn.estimators.forecast_training`.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,16 @@ from seqlearn.data.series import TimeSeries
 from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
-__all__ = ["CHECKS", "Layout", "auto_batch_size", "auto_epochs", "layout_for"]
+__all__ = [
+    "CHECKS",
+    "MANY_SERIES",
+    "Layout",
+    "auto_batch_size",
+    "auto_epochs",
+    "auto_segment_length",
+    "auto_window_length",
+    "season_of",
+]
 
 UPDATES, FEWER_UPDATES = 800, 400
 MANY_HORIZONS = 200  # from which on a network needs the former, not the latter
@@ -77,68 +85,7 @@ class Layout(Record):
         return first, n_steps - 2
 
 
-def layout_for(
-    series: Sequence[TimeSeries],
-    *,
-    columns: list,
-    known: list,
-    past_only: list,
-    calendar: bool,
-    horizon: int | None,
-    window_length: int | str,
-    segment_length: int | str,
-    copying: bool | str,
-    linear: bool | str,
-) -> Layout:
-    """Resolve every "auto" of the parameters from the series of fit.
-
-    Parameters
-    ----------
-    series : sequence of TimeSeries
-        What the forecaster is fitted on.
-    columns, known, past_only : list
-        Columns of y; of X that are known ahead; of X that are not.
-    calendar : bool
-        Whether its features are added.
-    horizon : int or None
-        Steps ahead; None is one season, at least 12.
-    window_length, segment_length, copying, linear
-        As in the forecaster, "auto" or not.
-    """
-    lengths = [len(one.index) for one in series]
-    season = _season(series)
-    horizon = horizon or max(season, 12)
-    window = window_length
-    auto_window = auto_window_length(int(np.median(lengths)), season, horizon)
-    if window == "auto":
-        window = auto_window
-    elif max(lengths) < window + horizon:
-        warnings.warn(
-            f"window_length={window} and a horizon of {horizon} steps are longer than the longest "
-            f"series, of {max(lengths)} steps: every window begins with missing values. Set a "
-            f"shorter window_length; 'auto' would be {auto_window}.",
-            UserWarning,
-            stacklevel=6,
-        )
-    segment = segment_length
-    if segment == "auto":
-        segment = auto_segment_length(window, season, horizon)
-    many = len(series) >= MANY_SERIES
-    return Layout(
-        season=season,
-        window_length=window,
-        segment_length=min(segment, window),
-        horizon=horizon,
-        copying=many if copying == "auto" else bool(copying),
-        linear=not many if linear == "auto" else bool(linear),
-        columns=columns,
-        known=known,
-        past_only=past_only,
-        calendar=calendar,
-    )
-
-
-def _season(series: Sequence[TimeSeries]) -> int:
+def season_of(series: Sequence[TimeSeries]) -> int:
     """Return the season of the frequency, or, of integer time stamps, that of most series."""
     season = season_length(series[0].index, 1)
     if season > 1 or hasattr(series[0].index, "freq"):

@@ -33,7 +33,7 @@ from seqlearn.estimators.forecast_settings import Layout
 from seqlearn.estimators.forecast_windows import WindowModel
 from seqlearn.training.net import SequenceNet
 
-__all__ = ["ForecastState", "refuse_far_steps", "refuse_other_columns_of_y"]
+__all__ = ["ForecastState", "refuse_far_steps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,7 @@ class ForecastState(Record):
 
     def of(self, y: Any, X: Any, fh: Any) -> "ForecastState":
         """Return what forecasts the series of ``y`` with the same network."""
-        refuse_other_columns_of_y(self.layout, y)
-        series = self._read(y, X, "fit")
+        series = self.read(y, X, "fit")
         asked = np.unique(steps_ahead(fh, series))
         refuse_far_steps(self.layout, int(asked[-1]))
         for one in series:
@@ -72,9 +71,8 @@ class ForecastState(Record):
 
     def joined(self, y: Any, X: Any) -> tuple[list[TimeSeries], dict[Any, int]]:
         """Return series that end with the new steps of ``y``, and how many those are, by key."""
-        refuse_other_columns_of_y(self.layout, y)
         self.refuse_other_stamps(y)
-        new = self._read(y, X, "update", self.step_for(y))
+        new = self.read(y, X, "update", self.step_for(y))
         refuse_other_levels(self.last, new[0].key)
         joined = [
             self.last[one.key].followed_by(one) if one.key in self.last else one for one in new
@@ -128,7 +126,9 @@ class ForecastState(Record):
         stamps = [part[own - 1] for part, own in zip(ahead, steps, strict=True)]
         return stamps[0] if None in self.last else panel_index(list(self.last), stamps)
 
-    def _read(self, y: Any, X: Any, method: str, step: Any = None) -> list[TimeSeries]:
+    def read(self, y: Any, X: Any, method: str, step: Any = None) -> list[TimeSeries]:
+        """Return the series of ``y``, which ``method`` was given, with the columns of fit."""
+        refuse_other_columns_of_y(self.layout, y)
         columns = [*self.layout.known, *self.layout.past_only]
         refuse_other_columns(X, columns, method)
         refuse_new_columns(X, self.layout)

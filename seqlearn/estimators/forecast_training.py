@@ -4,6 +4,7 @@
 of it. It asks `seqlearn.estimators.forecast_settings` what "auto" means for the data.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,22 +13,21 @@ import numpy as np
 import torch
 
 from seqlearn.data.grid import steps_after
-from seqlearn.data.series import (
-    TimeSeries,
-    in_own_order,
-    read_series,
-    refuse_unobserved,
-)
+from seqlearn.data.series import TimeSeries, in_own_order, read_series, refuse_unobserved
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import Trainable
-from seqlearn.estimators.forecast_features import (
-    columns_of,
-    feature_arrays,
-    refuse_other_steps,
-)
+from seqlearn.estimators.forecast_features import columns_of, feature_arrays, refuse_other_steps
 from seqlearn.estimators.forecast_horizon import steps_ahead
-from seqlearn.estimators.forecast_settings import auto_batch_size, auto_epochs, layout_for
+from seqlearn.estimators.forecast_settings import (
+    MANY_SERIES,
+    Layout,
+    auto_batch_size,
+    auto_epochs,
+    auto_segment_length,
+    auto_window_length,
+    season_of,
+)
 from seqlearn.estimators.forecast_state import ForecastState
 from seqlearn.estimators.forecast_windows import WindowModel
 from seqlearn.estimators.quantiles import sorted_levels
@@ -61,18 +61,8 @@ class WindowTraining(Trainable):
             refuse_unobserved(one, list(y.columns))
         asked = None if fh is None else np.unique(steps_ahead(fh, series))
         ordered = in_own_order(series)
-        layout = layout_for(
-            ordered,
-            columns=list(y.columns),
-            known=known,
-            past_only=past,
-            calendar=bool(self.calendar),
-            horizon=None if asked is None else int(asked[-1]),
-            window_length=self.window_length,
-            segment_length=self.segment_length,
-            copying=self.copying,
-            linear=self.linear,
-        )
+        horizon = None if asked is None else int(asked[-1])
+        layout = self._layout(ordered, list(y.columns), known, past, horizon)
         features = feature_arrays(ordered, layout)
         for one in ordered:
             steps_after(one.index, layout.horizon)  # raises where there are none
@@ -85,6 +75,56 @@ class WindowTraining(Trainable):
         )
         model, net = self._fit_windows(model, ordered, features)
         return ForecastState(model, {}, asked).keeping(series), net
+
+    def _layout(
+        self,
+        series: Sequence[TimeSeries],
+        columns: list,
+        known: list,
+        past_only: list,
+        horizon: int | None,
+    ) -> Layout:
+        """Resolve every "auto" of the parameters from the series of fit.
+
+        Parameters
+        ----------
+        series : sequence of TimeSeries
+            What it is fitted on.
+        columns, known, past_only : list
+            Columns of y; of X that are known ahead; of X that are not.
+        horizon : int or None
+            Steps ahead; None is one season, at least 12.
+        """
+        lengths = [len(one.index) for one in series]
+        season = season_of(series)
+        horizon = horizon or max(season, 12)
+        window, segment = self.window_length, self.segment_length
+        auto_window = auto_window_length(int(np.median(lengths)), season, horizon)
+        if window == "auto":
+            window = auto_window
+        elif max(lengths) < window + horizon:
+            warnings.warn(
+                f"window_length={window} and a horizon of {horizon} steps are longer than the "
+                f"longest series, of {max(lengths)} steps: every window begins with missing "
+                f"values. Set a shorter window_length; 'auto' would be {auto_window}.",
+                UserWarning,
+                stacklevel=6,
+            )
+        if segment == "auto":
+            segment = auto_segment_length(window, season, horizon)
+        many = len(series) >= MANY_SERIES
+        return Layout(
+            season=season,
+            window_length=window,
+            segment_length=min(segment, window),
+            horizon=horizon,
+            copying=many if self.copying == "auto" else bool(self.copying),
+            linear=not many if self.linear == "auto" else bool(self.linear),
+            columns=columns,
+            known=known,
+            past_only=past_only,
+            calendar=bool(self.calendar),
+        )
 
     def _after(
         self, state: ForecastState, net: SequenceNet, y: Any, X: Any, train: bool

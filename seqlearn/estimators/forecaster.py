@@ -19,6 +19,7 @@ from seqlearn.estimators.cloning import SktimeCopied
 from seqlearn.estimators.fitting import restored_on_error, training
 from seqlearn.estimators.forecast_settings import CHECKS
 from seqlearn.estimators.forecast_training import WindowTraining
+from seqlearn.estimators.forecast_windows import WindowModel
 
 __all__ = ["LSTMForecaster"]
 
@@ -278,22 +279,10 @@ class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaste
     segment_length_ = _fitted("model.layout.segment_length", "Steps that the core reads at once.")
     season_ = _fitted("model.layout.season", "Main season of the data, in steps; 1 for none.")
     horizon_ = _fitted("model.layout.horizon", "Steps ahead that the network gives.")
-    history_ = _fitted("model.history", "One row an epoch.")
 
     @property
-    def loss_curve_(self) -> list[float]:
-        """Training loss of each epoch."""
-        return [row["train_loss"] for row in self.history_]
-
-    @property
-    def n_iter_(self) -> int:
-        """Epochs trained, those of updates included."""
-        return len(self.history_)
-
-    @property
-    def device_(self) -> str:
-        """Device trained on, "cpu" or "cuda"."""
-        return str(self.net_.device)
+    def _record(self) -> WindowModel:
+        return self.model_.model
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:

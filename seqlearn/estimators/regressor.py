@@ -263,7 +263,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         -------
         ndarray of shape (N,) or (N, C), as y was
         """
-        return self._state.targets.decode(self._outputs(X))
+        return self._record.targets.decode(self._outputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination R2, the mean of those of C targets.

@@ -18,6 +18,7 @@ from seqlearn.data.labels import is_flat, read_row_labels
 from seqlearn.data.targets import read_numbers
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.backend_options import BackendOptions
+from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.estimators.classifier import LSTMClassifier
 from seqlearn.estimators.cloning import SktimeCopied
 from seqlearn.estimators.fitting import fit_inside, restored_on_error, training
@@ -43,7 +44,54 @@ _TEST_PARAMS = [
 ]
 
 
-class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
+class _Adapter(BackendOptions, SktimeCopied):
+    """An estimator of sktime that holds one of ours, of the class ``_inner``."""
+
+    _inner: ClassVar[type[SequenceEstimator]]
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Train on a panel and its targets; one that fails changes nothing.
+
+        Parameters
+        ----------
+        X : panel
+            Any container of a panel that sktime knows.
+        y : array-like of shape (N,), or (N, C)
+            Targets.
+
+        Returns
+        -------
+        self
+        """
+        with training(self), restored_on_error(self):
+            self._refuse_y(y)
+            return super().fit(X, y)
+
+    def _fit(self, X: Any, y: np.ndarray) -> Any:
+        sequences, self._feature_names = _read(X)
+        self.estimator_ = fit_inside(self._inner(**self.get_params(deep=False)), sequences, y)
+        return self
+
+    def _predict(self, X: Any) -> np.ndarray:
+        return self.estimator_.predict(_read_like(X, self._feature_names))
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Return small parameters for sktime's tests.
+
+        Parameters
+        ----------
+        parameter_set : str, default="default"
+            Name of the set of parameters; there is one.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [dict(params) for params in _TEST_PARAMS]
+
+
+class SktimeLSTMClassifier(_Adapter, BaseClassifier):
     """`LSTMClassifier` as an sktime classifier, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
@@ -131,6 +179,7 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
     (3, 2)
     """
 
+    _inner = LSTMClassifier
     _tags: ClassVar[dict[str, Any]] = {
         **_TAGS,
         "capability:predict_proba": True,
@@ -195,54 +244,15 @@ class SktimeLSTMClassifier(BackendOptions, SktimeCopied, BaseClassifier):
         # </parameters>
         super().__init__()
 
-    def fit(self, X: Any, y: Any) -> "SktimeLSTMClassifier":
-        """Train on a panel and its targets; one that fails changes nothing.
-
-        Parameters
-        ----------
-        X : panel
-            Any container of a panel that sktime knows.
-        y : array-like of shape (N,)
-            Targets.
-
-        Returns
-        -------
-        self
-        """
-        with training(self), restored_on_error(self):
-            if is_flat(y):  # sktime sorts them, whatever they are
-                read_row_labels(y, warn=False)
-            return super().fit(X, y)
-
-    def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMClassifier":
-        sequences, self._feature_names = _read(X)
-        inner = LSTMClassifier(**self.get_params(deep=False))
-        self.estimator_ = fit_inside(inner, sequences, y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict(_read_like(X, self._feature_names))
+    def _refuse_y(self, y: Any) -> None:
+        if is_flat(y):  # sktime sorts them, whatever they are
+            read_row_labels(y, warn=False)
 
     def _predict_proba(self, X: Any) -> np.ndarray:
         return self.estimator_.predict_proba(_read_like(X, self._feature_names))
 
-    @classmethod
-    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Return small parameters for sktime's tests.
 
-        Parameters
-        ----------
-        parameter_set : str, default="default"
-            Name of the set of parameters; there is one.
-
-        Returns
-        -------
-        list of dict
-        """
-        return [dict(params) for params in _TEST_PARAMS]
-
-
-class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
+class SktimeLSTMRegressor(_Adapter, BaseRegressor):
     """`LSTMRegressor` as an sktime regressor, for panels of series of equal or unequal length.
 
     Takes every panel container that sktime knows: ``numpy3D``, ``pd-multiindex``, ``df-list``,
@@ -326,6 +336,7 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
     (3,)
     """
 
+    _inner = LSTMRegressor
     _tags: ClassVar[dict[str, Any]] = {
         **_TAGS,
         "y_inner_mtype": "numpy2D",
@@ -390,48 +401,11 @@ class SktimeLSTMRegressor(BackendOptions, SktimeCopied, BaseRegressor):
         # </parameters>
         super().__init__()
 
-    def fit(self, X: Any, y: Any) -> "SktimeLSTMRegressor":
-        """Train on a panel and its targets; one that fails changes nothing.
-
-        Parameters
-        ----------
-        X : panel
-            Any container of a panel that sktime knows.
-        y : array-like of shape (N,), or (N, C)
-            Targets.
-
-        Returns
-        -------
-        self
-        """
-        with training(self), restored_on_error(self):
-            read_numbers(y)  # sktime makes numbers of dates
-            return super().fit(X, y)
+    def _refuse_y(self, y: Any) -> None:
+        read_numbers(y)  # sktime makes numbers of dates
 
     def _fit(self, X: Any, y: np.ndarray) -> "SktimeLSTMRegressor":
-        sequences, self._feature_names = _read(X)
-        y = y[:, 0] if y.shape[1] == 1 else y  # (N,) or (N, C)
-        inner = LSTMRegressor(**self.get_params(deep=False))
-        self.estimator_ = fit_inside(inner, sequences, y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict(_read_like(X, self._feature_names))
-
-    @classmethod
-    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Return small parameters for sktime's tests.
-
-        Parameters
-        ----------
-        parameter_set : str, default="default"
-            Name of the set of parameters; there is one.
-
-        Returns
-        -------
-        list of dict
-        """
-        return [dict(params) for params in _TEST_PARAMS]
+        return super()._fit(X, y[:, 0] if y.shape[1] == 1 else y)  # (N,) or (N, C)
 
 
 def _read(X: Any) -> tuple[np.ndarray | list[np.ndarray], list | None]:

@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqlearn.data.labels import (
-    is_flat,
-    one_step_rows,
-    read_labels,
-    read_row_labels,
-)
+from seqlearn.data.labels import is_flat, one_step_rows, read_labels, read_row_labels
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError

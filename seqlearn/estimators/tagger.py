@@ -313,7 +313,7 @@ class BiLSTMTagger(SequenceEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The labels."""
-        return self._state.targets.classes
+        return self._record.targets.classes
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best label sequence of each sequence.
@@ -369,7 +369,7 @@ class BiLSTMTagger(SequenceEstimator):
         -------
         float
         """
-        return self._state.targets.share_right(y, self.predict(X), sample_weight)
+        return self._record.targets.share_right(y, self.predict(X), sample_weight)
 
     @property
     def transitions_(self) -> Any:
@@ -387,8 +387,7 @@ class BiLSTMTagger(SequenceEstimator):
     @torch_defaults()
     def _predict(self, X: Any, what: str) -> np.ndarray:
         """Return what the head reads of every step, in the form of X."""
-        is_label, known, X = what == "labels", self._state, unpack(X)
-        targets, decoder = known.targets, self.net_.module_.head.decoder
+        is_label, targets, X = what == "labels", self._record.targets, unpack(X)
         kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
         number = RowNumbers(np.arange(n_rows or 0))
         if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
@@ -397,8 +396,8 @@ class BiLSTMTagger(SequenceEstimator):
         parts, lengths = [], [np.zeros(0, np.int64)]
         for first, piece in pieces(X) if not isinstance(X, list) or X else ():
             first = number.after(first) if n_rows else first
-            sequences = self._encoded(known, piece, first)
-            targets.refuse_lengths(decoder, sequences, first)
+            sequences = self._encoded(piece, first)
+            targets.refuse_lengths(self.net_.module_.head.decoder, sequences, first)
             parts.append(predict(self.net_, sequences, what=what))
             lengths.append(sequences.lengths)
         width = () if is_label else (targets.output_size,)

@@ -38,7 +38,8 @@ class Targets(Record, ABC):
     """What is known of y: before a fit what the parameters say, after it what was learned.
 
     It never changes; `learn` and `with_scale` return others. Fields are plain: arrays, strings,
-    numbers and dictionaries.
+    numbers and dictionaries. Targets that a network answers have ``output_size``, the width of
+    outputs, and ``decode``, which makes answers of these.
     """
 
     needs_y: ClassVar[bool] = True
@@ -53,9 +54,8 @@ class Targets(Record, ABC):
             y is not accepted; rows are named.
         """
 
-    @abstractmethod
     def learn(self, y: Any, known: Any = None, part: bool = False) -> "Targets":
-        """Return what y teaches.
+        """Return what y teaches, or all that is known.
 
         Parameters
         ----------
@@ -66,19 +66,11 @@ class Targets(Record, ABC):
         part : bool
             Whether y is one part of the data, of which others may teach more.
         """
+        return self if known is None else known
 
-    @property
-    @abstractmethod
-    def output_size(self) -> int:
-        """Outputs of the network for a sequence or step, C."""
-
-    @abstractmethod
-    def encode(self, y: Any) -> np.ndarray | Sequences:
-        """Return what `read` returned as numbers: (N, ...), or codes of the steps."""
-
-    @abstractmethod
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the answers that outputs (N, C) stand for."""
+    def encode(self, y: Any) -> Any:
+        """Return what `read` returned as numbers: (N, ...), or `Sequences` of codes of steps."""
+        return y
 
     def arranged(self, sequences: Sequences) -> Sequences:
         """Return the sequences as these targets read them."""
@@ -89,12 +81,7 @@ class Targets(Record, ABC):
         return np.zeros(len(codes), int)
 
     def with_scale(
-        self,
-        sequences: Sequences,
-        rows: np.ndarray,
-        codes: Any,
-        weights: np.ndarray,
-        dtype: np.dtype,
+        self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
     ) -> "Targets":
         """Return targets that know the scale of ``rows``, those that are trained on."""
         return self
@@ -353,12 +340,7 @@ class Numbers(Targets):
         return y.reshape(len(y), -1)  # (N, C)
 
     def with_scale(
-        self,
-        sequences: Sequences,
-        rows: np.ndarray,
-        codes: Any,
-        weights: np.ndarray,
-        dtype: np.dtype,
+        self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
     ) -> "Numbers":
         """Return targets that know mean and spread of the numbers of ``rows``."""
         mean, spread, largest = mean_and_spread(codes, weights)  # (C,)
@@ -392,37 +374,15 @@ class NextSteps(Targets):
         """Return a zero for each sequence: nothing of y is read."""
         return np.zeros(len(sequences))
 
-    def learn(self, y: np.ndarray, known: Any = None, part: bool = False) -> "NextSteps":
-        """Return what is known."""
-        return self if known is None else known
-
-    @property
-    def output_size(self) -> int:
-        """Features of a step, F."""
-        return len(self.scale)
-
-    def encode(self, y: np.ndarray) -> np.ndarray:
-        """Return the zeros."""
-        return y
-
     def with_scale(
-        self,
-        sequences: Sequences,
-        rows: np.ndarray,
-        codes: Any,
-        weights: np.ndarray,
-        dtype: np.dtype,
+        self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
     ) -> "NextSteps":
         """Return targets that know the spread of each feature in ``rows``."""
         sequences = sequences.take(rows)
         values = sequences.values.astype(np.float64)  # (S, F)
-        refuse_drowned(values, dtype, range(values.shape[1]), "X", SCALE)
+        refuse_drowned(values, sequences.dtype, range(values.shape[1]), "X", SCALE)
         _, spread, largest = mean_and_spread(values, np.repeat(weights, sequences.lengths))
         return replace(self, scale=or_constant(spread, largest, np.maximum(largest, 1.0)))
-
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        """Return steps in the unit of X."""
-        return outputs * self.scale
 
 
 def share_equal(found: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> float:
