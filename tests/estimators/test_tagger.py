@@ -118,8 +118,15 @@ def objects(rows):
     return packed
 
 
+def has_words(X):
+    rows = list(X) if isinstance(X, list | tuple | np.ndarray | pd.Series) else []
+    rows = [list(row) for row in rows if isinstance(row, list | tuple | np.ndarray)]
+    return any(isinstance(step, str | dict) for row in rows for step in row)
+
+
 def fit(X, y, sample_weight=None, **params):
-    return BiLSTMTagger(**{**SMALL, **params}).fit(X, y, sample_weight=sample_weight)
+    small = {**SMALL, "words": Words(size=8, characters=4)} if has_words(X) else SMALL
+    return BiLSTMTagger(**{**small, **params}).fit(X, y, sample_weight=sample_weight)
 
 
 def joined(rows):
@@ -796,7 +803,7 @@ def test_fit_without_warm_start_forgets():
     model = fit(X, y)
     again = pickle.loads(pickle.dumps(model)).fit(X, y)
     assert same(model, again, X) and again.n_iter_ == 3
-    model.fit(numbers(X), y)
+    model.set_params(words=None).fit(numbers(X), y)
     assert model.input_kind_ == "sequences" and not hasattr(model, "vocabulary_")
 
 
