@@ -50,7 +50,7 @@ def predict(
     per_step = net.module_.head.reads_steps and not encode
     lengths, result = data.lengths, None
     starts = np.cumsum(lengths) - lengths if per_step else None
-    for rows, batch in _batches(net, data, encode, n_rows, reading):
+    for rows, batch in _batches(net, data, lengths, encode, n_rows, reading):
         if not per_step and len(rows) == len(lengths):
             return batch
         if per_step:
@@ -65,15 +65,20 @@ def predict(
 
 
 def _batches(
-    net: Any, data: Any, encode: bool, n_rows: int | None, reading: dict[str, Any]
+    net: Any,
+    data: Any,
+    lengths: np.ndarray,
+    encode: bool,
+    n_rows: int | None,
+    reading: dict[str, Any],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield row numbers and what is read of them, batch by batch, in evaluation.
 
     Rows of like length run together. A batch that a card has no memory for runs in halves.
     """
     net.evaluate()
-    n, longest = len(data.lengths), int(data.lengths.max())
-    n_rows = net.rows_at_once(n, longest) if n_rows is None else n_rows
+    n = len(lengths)
+    n_rows = net.rows_at_once(n, int(lengths.max())) if n_rows is None else n_rows
     if isinstance(data, Sequences):
         if net.plain is not None and not reading and net.plain.holds():
             with net.on_cpu(n_rows) as threads:
@@ -84,12 +89,12 @@ def _batches(
 
     def run(given: np.ndarray | None) -> np.ndarray:
         inputs = data.inputs(given)
-        x, lengths = inputs["x"], unless_full(inputs["lengths"])
+        of_batch = inputs["x"], unless_full(inputs["lengths"])
         if encode:
-            return module.encode(x, lengths).cpu().numpy()
-        return module.head.read(module(x, lengths), **reading).cpu().numpy()
+            return module.encode(*of_batch).cpu().numpy()
+        return module.head.read(module(*of_batch), **reading).cpu().numpy()
 
-    batches = [None] if n == n_rows else length_batches(data.lengths, n_rows)[::-1]
+    batches = [None] if n == n_rows else length_batches(lengths, n_rows)[::-1]
     while batches:
         given = batches.pop()
         rows = np.arange(n) if given is None else given
