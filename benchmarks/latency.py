@@ -6,9 +6,9 @@ of the median, "ratio" seqlearn's time over the module's. So is one step of each
 state carried along, as streams, beams and generated text take it; there "times" says how many steps
 the core makes in the time of one of ``nn.LSTM``, "projected" means that the product with the input
 is done before, and a bar is stated for the built-in cores but "reference". The rest is measured in
-fresh processes, from start to end: importing alone, a first fit, and reading a pickled classifier and
-predicting one
-sequence, beside torch reading a bare module of the same sizes and doing the same.
+fresh processes, from start to end: importing alone, a first fit, and reading a pickled classifier
+and predicting one sequence, beside torch reading a bare module of the same sizes and doing the
+same.
 """
 
 import pickle
