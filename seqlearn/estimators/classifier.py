@@ -1,11 +1,12 @@
 """LSTMClassifier: one label, or one set of labels, for each sequence."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.parameters import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels, Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
@@ -72,6 +73,11 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         ``fit`` goes on from the weights of the last ``fit``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        "focal" counts what is known already little: the cross entropy times (1 - p)^2, p the
+        probability of the true label (Lin et al. 2017).
+    label_smoothing : float, default=0.0
+        Share of the target that all classes divide between them, in [0, 1).
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -129,7 +135,10 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
 
     _reads_discrete = True
 
-    # <parameters: network readout backend words training warm_start class_weight control>
+    _checks: ClassVar = CLASS_LOSS_CHECKS
+
+    # <parameters: network readout backend words training warm_start class_weight
+    #   loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -157,6 +166,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         tol: float = 1e-4,
         warm_start: bool = False,
         class_weight: dict | str | None = None,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
         random_state: Any = None,
         verbose: int = 0,
         net_params: dict | None = None,
@@ -185,6 +196,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         self.tol = tol
         self.warm_start = warm_start
         self.class_weight = class_weight
+        self.loss = loss
+        self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
@@ -259,8 +272,12 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         return targets.weights(self.class_weight, of_row, weights, type(self).__name__)[of_row]
 
     def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
-        kind = MultilabelHead if isinstance(data.targets, SeveralLabels) else ClassHead
-        return kind, {"output_size": data.targets.output_size, "dropout": self.dropout}
+        arguments = {"output_size": data.targets.output_size, "dropout": self.dropout}
+        if isinstance(data.targets, SeveralLabels):
+            refuse_other_loss(self.loss, self.label_smoothing, "with multilabel targets")
+            return MultilabelHead, arguments
+        of_loss = {"loss": self.loss, "label_smoothing": self.label_smoothing}
+        return ClassHead, arguments | of_loss
 
     @property
     def classes_(self) -> np.ndarray:

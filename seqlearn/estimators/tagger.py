@@ -10,7 +10,12 @@ from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
-from seqlearn.estimators.parameters import boolean, one_of
+from seqlearn.estimators.parameters import (
+    CLASS_LOSS_CHECKS,
+    boolean,
+    one_of,
+    refuse_other_loss,
+)
 from seqlearn.estimators.step_labels import StepLabels
 from seqlearn.estimators.targets import Targets
 from seqlearn.modules.heads.head import Head
@@ -89,6 +94,12 @@ class BiLSTMTagger(SequenceEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a
         label's term of the likelihood is weighted, given the labels before it.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        "focal" counts what is known already little: the cross entropy times (1 - p)^2, p the
+        probability of the true label (Lin et al. 2017); for
+        ``decoder="softmax"``, as is ``label_smoothing``.
+    label_smoothing : float, default=0.0
+        Share of the target that all classes divide between them, in [0, 1).
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -153,7 +164,7 @@ class BiLSTMTagger(SequenceEstimator):
     ['DET', 'NOUN', 'VERB']
     """
 
-    _checks: ClassVar = {
+    _checks: ClassVar = CLASS_LOSS_CHECKS | {
         "decoder": one_of("crf", "softmax"),
         "scheme": one_of("BIO", "BIOES", None),
         "repair": one_of("error", "convert"),
@@ -163,7 +174,7 @@ class BiLSTMTagger(SequenceEstimator):
     _characters = 50
 
     # <parameters: decoder scheme repair drop_empty network backend words training
-    #   warm_start class_weight control>
+    #   warm_start class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -194,6 +205,8 @@ class BiLSTMTagger(SequenceEstimator):
         tol: float = 1e-4,
         warm_start: bool = False,
         class_weight: dict | str | None = None,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
         random_state: Any = None,
         verbose: int = 0,
         net_params: dict | None = None,
@@ -225,6 +238,8 @@ class BiLSTMTagger(SequenceEstimator):
         self.tol = tol
         self.warm_start = warm_start
         self.class_weight = class_weight
+        self.loss = loss
+        self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
@@ -295,6 +310,8 @@ class BiLSTMTagger(SequenceEstimator):
         return super()._without_blank(X, y, sample_weight)
 
     def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+        if self.decoder == "crf":
+            refuse_other_loss(self.loss, self.label_smoothing, "with decoder='crf'")
         targets, lengths, class_weights = data.targets, data.y.lengths, None
         if self.class_weight is not None:
             codes, weights = data.y.values[:, 0], np.repeat(data.counts, lengths)
@@ -308,6 +325,8 @@ class BiLSTMTagger(SequenceEstimator):
             "scheme": targets.allowed,
             "steps_a_row": float(np.average(lengths, weights=data.counts)),
             "class_weights": class_weights,
+            "loss": self.loss,
+            "label_smoothing": self.label_smoothing,
         }
 
     @property

@@ -14,7 +14,9 @@ from seqlearn.backend import Backend, step_core
 from seqlearn.errors import InvalidBackendError
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import in_blocks, row_block
+from seqlearn.modules.stepping import check_state
 from seqlearn.registry import describe_backend
+from seqlearn.states import require_shapes, with_rows
 
 __all__ = ["Encoder"]
 
@@ -60,6 +62,12 @@ class Encoder(nn.Module):
         readout: str | None,
     ):
         super().__init__()
+        for flag, value in (("step_shape", backend.step_shape), ("missing", backend.missing)):
+            if value:
+                raise InvalidBackendError(
+                    f"{describe_backend(backend)} has {flag}={value!r}, which is reserved: nothing "
+                    "gives a core such steps yet. Use another backend."
+                )
         self.core = backend.build(
             input_size,
             hidden_size,
@@ -79,6 +87,7 @@ class Encoder(nn.Module):
         self.stable_rows = backend.stable_rows
         self.autocast: torch.dtype | None = None
         self.kernels: Any = None
+        self._of_one_row: Any = None  # shapes of the core's state
         self.input_size = input_size
         self.readout = None
         if readout is not None:
@@ -111,6 +120,10 @@ class Encoder(nn.Module):
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
+        if self._of_one_row is None:
+            self._of_one_row = check_state(self.core, self.backend, self.input_size)
+        if state is not None:
+            require_shapes(state, with_rows(self._of_one_row, len(x)))
         if self.training:
             return step_core(self.core, x, state)
         block = math.lcm(self._block(x), STEP_ROWS)
