@@ -65,8 +65,8 @@ SHARED_CHECKS: dict[str, Check] = {
 _OURS = {
     "criterion",
     "module",
-    "module_params",
     "name",
+    "network",
     "optimizer__weight_decay",
     "seeds",
     "train_split",
