@@ -28,8 +28,8 @@ __all__ = ["Trainable", "fit_inside", "restored_on_error", "training"]
 _OURS = {
     "criterion",
     "module",
-    "module_params",
     "name",
+    "network",
     "optimizer__weight_decay",
     "seeds",
     "train_split",
