@@ -1,4 +1,4 @@
-"""A new estimator is targets, a head and a class: an ordinal classifier, written as a user would."""
+"""A new estimator is targets, a head and a class: an ordinal classifier, as a user writes it."""
 
 import importlib
 import sys
