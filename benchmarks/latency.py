@@ -3,12 +3,11 @@
 The prediction of one sequence is compared with the bare torch module in inference mode, both in
 process CPU time on one thread, medians; "spread" is the distance between the quartiles as a share
 of the median, "ratio" seqlearn's time over the module's. So is one step of each recurrent core, its
-state carried along, as streams, beams and generated text take it; there "times" says how many steps
-the core makes in the time of one of ``nn.LSTM``, "projected" means that the product with the input
-is done before, and a bar is stated for the built-in cores but "reference". The rest is measured in
-fresh processes, from start to end: importing alone, a first fit, and reading a pickled classifier
-and predicting one sequence, beside torch reading a bare module of the same sizes and doing the
-same.
+state carried along, as streams, beams and generated text take it: "times" is how many steps the
+core makes while ``nn.LSTM`` makes one, and "projected" means that the product with the input was
+made before; the bar is for the built-in cores but "reference". The rest is measured in fresh
+processes, from start to end: importing alone, a first fit, and reading a pickled classifier and
+predicting one sequence, beside torch reading a bare module of the same sizes and doing the same.
 """
 
 import pickle

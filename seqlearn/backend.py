@@ -394,6 +394,7 @@ class Stack(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
+        self.num_layers, self.bidirectional = num_layers, bidirectional
         self.output_size = hidden_size * (2 if bidirectional else 1)
         sizes = [input_size] + [self.output_size] * (num_layers - 1)
         self.layers = nn.ModuleList(make_layer(size) for size in sizes)
@@ -405,7 +406,7 @@ class Stack(nn.Module):
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `Backend.build` for the rules."""
         before = self._states(state)
-        if self.backward_layers:
+        if self.bidirectional:
             reverse = _Reversal(x, lengths)
         states = []
         for i, layer in enumerate(self.layers):
@@ -413,11 +414,11 @@ class Stack(nn.Module):
                 x = self.dropout(x)
             outputs, last = run_layer(layer, x, lengths, before[i])
             states.append(last)
-            if self.backward_layers:
+            if self.bidirectional:
                 backward, _ = run_layer(self.backward_layers[i], reverse(x), lengths, None)
                 outputs = torch.cat([outputs, reverse(backward)], dim=-1)  # (B, T, 2H)
             x = outputs
-        return x, tuple(states) if lengths is None and not self.backward_layers else None
+        return x, tuple(states) if lengths is None and not self.bidirectional else None
 
     def step(
         self, x: Tensor, state: tuple | None = None, *, projected: bool = False
@@ -431,16 +432,16 @@ class Stack(nn.Module):
         InvalidParameterError
             The core has two directions, or the state is of another core or number of rows.
         """
-        if self.backward_layers:
+        if self.bidirectional:
             raise InvalidParameterError(
                 "A core in two directions cannot run step by step: its second direction begins at "
                 "the last step of a row. Build it with bidirectional=False."
             )
-        states = []
-        for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
+        before, states = self._states(state), []
+        for i, layer in enumerate(self.layers):
             if i > 0:
                 x = self.dropout(x)
-            x, last = step_layer(layer, x, before, projected and i == 0)
+            x, last = step_layer(layer, x, before[i], projected and i == 0)
             states.append(last)
         return x, tuple(states)
 
@@ -455,11 +456,11 @@ class Stack(nn.Module):
     def _states(self, state: tuple | None) -> tuple:
         """Return the state of each layer; refuse what cannot be a state of these layers."""
         if state is None:
-            return (None,) * len(self.layers)
-        if not isinstance(state, tuple) or len(state) != len(self.layers):
+            return (None,) * self.num_layers
+        if not isinstance(state, tuple) or len(state) != self.num_layers:
             raise InvalidParameterError(
                 f"A state with tensors of the shapes {shapes(state)} was given to a core of "
-                f"{len(self.layers)} layers; a tuple with the state of each is due. Give what "
+                f"{self.num_layers} layers; a tuple with the state of each is due. Give what "
                 "this same core returned."
             )
         return state
