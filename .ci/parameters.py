@@ -48,13 +48,18 @@ def _class(source: str) -> str:
     if start is None:
         sys.exit(f"{name}: its docstring has no section Parameters.")
     section = slice(start.end(), SECTION_END.search(source, start.end()).start())
-    entries = {entry["name"]: entry for entry in ENTRY.finditer(source[section])}
+    found = ENTRY.finditer(source[section])
+    entries = {one["name"]: one for one in found if ", default=" in one["head"]}
     words = region["names"].replace("#", " ").split()
     names = [one for word in words for one in GROUPS.get(word, [word])]
     stray = entries.keys() - SHARED.keys() - set(names)
     unknown = set(names) - SHARED.keys() - entries.keys() - {"*"}
     if stray or unknown:
-        fault = "described, but not listed" if stray else "listed, but neither shared nor described"
+        fault = (
+            "described, but not listed"
+            if stray
+            else "listed, but neither shared nor described with a default"
+        )
         sys.exit(f"{name}: {', '.join(sorted(stray or unknown))}: {fault}.")
     heads, texts = {}, []
     for one in names:

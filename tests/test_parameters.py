@@ -113,7 +113,11 @@ def test_a_new_estimator_is_written_from_its_list_and_its_own_entries(parameters
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("network", "netwrok"), "New: netwrok: listed, but neither shared nor described"),
+        (("network", "netwrok"), "New: netwrok: listed, but neither shared nor described with"),
+        (
+            (", default=3", ""),
+            "New: n_levels: listed, but neither shared nor described with a default",
+        ),
         (("* n_levels", "*"), "New: n_levels: described, but not listed"),
         (("    Parameters\n", "    Params\n"), "New: its docstring has no section Parameters"),
     ],
