@@ -10,7 +10,7 @@ constructor in full, as scikit-learn's do; what is shared of it comes from
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -181,7 +181,7 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
 
     # The one way to fit.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, part: bool = False, **given: Any) -> Any:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, part: bool = False, **given: Any) -> Self:
         """Train on X and y and return the estimator; it changes at the very end or not at all.
 
         ``part`` is ``partial_fit``: one epoch on one part of the data. ``given`` goes to

@@ -276,4 +276,5 @@ def test_an_ordinal_classifier_of_a_few_lines():
 
 @pytest.mark.slow
 def test_which_is_one_of_scikit_learn():
-    check_estimator(OrdinalClassifier(hidden_size=8, max_epochs=60, random_state=0))
+    quick = {"hidden_size": 8, "max_epochs": 6, "batch_size": 16, "lr": 0.05}
+    check_estimator(OrdinalClassifier(**quick, random_state=0))
