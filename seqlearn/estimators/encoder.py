@@ -105,7 +105,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     device_ : str
         Device used.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        The trained net. Its ``module_`` (a torch module of ``input``, ``encoder`` and ``head``),
+        ``history`` and ``optimizer_`` may be relied on, and callbacks of skorch work on it.
 
     See Also
     --------

@@ -133,7 +133,8 @@ class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaste
     loss_curve_, n_iter_, device_
         Training loss of each epoch, number of epochs, and device used.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        The trained net. Its ``module_`` (a torch module of ``input``, ``encoder`` and ``head``),
+        ``history`` and ``optimizer_`` may be relied on, and callbacks of skorch work on it.
 
     See Also
     --------
