@@ -147,6 +147,11 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         Relative fall of the loss that counts as improvement.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        "focal" counts what is known already little: the cross entropy times (1 - p)^2, p the
+        probability of the true label (Lin et al. 2017).
+    label_smoothing : float, default=0.0
+        Share of the target that all classes divide between them, in [0, 1).
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -186,7 +191,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         "capability:class_weight": True,
     }
 
-    # <parameters: network readout backend training class_weight control>
+    # <parameters: network readout backend training class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -212,6 +217,8 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         class_weight: dict | str | None = None,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
         random_state: Any = None,
         verbose: int = 0,
         net_params: dict | None = None,
@@ -238,6 +245,8 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.class_weight = class_weight
+        self.loss = loss
+        self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params

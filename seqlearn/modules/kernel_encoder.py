@@ -67,7 +67,7 @@ class KernelEncoder:
         if self.reads_out:
             modules += [encoder, *encoder.readout.modules()]
         self._parts = [(module, type(module), dict(children_of(module))) for module in modules]
-        self._modules = modules
+        self._watched = modules
 
     @classmethod
     def of(cls, encoder: nn.Module, watched: Sequence[nn.Module] = ()) -> "KernelEncoder | None":
@@ -116,7 +116,7 @@ class KernelEncoder:
                 or "forward" in module.__dict__
             ):
                 return False
-        if torch.is_autocast_enabled("cpu") or modules_are_heard(self._modules):
+        if torch.is_autocast_enabled("cpu") or modules_are_heard(self._watched):
             return False
         return all(_is_plain(layer.module) for directions in self.layers for layer in directions)
 

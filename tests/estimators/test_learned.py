@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from seqlearn.modules.sequence_model import SequenceModel
-from seqlearn.training.losses import BinaryCrossEntropy
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
@@ -20,12 +18,14 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    Words,
     trusted_types,
 )
 from seqlearn.data.plain import Record
 from seqlearn.errors import DataFormatError, InvalidParameterError, TrainingDivergedError
 from seqlearn.estimators.base import TrainingData
 from seqlearn.estimators.targets import Classes
+from seqlearn.modules.heads.linear import MultilabelHead
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 RNG = np.random.default_rng(0)
@@ -48,7 +48,7 @@ FITS = {
     ),
     "table": (LSTMClassifier(**SMALL), FRAME, LABELS, "predict_proba"),
     "words": (
-        LSTMClassifier(**SMALL, character_size=3, embeddings=VECTORS),
+        LSTMClassifier(**SMALL, words=Words(characters=3, vectors=VECTORS)),
         WORDS,
         LABELS,
         "predict_proba",
@@ -253,8 +253,8 @@ class OrdinalClassifier(LSTMClassifier):
     def _targets(self):
         return Ranks()
 
-    def _network(self, data):
-        return super()._network(data) | {"module": SequenceModel, "criterion": BinaryCrossEntropy}
+    def _head(self, data):
+        return MultilabelHead, {"output_size": data.targets.output_size, "dropout": self.dropout}
 
 
 def test_an_ordinal_classifier_of_a_few_lines():
@@ -263,7 +263,7 @@ def test_an_ordinal_classifier_of_a_few_lines():
     model = OrdinalClassifier(**SMALL | {"max_epochs": 40}, class_weight="balanced")
     model.fit(moved, ordinal, sample_weight=np.linspace(0.1, 1.0, 24))
     assert model.score(moved, ordinal) > 0.8
-    assert model.net_.module_.head.out_features == 2
+    assert model.net_.module_.head.linear.out_features == 2
     assert np.allclose(model.predict_proba(moved).sum(axis=1), 1)
     data = skops.io.dumps(model)
     own = f"{__name__}.OrdinalClassifier"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
-from seqlearn.training import cpu, device, direct
+from seqlearn.training import cpu, device, kernel_gradients
 
 SETTINGS = {
     "hidden_size": 6,
@@ -112,7 +112,7 @@ def pools_made(monkeypatch):
 def test_threads_share_a_prediction_of_one_batch(n_rows, ragged, monkeypatch):
     X, y = ragged
     model = fit(X, y)
-    monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
+    monkeypatch.setattr(prediction, "THREAD_MULTIPLY_ADDS", 0)
     made, before, answers = pools_made(monkeypatch), torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):
@@ -125,7 +125,7 @@ def test_threads_share_a_prediction_of_one_batch(n_rows, ragged, monkeypatch):
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("parts", [direct.PARTS, [(1, 8)]])  # one, and as many as can be
+@pytest.mark.parametrize("parts", [kernel_gradients.PARTS, [(1, 8)]])  # one, and as many as can be
 @pytest.mark.parametrize("equal", [False, True])
 def test_the_number_of_threads_does_not_change_the_bits(
     ragged, parts, equal, bidirectional, monkeypatch
@@ -133,8 +133,8 @@ def test_the_number_of_threads_does_not_change_the_bits(
     X, y = ragged
     if equal:
         X = np.stack([np.resize(x, (6, 3)) for x in X])
-    monkeypatch.setattr(direct, "PARTS", parts)
-    monkeypatch.setattr(direct, "THREAD_PRODUCTS", 0)
+    monkeypatch.setattr(kernel_gradients, "PARTS", parts)
+    monkeypatch.setattr(kernel_gradients, "THREAD_MULTIPLY_ADDS", 0)
     monkeypatch.setattr(device, "CPU_VALUES", 1)
     monkeypatch.setattr(device, "LEAST_ROWS", 7)
     helped = pools_made(monkeypatch)
