@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
-from seqlearn.training import cpu, device, kernel_gradients
+from seqlearn.training import cpu, device, kernel_gradients, prediction
 
 SETTINGS = {
     "hidden_size": 6,
@@ -135,6 +135,7 @@ def test_the_number_of_threads_does_not_change_the_bits(
         X = np.stack([np.resize(x, (6, 3)) for x in X])
     monkeypatch.setattr(kernel_gradients, "PARTS", parts)
     monkeypatch.setattr(kernel_gradients, "THREAD_MULTIPLY_ADDS", 0)
+    monkeypatch.setattr(prediction, "THREAD_MULTIPLY_ADDS", 0)
     monkeypatch.setattr(device, "CPU_VALUES", 1)
     monkeypatch.setattr(device, "LEAST_ROWS", 7)
     helped = pools_made(monkeypatch)
