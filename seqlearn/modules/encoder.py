@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlearn.backend import Backend, step_core
-from seqlearn.errors import InvalidBackendError
+from seqlearn.errors import InvalidBackendError, InvalidParameterError
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.modules.stepping import check_state
@@ -120,6 +120,11 @@ class Encoder(nn.Module):
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
+        if x.dim() != 2 or x.shape[1] != self.input_size:
+            raise InvalidParameterError(
+                f"A step of shape {tuple(x.shape)} was given; (B, {self.input_size}) is due, the "
+                "values of one step of each row."
+            )
         if self._of_one_row is None:
             self._of_one_row = check_state(self.core, self.backend, self.input_size)
         if state is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head, Seen
 from seqlearn.modules.row_blocks import in_blocks
@@ -109,14 +110,20 @@ class Network(nn.Module):
 
         Raises
         ------
-        DataFormatError
-            The state is of other rows or of another backend.
+        InvalidParameterError
+            The state is of other rows or of another backend, x has another width, or the core
+            reads in both directions, so that it has no answer before the end.
         InvalidBackendError
             The backend breaks the rules about states.
-        InvalidParameterError
-            The core reads in both directions, so that it has no answer before the end.
         """
-        of_input, of_core, of_readout = (None, None, None) if state is None else state
+        if state is None:
+            state = (None, None, None)
+        if not isinstance(state, tuple) or len(state) != 3:
+            raise InvalidParameterError(
+                f"A state of type {type(state).__name__} was given to Network.step; what its last "
+                "call returned is due, the states of input, core and readout, or None to begin."
+            )
+        of_input, of_core, of_readout = state
         values = x
         if self.input is not None:
             values, of_input = self.input.step(x, of_input)

@@ -19,6 +19,7 @@ from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import map_rows
 from seqlearn.registry import available_backends, load_backend
+from seqlearn.states import select_rows
 
 B, T, F = 5, 6, 3
 HEADS = {
@@ -249,3 +250,22 @@ def test_lengths_may_be_left_out_where_rows_are_full(head):
         one, other = one[0], other[0]
     assert_close(one, other)
     assert torch.equal(one, other)
+
+
+def test_what_is_no_state_and_no_step_of_this_network_is_refused():
+    network, x = network_of((ClassHead, {"output_size": 3}), "last"), rows_of()[:, 0]
+    with torch.inference_mode():
+        _, state = network.step(x)
+        for wrong, said in [
+            ("state", "of type str"),
+            (state[1], "of type tuple"),
+            ((None, select_rows(state[1], torch.tensor([0, 1])), None), "is due, rows first"),
+            ((None, (state[1],), None), "is due, rows first"),
+        ]:
+            with pytest.raises(InvalidParameterError, match=said):
+                network.step(x, wrong)
+        with pytest.raises(InvalidParameterError, match=r"of shape \(5, 1\) was given"):
+            network.step(x[:, :1])
+        both = network_of((ClassHead, {"output_size": 3}), "last", bidirectional=True)
+        with pytest.raises(InvalidParameterError, match="bidirectional=False"):
+            both.step(x)

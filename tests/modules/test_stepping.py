@@ -129,5 +129,5 @@ def test_the_distribution_is_named(install):
 def test_a_core_without_state_cannot_step():
     backend = load_backend("torch")()
     core = backend.build(3, 5, num_layers=1, bidirectional=True, dropout=0.0)
-    with pytest.raises(InvalidParameterError, match=r"'torch' .* and bidirectional=False"):
+    with pytest.raises(InvalidParameterError, match=r"'torch' .* with bidirectional=False"):
         check_state(core, backend, 3)
