@@ -69,9 +69,9 @@ def _try_rows(core, backend, x):
     _, state = core(x[:, :2])
     if state is None:
         raise InvalidParameterError(
-            f"{describe_backend(backend)} built a core that returned no state, so it cannot run step "
-            "by step: it reads its rows in both directions, or the backend is not stateful. Fit with "
-            "bidirectional=False, and a backend with stateful = True."
+            f"{describe_backend(backend)} built a core that returned no state, so it cannot run "
+            "step by step: it reads its rows in both directions, or the backend is not stateful. "
+            "Fit with bidirectional=False, and a backend with stateful = True."
         )
     order = torch.tensor(ORDER, device=x.device)
     found = shapes(state)
