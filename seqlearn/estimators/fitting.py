@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.parameters import Check, check_parameters
-from seqlearn.estimators.shared_parameters import SHARED
+from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 from seqlearn.training.callbacks import ADVICE
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
@@ -129,7 +129,7 @@ class Trainable:
             Naming the parameter.
         """
         names = self.get_params(deep=False)
-        shared = {name: SHARED[name].check for name in names if name in SHARED}
+        shared = {name: check for name, check in SHARED_CHECKS.items() if name in names}
         check_parameters(self, shared | self._checks)
         taken = sorted(
             name
