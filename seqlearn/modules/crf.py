@@ -152,7 +152,7 @@ class LinearChainCRF(nn.Module):
         plan = self._plan(scores, lengths)
         transitions, starts, ends = self._masked(scores.dtype)
         logits = plan.pack(scores, ends)
-        _add_best_messages(logits, transitions, plan)
+        _add_messages(logits, transitions, plan, best=True)
         best = torch.zeros(logits.shape[:2], dtype=torch.int64, device=scores.device)
         state = torch.argmax(starts + logits[0], dim=1, out=best[0])  # (R,)
         for start, stop, width in plan.blocks:
@@ -290,11 +290,14 @@ class _Likelihood(torch.autograd.Function):
         return plan.unpack(weights), grad_transitions, weights[0].sum(dim=0), grad_ends, None, None
 
 
-def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
+def _add_messages(
+    logits: Tensor, transitions: Tensor, plan: _Plan, *, best: bool = False
+) -> Tensor:
     """Add to the scores of each step, (T, R, C), the backward messages, in place.
 
-    Each row of steps from 1 on is shifted to maximum 0. Returns the messages to step t - 1, before
-    that, at index t, (T, R, C); only valid steps have a meaning.
+    They are logarithms of sums of exponentials, or with ``best`` maxima (Viterbi). Each row of
+    steps from 1 on is shifted to maximum 0. Returns the messages to step t - 1, before that, at
+    index t, (T, R, C); only valid steps have a meaning.
     """
     totals = torch.zeros_like(logits)
     into = transitions.T.contiguous()[:, None]  # (C to, 1, C from)
@@ -304,35 +307,17 @@ def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
         before = _steps(start - 1, stop - 1, width, logits)[0]
         columns = logits.transpose(1, 2)[..., None][:, :, :width].unbind()  # (C to, width, 1)
         steps = _steps(start, stop, width, logits, totals, plan.valid)
-        for *views, previous, column in reversed(
-            list(zip(*steps, before, columns[start:stop], strict=True))
-        ):
-            logit, total, valid = views
+        views = list(zip(*steps, before, columns[start:stop], strict=True))
+        for logit, total, valid, previous, column in reversed(views):
             logit -= logit.amax(dim=1, keepdim=True)
             torch.add(into, column, out=joint)
-            # _log_sum_exp(joint), without new memory
-            torch.log_softmax(joint, dim=0, out=scratch)
-            torch.amax(scratch, dim=0, out=log_sum)
-            torch.amax(joint, dim=0, out=total).sub_(log_sum)
+            torch.amax(joint, dim=0, out=total)
+            if not best:  # as _log_sum_exp(joint), without new memory
+                torch.log_softmax(joint, dim=0, out=scratch)
+                torch.amax(scratch, dim=0, out=log_sum)
+                total.sub_(log_sum)
             previous.addcmul_(total, valid)
     return totals
-
-
-def _add_best_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> None:
-    """Do what `_add_messages` does with the maximum for the sum (Viterbi)."""
-    into = transitions.T.contiguous()[:, None]  # (C to, 1, C from)
-    for start, stop, width in reversed(plan.blocks):
-        joint = logits.new_empty(len(transitions), width, len(transitions))
-        before = _steps(start - 1, stop - 1, width, logits)[0]
-        columns = logits.transpose(1, 2)[..., None][:, :, :width].unbind()  # (C to, width, 1)
-        steps = _steps(start, stop, width, logits, plan.valid)
-        for *views, previous, column in reversed(
-            list(zip(*steps, before, columns[start:stop], strict=True))
-        ):
-            logit, valid = views
-            logit -= logit.amax(dim=1, keepdim=True)
-            torch.add(into, column, out=joint)
-            previous.addcmul_(joint.amax(dim=0), valid)
 
 
 def _push_forward(weights: Tensor, logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:

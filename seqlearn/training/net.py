@@ -25,7 +25,7 @@ from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
-from seqlearn.modules.row_blocks import map_rows
+from seqlearn.states import map_rows
 from seqlearn.torch_internals import computes_bf16
 from seqlearn.training.callbacks import KeepFinite, answer_scorers, chosen_callbacks
 from seqlearn.training.cpu import Threads, cpu_for

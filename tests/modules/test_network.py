@@ -17,8 +17,8 @@ from seqlearn.modules.heads.linear import ClassHead, ValueHead
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import READOUTS
-from seqlearn.modules.row_blocks import map_rows
 from seqlearn.registry import available_backends, load_backend
+from seqlearn.states import map_rows
 
 B, T, F = 5, 6, 3
 HEADS = {
