@@ -28,16 +28,14 @@ from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.backend_options import BackendOptions
-from seqlearn.estimators.cloning import CopiedCallbacks
 from seqlearn.estimators.fitting import Trainable, training
+from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput
 from seqlearn.modules.heads.head import Head
-from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
-from seqlearn.training.net import SequenceNet, make_net
+from seqlearn.training.net import SequenceNet
 from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
@@ -121,7 +119,7 @@ class TrainingData:
         return SequenceDataset(sequences, self.y[part], weights / weights.mean(), device, dtype)
 
 
-class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
+class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
     """Base of the estimators that read sequences."""
 
     _doc_link_module = "seqlearn"
@@ -289,30 +287,19 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
         """Train a `seqlearn.modules.network.Network`; return the net and its history."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
         train = data.dataset(data.train_rows, device, dtype)
+        valid = None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype)
         batch_size = _batch_size(self.batch_size, len(data.train_rows))
-        net = make_net(
+        net = self._make_net(
             train,
-            None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
-            lr_schedule=None if data.one_epoch else self.lr_schedule,
-            network={
-                "input": None if data.tokens is None else data.tokens.station,
-                "encoder": {
-                    "backend": resolve_backend(self.backend),
-                    "input_size": data.sequences.n_features,
-                    "hidden_size": self.hidden_size,
-                    "num_layers": self.num_layers,
-                    "bidirectional": bool(getattr(self, "bidirectional", False)),
-                    "dropout": self.dropout,
-                    "readout": getattr(self, "readout", None),
-                },
-                "head": self._head(data),
-            },
+            valid,
+            input=None if data.tokens is None else data.tokens.station,
+            head=self._head(data),
+            readout=getattr(self, "readout", None),
             seeds=data.seeds,
-            dtype=dtype,
-            max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
             batch_size=batch_size,
-            device=device,
-            **self._net_settings(),
+            max_epochs=_max_epochs(self.max_epochs, train, batch_size),
+            one_epoch=data.one_epoch,
+            input_size=data.sequences.n_features,
         )
         if data.before is not None:
             net.continue_from(self.net_)

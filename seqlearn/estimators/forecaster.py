@@ -13,13 +13,12 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.backtest import backtest
-from seqlearn.estimators.cloning import SktimeCopied
 from seqlearn.estimators.fitting import restored_on_error, training
 from seqlearn.estimators.forecast_settings import CHECKS
 from seqlearn.estimators.forecast_training import WindowTraining
 from seqlearn.estimators.forecast_windows import WindowModel
+from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 
 __all__ = ["LSTMForecaster"]
 
@@ -30,7 +29,7 @@ def _fitted(path: str, meaning: str) -> property:
     return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
 
 
-class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaster):
+class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
     Windows are normalised by their own level and spread, cut into segments and read by a

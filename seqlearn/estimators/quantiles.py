@@ -52,13 +52,8 @@ def at_levels(values: np.ndarray, known: Sequence[float], wanted: Sequence[float
     right = np.clip(np.searchsorted(at, to), 1, len(at) - 1)
     left = right - 1
     share = (to - at[left]) / (at[right] - at[left])  # (Q,)
-    exact = np.searchsorted(at, to)
     below, above = values[..., left], values[..., right]
-    found = below + share * (above - below)
-    for i, (place, level) in enumerate(zip(exact, to, strict=True)):
-        if place < len(at) and at[place] == level:
-            found[..., i] = values[..., place]
-    return found
+    return np.where(share == 1.0, above, below + share * (above - below))  # known levels exactly
 
 
 def around(point: np.ndarray, values: np.ndarray, levels: Sequence[float]) -> np.ndarray:

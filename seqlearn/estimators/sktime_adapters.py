@@ -17,11 +17,10 @@ from sktime.regression.base import BaseRegressor
 from seqlearn.data.labels import is_flat, read_row_labels
 from seqlearn.data.targets import read_numbers
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.estimators.classifier import LSTMClassifier
-from seqlearn.estimators.cloning import SktimeCopied
 from seqlearn.estimators.fitting import fit_inside, restored_on_error, training
+from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 from seqlearn.estimators.regressor import LSTMRegressor
 
 __all__ = ["SktimeLSTMClassifier", "SktimeLSTMRegressor"]
@@ -44,7 +43,7 @@ _TEST_PARAMS = [
 ]
 
 
-class _Adapter(BackendOptions, SktimeCopied):
+class _Adapter(SktimeParameterObjects):
     """An estimator of sktime that holds one of ours, of the class ``_inner``."""
 
     _inner: ClassVar[type[SequenceEstimator]]

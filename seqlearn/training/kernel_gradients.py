@@ -21,7 +21,7 @@ from seqlearn.data.batches import unless_full
 from seqlearn.modules.heads.head import Seen
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
-from seqlearn.torch_internals import gradients_are_heard, has_bf16_kernels, modules_are_heard
+from seqlearn.torch_internals import has_bf16_kernels, have_forward_hooks, have_gradient_hooks
 from seqlearn.training.cpu import Threads
 from seqlearn.training.flat import FlatParameters
 
@@ -81,7 +81,7 @@ class KernelGradient:
         casts = network.encoder.autocast is not None
         if not kernels.holds() or (casts and not has_bf16_kernels()):
             return None
-        if modules_are_heard([network, network.encoder]) or "forward" in vars(network):
+        if have_forward_hooks([network, network.encoder]) or "forward" in vars(network):
             return None
         if plain is not None and not (plain.holds() and _may_be_written_out(network)):
             plain = None
@@ -258,7 +258,7 @@ class KernelGradient:
 def _may_be_written_out(module: torch.nn.Module) -> bool:
     """Whether all its parameters are trained, and nobody listens to their gradients."""
     is_trained = all(parameter.requires_grad for parameter in module.parameters())
-    return is_trained and not gradients_are_heard(module)
+    return is_trained and not have_gradient_hooks(module)
 
 
 def _count(module: torch.nn.Module) -> int:

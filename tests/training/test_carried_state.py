@@ -38,7 +38,7 @@ def net_of(**encoder):
         network={"encoder": encoder, "head": (LabelHead, {"output_size": C})},
         optimizer="sgd",
         seeds=Seeds(0),
-        dtype=torch.float32,
+        dtype="float32",
         gradient_clip=None,
         precision="float32",
         lr=0.0,

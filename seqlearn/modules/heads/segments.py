@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqlearn.backend import Dropout
-from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.head import Head, Seen
-from seqlearn.modules.heads.losses import find_loss
+from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["Forecast", "SegmentHead", "Window", "with_mask"]
@@ -91,11 +90,6 @@ class SegmentHead(Head):
         series units. The mean of the pinball losses (Koenker & Bassett 1978) of the quantiles is
         added. Of two point forecasts the mean loss counts.
 
-    Raises
-    ------
-    InvalidParameterError
-        Features or quantiles that do not go together; an unknown loss.
-
     Notes
     -----
     Rows do not see each other. In evaluation on the CPU they run in blocks of exactly 32: matrix
@@ -135,17 +129,8 @@ class SegmentHead(Head):
         loss: str = "absolute_error",
     ):
         super().__init__()
-        if decoding == "recursive" and n_past_features < n_future_features:
-            raise InvalidParameterError(
-                f"n_past_features={n_past_features} and n_future_features={n_future_features}; "
-                "recursive decoding needs every feature of the future among those of the past."
-            )
         quantiles = quantiles or ()
-        if point_is_median and 0.5 not in quantiles:
-            raise InvalidParameterError(
-                f"point_is_median=True with quantiles={quantiles}; 0.5 must be one of them."
-            )
-        self.of_error = find_loss(loss)
+        self.of_error = REGRESSION_LOSSES[loss]
         levels = torch.tensor(quantiles, dtype=torch.float64)
         self.register_buffer("levels", levels, persistent=False)
         self.segment_length = segment_length
@@ -190,10 +175,7 @@ class SegmentHead(Head):
         window, centre, scale = seen.context
         future = None
         if seen.x.future_features is not None:
-            missing = self.n_segments_ahead * self.segment_length - self.horizon
-            future = with_mask(seen.x.future_features)  # (B, H, 2 K)
-            future = functional.pad(future, (0, 0, 0, missing))
-            future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
+            future = self._in_segments(with_mask(seen.x.future_features))  # (B, S ahead, s, 2 K)
         mapped = None if self.linear is None else self._mapped(window)  # (B, 1, H, C)
         if self.reads_again:
             outputs = self._recursively(features, window, future, mapped, seen)
@@ -296,9 +278,7 @@ class SegmentHead(Head):
         """Decode one segment ahead, make it the window's newest, and so on; as `_at_once`."""
         segments, left, network = [], None, seen.network
         if mapped is not None and self.sees_more:
-            missing = self.n_segments_ahead * self.segment_length - self.horizon
-            left = functional.pad(mapped.detach()[:, 0], (0, 0, 0, missing))
-            left = left.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, C)
+            left = self._in_segments(mapped.detach()[:, 0])  # (B, S ahead, s, C)
         for i in range(self.n_segments_ahead):
             if i > 0:
                 features = network.encoder(network.input.embed(window))[0]  # (B, D)
@@ -308,6 +288,12 @@ class SegmentHead(Head):
             newest = self._as_past(point if left is None else point + left[:, i], now)
             window = torch.cat([window[:, 1:], newest], dim=1)
         return torch.cat(segments, dim=1)
+
+    def _in_segments(self, values: Tensor) -> Tensor:
+        """Divide steps ahead, (B, H, ...), into segments, (B, S ahead, s, ...)."""
+        missing = self.n_segments_ahead * self.segment_length - self.horizon
+        values = functional.pad(values, (0, 0, 0, missing))
+        return values.unflatten(1, (self.n_segments_ahead, -1))
 
     def _as_past(self, point: Tensor, future: Tensor | None) -> Tensor:
         """Make a segment of a window, (B, 1, s (2 C + 2 P)), of a forecast and its features."""

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seqlearn.errors import InvalidParameterError
 from seqlearn.inputs.segments import SMALLEST_SCALE, SegmentInput
 from seqlearn.modules.heads.segments import Forecast, SegmentDecoder, SegmentHead
 from seqlearn.modules.network import Network
@@ -154,14 +153,6 @@ def test_the_point_is_the_median_or_free():
     assert torch.equal(median[..., 0], median[..., 1 + QUANTILES.index(0.5)])
     free = run(model_of(quantiles=QUANTILES), windows).outputs
     assert not torch.isclose(free[..., :1], free[..., 1:]).any()
-
-
-def test_what_does_not_go_together_is_refused():
-    with pytest.raises(InvalidParameterError, match="n_past_features=1 and n_future_features=2"):
-        model_of(decoding="recursive", n_past_features=1, n_future_features=2)
-    for quantiles in (None, (0.1, 0.9)):
-        with pytest.raises(InvalidParameterError, match=r"0\.5 must be one of them"):
-            model_of(quantiles=quantiles, point_is_median=True)
 
 
 # Level and spread
