@@ -18,7 +18,7 @@ OWN = {
     "estimators.forecaster": ("LSTMForecaster",),
     "estimators.regressor": ("LSTMRegressor",),
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
-    "estimators.tagger": ("BiLSTMTagger",),
+    "estimators.tagging.tagger": ("BiLSTMTagger",),
     "estimators.words": ("Words",),
     "inputs.segments": ("SegmentInput",),
     "inputs.words": ("BagEmbedding", "WordEmbedding"),
@@ -61,7 +61,7 @@ def trusted_types() -> list[str]:
     Examples
     --------
     >>> import seqlearn
-    >>> "seqlearn.estimators.tagger.BiLSTMTagger" in seqlearn.trusted_types()
+    >>> "seqlearn.estimators.tagging.tagger.BiLSTMTagger" in seqlearn.trusted_types()
     True
 
     With skops installed::

@@ -2,7 +2,7 @@
 
 An estimator names its kind of `Targets`; `seqlearn.estimators.base` reads, learns and encodes y
 with it, and answers are decoded by what was learned. Labels of steps have a file of their own,
-`seqlearn.estimators.step_labels`.
+`seqlearn.estimators.tagging.step_labels`.
 """
 
 from abc import ABC, abstractmethod

@@ -16,7 +16,7 @@ from seqlearn.estimators.parameters import (
     one_of,
     refuse_other_loss,
 )
-from seqlearn.estimators.step_labels import StepLabels
+from seqlearn.estimators.tagging.step_labels import StepLabels
 from seqlearn.estimators.targets import Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
