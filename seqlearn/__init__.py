@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqlearn.displays import ForecastDisplay
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
-    from seqlearn.estimators.forecaster import LSTMForecaster
+    from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
@@ -35,7 +35,7 @@ _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMClassifier": "seqlearn.estimators.classifier",
-    "LSTMForecaster": "seqlearn.estimators.forecaster",
+    "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",

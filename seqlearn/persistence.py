@@ -15,7 +15,7 @@ OWN = {
     "data.word_vectors": ("WordVectors",),
     "estimators.classifier": ("LSTMClassifier",),
     "estimators.encoder": ("SequenceEncoder",),
-    "estimators.forecaster": ("LSTMForecaster",),
+    "estimators.forecasting.forecaster": ("LSTMForecaster",),
     "estimators.regressor": ("LSTMRegressor",),
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
     "estimators.tagging.tagger": ("BiLSTMTagger",),

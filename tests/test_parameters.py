@@ -17,7 +17,7 @@ from seqlearn import (
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
-from seqlearn.estimators.forecast_settings import CHECKS
+from seqlearn.estimators.forecasting.settings import CHECKS
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 
 ROOT = Path(__file__).parent.parent

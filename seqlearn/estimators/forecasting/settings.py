@@ -1,7 +1,7 @@
 """The parameters of a forecaster: what is accepted, and what "auto" means for the data at hand.
 
 The rules were chosen on validation parts of ETTh1, M4 Hourly and Airline. Callers: the forecaster
-and `seqlearn.estimators.forecast_training`.
+and `seqlearn.estimators.forecasting.training`.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What a forecaster knows besides y: columns of X, ahead or not, and the calendar.
 
 The features of a step stand in one order everywhere: columns of X that are known ahead, the
-calendar's, then columns of X that only the past has. Callers: `seqlearn.estimators.forecaster`.
+calendar's, then columns of X that only the past has. Callers: `seqlearn.estimators.forecasting.forecaster`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from seqlearn.data.series import (
 )
 from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.forecast_settings import Layout
+from seqlearn.estimators.forecasting.settings import Layout
 
 __all__ = [
     "columns_of",

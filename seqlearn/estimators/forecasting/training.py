@@ -1,7 +1,7 @@
 """Training on windows: which are trained on and which held out, and what is kept of it.
 
 `WindowTraining` is the part of a forecaster that learns: a `ForecastState` and a net are what comes
-of it. It asks `seqlearn.estimators.forecast_settings` what "auto" means for the data.
+of it. It asks `seqlearn.estimators.forecasting.settings` what "auto" means for the data.
 """
 
 import warnings
@@ -16,9 +16,10 @@ from seqlearn.data.series import TimeSeries, in_own_order, read_series, refuse_u
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.fitting import Trainable
-from seqlearn.estimators.forecast_features import columns_of, feature_arrays, refuse_other_steps
-from seqlearn.estimators.forecast_horizon import steps_ahead
-from seqlearn.estimators.forecast_settings import (
+from seqlearn.estimators.forecasting.features import columns_of, feature_arrays, refuse_other_steps
+from seqlearn.estimators.forecasting.horizon import steps_ahead
+from seqlearn.estimators.forecasting.quantiles import sorted_levels
+from seqlearn.estimators.forecasting.settings import (
     MANY_SERIES,
     Layout,
     auto_batch_size,
@@ -27,9 +28,8 @@ from seqlearn.estimators.forecast_settings import (
     auto_window_length,
     season_of,
 )
-from seqlearn.estimators.forecast_state import ForecastState
-from seqlearn.estimators.forecast_windows import WindowModel
-from seqlearn.estimators.quantiles import sorted_levels
+from seqlearn.estimators.forecasting.state import ForecastState
+from seqlearn.estimators.forecasting.windows import WindowModel
 from seqlearn.inputs.segments import SegmentInput
 from seqlearn.modules.heads.segments import SegmentHead
 from seqlearn.training.device import resolve_device

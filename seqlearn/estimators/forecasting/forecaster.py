@@ -1,7 +1,7 @@
 """LSTMForecaster: a forecaster of sktime, univariate or not, of one series or of many.
 
 This file speaks sktime: constructor, tags, horizons, and forecasts as frames. What is known of
-the series is in `seqlearn.estimators.forecast_state`, training in `forecast_training`.
+the series is in `seqlearn.estimators.forecasting.state`, training in `forecast_training`.
 """
 
 from operator import attrgetter
@@ -13,11 +13,11 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.backtest import backtest
 from seqlearn.estimators.fitting import restored_on_error, training
-from seqlearn.estimators.forecast_settings import CHECKS
-from seqlearn.estimators.forecast_training import WindowTraining
-from seqlearn.estimators.forecast_windows import WindowModel
+from seqlearn.estimators.forecasting.backtest import backtest
+from seqlearn.estimators.forecasting.settings import CHECKS
+from seqlearn.estimators.forecasting.training import WindowTraining
+from seqlearn.estimators.forecasting.windows import WindowModel
 from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 
 __all__ = ["LSTMForecaster"]

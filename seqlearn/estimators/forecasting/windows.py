@@ -2,7 +2,7 @@
 
 A `WindowModel` makes windows of series for a network and numbers in the units of y of what the
 network says of them. It knows neither pandas frames as a user gives them nor sktime, which
-`seqlearn.estimators.forecaster` speaks; `seqlearn.estimators.forecast_training` trains.
+`seqlearn.estimators.forecasting.forecaster` speaks; `seqlearn.estimators.forecasting.training` trains.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned, refuse_far
 from seqlearn.data.windows import SeriesTable, WindowDataset
-from seqlearn.estimators.forecast_settings import Layout
-from seqlearn.estimators.quantiles import around, at_levels, conformal_shifts
+from seqlearn.estimators.forecasting.quantiles import around, at_levels, conformal_shifts
+from seqlearn.estimators.forecasting.settings import Layout
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
 from seqlearn.training.prediction import predict

@@ -1,6 +1,6 @@
 """Quantiles of forecasts: at levels that the network was not trained for, and calibrated.
 
-Plain arrays, no network. Callers: `seqlearn.estimators.forecast_windows`.
+Plain arrays, no network. Callers: `seqlearn.estimators.forecasting.windows`.
 """
 
 from collections.abc import Sequence
