@@ -26,7 +26,7 @@ from skorch.callbacks.scoring import ScoringBase
 from tqdm.auto import tqdm
 
 from seqlearn.errors import InvalidParameterError, TrainingDivergedError
-from seqlearn.training.flat import is_finite
+from seqlearn.training.flat_parameters import is_finite
 from seqlearn.training.schedules import Schedule
 
 __all__ = [

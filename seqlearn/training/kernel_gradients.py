@@ -23,7 +23,7 @@ from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
 from seqlearn.torch_internals import has_bf16_kernels, have_forward_hooks, have_gradient_hooks
 from seqlearn.training.cpu import Threads
-from seqlearn.training.flat import FlatParameters
+from seqlearn.training.flat_parameters import FlatParameters
 
 __all__ = ["KernelGradient", "multiply_adds"]
 

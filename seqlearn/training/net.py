@@ -31,7 +31,7 @@ from seqlearn.training.cpu import Threads, cpu_for
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import rows_at_once
 from seqlearn.training.epochs import Trained
-from seqlearn.training.flat import (
+from seqlearn.training.flat_parameters import (
     FlatParameters,
     joined_state,
     split_state,

@@ -16,7 +16,7 @@ from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.training import device
 from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
-from seqlearn.training.flat import FlatParameters, is_finite
+from seqlearn.training.flat_parameters import FlatParameters, is_finite
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import SCHEDULES, Schedule
 
