@@ -28,10 +28,10 @@ from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.fitting import Trainable, training
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput
+from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device

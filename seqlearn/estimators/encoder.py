@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
-from seqlearn.estimators.fitting import fit_inside, training
 from seqlearn.estimators.targets import NextSteps, Targets
+from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.registry import resolve_backend

@@ -19,9 +19,9 @@ from seqlearn.data.targets import read_numbers
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.estimators.classifier import LSTMClassifier
-from seqlearn.estimators.fitting import fit_inside, restored_on_error, training
 from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 from seqlearn.estimators.regressor import LSTMRegressor
+from seqlearn.estimators.trainable import fit_inside, restored_on_error, training
 
 __all__ = ["SktimeLSTMClassifier", "SktimeLSTMRegressor"]
 

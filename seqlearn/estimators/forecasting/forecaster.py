@@ -13,12 +13,12 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.fitting import restored_on_error, training
 from seqlearn.estimators.forecasting.backtest import backtest
 from seqlearn.estimators.forecasting.settings import CHECKS
 from seqlearn.estimators.forecasting.training import WindowTraining
 from seqlearn.estimators.forecasting.windows import WindowModel
 from seqlearn.estimators.parameter_objects import SktimeParameterObjects
+from seqlearn.estimators.trainable import restored_on_error, training
 
 __all__ = ["LSTMForecaster"]
 

@@ -15,7 +15,6 @@ from seqlearn.data.grid import steps_after
 from seqlearn.data.series import TimeSeries, in_own_order, read_series, refuse_unobserved
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.fitting import Trainable
 from seqlearn.estimators.forecasting.features import columns_of, feature_arrays, refuse_other_steps
 from seqlearn.estimators.forecasting.horizon import steps_ahead
 from seqlearn.estimators.forecasting.quantiles import sorted_levels
@@ -30,6 +29,7 @@ from seqlearn.estimators.forecasting.settings import (
 )
 from seqlearn.estimators.forecasting.state import ForecastState
 from seqlearn.estimators.forecasting.windows import WindowModel
+from seqlearn.estimators.trainable import Trainable
 from seqlearn.inputs.segments import SegmentInput
 from seqlearn.modules.heads.segments import SegmentHead
 from seqlearn.training.device import resolve_device
