@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.parameters import one_of
+from seqlearn.estimators.parameter_checks import one_of
 from seqlearn.estimators.targets import Numbers, Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ValueHead

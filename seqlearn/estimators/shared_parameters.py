@@ -126,7 +126,7 @@ validation_fraction : float, default=0.1
 
 import torch
 
-from seqlearn.estimators.parameters import (
+from seqlearn.estimators.parameter_checks import (
     Check,
     boolean,
     integer,

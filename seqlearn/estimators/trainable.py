@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.parameters import Check, check_parameters
+from seqlearn.estimators.parameter_checks import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 from seqlearn.modules.heads.head import Head
 from seqlearn.registry import resolve_backend

@@ -12,7 +12,7 @@ import numpy as np
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
-from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
+from seqlearn.estimators.parameter_checks import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
 __all__ = [

@@ -10,7 +10,7 @@ from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
-from seqlearn.estimators.parameters import (
+from seqlearn.estimators.parameter_checks import (
     CLASS_LOSS_CHECKS,
     boolean,
     one_of,
