@@ -25,7 +25,7 @@ from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import BiLSTMTagger, Words
 from seqlearn.datasets import fetch_universal_dependencies, fetch_wnut17
-from seqlearn.inputs.words import LETTER_SIZE
+from seqlearn.inputs.embeddings import LETTER_SIZE
 from seqlearn.metrics import span_f1_score, token_accuracy_score
 
 EWT: dict[str, Any] = {

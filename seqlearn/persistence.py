@@ -21,7 +21,7 @@ OWN = {
     "estimators.tagging.tagger": ("BiLSTMTagger",),
     "estimators.words": ("Words",),
     "inputs.segments": ("SegmentInput",),
-    "inputs.words": ("BagEmbedding", "WordEmbedding"),
+    "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),

@@ -18,8 +18,8 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.words import Words
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 

@@ -7,7 +7,7 @@ import torch
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding, word_shape
 from seqlearn.data.tokens import read_discrete
-from seqlearn.inputs.words import SHAPE_SIZE, BagEmbedding, WordEmbedding
+from seqlearn.inputs.embeddings import SHAPE_SIZE, BagEmbedding, WordEmbedding
 from seqlearn.registry import resolve_backend
 
 SIZE, SPELLING = 6, 5

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.errors import InvalidParameterError
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input, Inputs
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
 from seqlearn.modules.heads.linear import ClassHead, ValueHead

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn.data.tables import BagTable, WordTable
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.labels import Independent, LabelHead, StepScores
 from seqlearn.modules.label_schemes import allowed_transitions
