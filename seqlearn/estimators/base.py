@@ -95,7 +95,7 @@ class TrainingData:
     seeds : Seeds
         Source of all chance.
     before : Learned or None
-        What the last fit learned, if training goes on from it.
+        What the last fit learned, if training continues from it.
     one_epoch : bool
         ``partial_fit``: one epoch at a constant rate, nothing held out.
     """
@@ -173,7 +173,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
         """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
         return None
 
-    def _goes_on(self) -> bool:
+    def _can_continue(self) -> bool:
         """Whether there is a last fit that training may go on from."""
         return hasattr(self, "net_")
 
@@ -193,7 +193,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
                 "is None."
             )
         with training(self):
-            before = self._learned if (part or self.warm_start) and self._goes_on() else None
+            before = self._learned if (part or self.warm_start) and self._can_continue() else None
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
             sequences, record = self._read_X(X, before and before.input, first)
@@ -304,7 +304,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
         if data.before is not None:
             net.continue_from(self.net_)
         elif data.tokens is not None and data.tokens.given is not None:
-            net.module_.input.give(*data.tokens.given)
+            net.module_.input.set_vectors(*data.tokens.given)
         earlier = [] if data.before is None else data.before.history
         return net, self._end_training(net, net.train(train), earlier)
 

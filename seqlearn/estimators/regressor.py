@@ -74,7 +74,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     tol : float, default=1e-4
         Relative fall of the loss that counts as improvement.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights of the last ``fit``.
+        ``fit`` continues from the weights of the last ``fit``.
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         "absolute_error" fits the median; "huber" is squared up to one standard deviation of the
         target and absolute beyond.

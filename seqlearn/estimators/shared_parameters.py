@@ -69,7 +69,7 @@ backend : str or Backend, default="torch"
 words : Words or None, default=None
     How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
 warm_start : bool, default=False
-    ``fit`` goes on from the weights of the last ``fit``.
+    ``fit`` continues from the weights of the last ``fit``.
 class_weight : dict, "balanced" or None, default=None
     Weight of each class; "balanced" makes them inverse to their frequency.
 

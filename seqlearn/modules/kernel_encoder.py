@@ -177,7 +177,7 @@ class KernelEncoder:
                 like = empty(n_steps, n_rows, width).transpose(0, 1)
             else:
                 like = empty(n_rows, n_steps, width)
-            found.append(dropout.noise(like) if dropout.training and dropout.p > 0 else None)
+            found.append(dropout.mask(like) if dropout.training and dropout.p > 0 else None)
         return found
 
     def run(

@@ -24,7 +24,7 @@ __all__ = ["RowLinear", "fill_rows", "in_blocks", "row_block"]
 FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
 # Rows of one product of a head: the more the smaller it is.
 LEAST_ROWS, MOST_ROWS = 64, 256
-PRODUCTS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
+MULTIPLY_ADDS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
 WIDTH = 16  # numbers of which a row holds a multiple: 64 bytes in float32
 
 
@@ -135,7 +135,7 @@ class RowLinear(nn.Linear):
         more = -width % WIDTH
         if more:
             weight = functional.pad(weight, (0, more))
-        size = PRODUCTS // (width * self.out_features)
+        size = MULTIPLY_ADDS // (width * self.out_features)
         size = min(max(size, LEAST_ROWS), MOST_ROWS) // WIDTH * WIDTH
         if n_rows <= size:
             filled = rows.new_zeros(size, width + more)

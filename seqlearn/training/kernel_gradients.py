@@ -231,12 +231,14 @@ class KernelGradient:
         head = self.network.head
         if not head.dropout.training or head.dropout.p == 0:
             return None
-        return head.dropout.noise(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))
+        return head.dropout.mask(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))
 
     def _each(self, x: Tensor) -> Callable:
         """Return what maps over the directions: at once, where that is worth threads."""
-        products = multiply_adds(self.kernels, x.shape[0] * x.shape[1], x.shape[2])
-        is_worth_threads = len(self.kernels.layers[0]) > 1 and products > THREAD_MULTIPLY_ADDS
+        n_multiply_adds = multiply_adds(self.kernels, x.shape[0] * x.shape[1], x.shape[2])
+        is_worth_threads = (
+            len(self.kernels.layers[0]) > 1 and n_multiply_adds > THREAD_MULTIPLY_ADDS
+        )
         return self.threads.map if is_worth_threads else map
 
     def _slices(self, x: Tensor, lengths: Tensor | None, n_parts: int) -> Iterator[tuple]:

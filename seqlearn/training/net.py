@@ -197,9 +197,9 @@ class SequenceNet(Trained, Scored, NeuralNet):
             step = self._kernel_gradient(*batch, state=self._carried(batch[0]))
             self._state = step.pop("state")
             self._clip_gradient()
-        if self._listeners["on_grad_computed"]:
+        if self._batch_callbacks["on_grad_computed"]:
             named = TeeGenerator(self.get_all_learnable_params())
-            self._tell("on_grad_computed", named_parameters=named, batch=self._told(batch))
+            self._call_back("on_grad_computed", named_parameters=named, batch=self._shown(batch))
         if self._flat is None:
             self.optimizer_.step()
         else:

@@ -44,8 +44,8 @@ def net_of(**encoder):
         lr=0.0,
         device="cpu",
     ).initialize()
-    net._listeners = {"on_grad_computed": []}
-    net._state, net._is_heard = None, False
+    net._batch_callbacks = {"on_grad_computed": []}
+    net._state, net._shows_batches = None, False
     return net
 
 

@@ -1,7 +1,7 @@
 """What a forecaster knows besides y: columns of X, ahead or not, and the calendar.
 
 The features of a step stand in one order everywhere: columns of X that are known ahead, the
-calendar's, then columns of X that only the past has. Callers: `seqlearn.estimators.forecasting.forecaster`.
+calendar's, then columns of X that only the past has.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """LSTMForecaster: a forecaster of sktime, univariate or not, of one series or of many.
 
 This file speaks sktime: constructor, tags, horizons, and forecasts as frames. What is known of
-the series is in `seqlearn.estimators.forecasting.state`, training in `forecast_training`.
+the series is in `seqlearn.estimators.forecasting.state`, training in `.training`.
 """
 
 from operator import attrgetter
@@ -32,7 +32,7 @@ def _fitted(path: str, meaning: str) -> property:
 class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
-    Windows are normalised by their own level and spread, cut into segments and read by a
+    Windows are normalised by their own level and scale, cut into segments and read by a
     recurrent core; one decoder step for each segment ahead gives its values (SegRNN, Lin et al.
     2023). One network serves all columns and all series of a panel. Next to the point forecast it
     gives quantiles.
@@ -54,7 +54,7 @@ class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
     segment_length : int or "auto", default="auto"
         Steps that the core reads at once. "auto" goes by the season.
     normalization : {"window", "series"} or None, default="window"
-        What values are relative to: level and spread of their window, those of their series in
+        What values are relative to: level and scale of their window, those of their series in
         fit, or nothing.
     decoding : {"parallel", "recursive"}, default="parallel"
         All segments ahead from what the core knows at the end of the window, or one, which is

@@ -1,8 +1,7 @@
 """What a forecaster knows after ``fit`` besides its net: windows, and the end of each series.
 
 A `ForecastState` is never changed; learning, taking in new steps or other series give a new one,
-so that what fails leaves the old one in place. It reads frames; `forecast_windows` has the scales,
-`forecast_training` the training, `seqlearn.estimators.forecasting.forecaster` speaks to sktime.
+so that what fails leaves the old one in place. It reads frames; scales are in `.windows`.
 """
 
 from collections.abc import Sequence

@@ -134,7 +134,9 @@ class WindowTraining(Trainable):
             span = layout.window_length + layout.horizon
             recent = [one.last(span + n_new[one.key]) for one in in_own_order(joined)]
             counts = [n_new[one.key] for one in recent]
-            model, net = self._go_on(model, net, recent, feature_arrays(recent, layout), counts)
+            model, net = self._train_further(
+                model, net, recent, feature_arrays(recent, layout), counts
+            )
         return replace(state, model=model).keeping(joined), net
 
     def _fit_windows(
@@ -155,7 +157,7 @@ class WindowTraining(Trainable):
             model = model.calibrated(net, held_out)
         return model, net
 
-    def _go_on(
+    def _train_further(
         self,
         model: WindowModel,
         net: SequenceNet,

@@ -139,7 +139,7 @@ class SegmentHead(Head):
         self.n_past_features = n_past_features
         self.reads_again = decoding == "recursive"
         self.n_segments_ahead = -(-horizon // segment_length)
-        self.decoder = SegmentDecoder(
+        self.gru = SegmentGRU(
             input_size,
             n_positions=1 if self.reads_again else self.n_segments_ahead,
             n_channels=n_channels,
@@ -150,10 +150,10 @@ class SegmentHead(Head):
         self.copying = copying
         n_choices = n_columns * (n_segments + 1) if copying else 0
         self.point = RowLinear(input_size, self.n_free + n_choices)
-        self.spread = None
+        self.distances = None
         if quantiles:
             shape = (segment_length, n_columns)
-            self.spread = _Spread(input_size, shape, quantiles, point_is_median)
+            self.distances = _QuantileDistances(input_size, shape, quantiles, point_is_median)
         self.linear = None
         if linear:
             self.linear = RowLinear(n_segments * segment_length, horizon)
@@ -244,15 +244,15 @@ class SegmentHead(Head):
 
         The point forecast comes first, then what the quantiles are more than it.
         """
-        decoded = self.decoder(features, channel, None if future is None else future.flatten(2))
+        decoded = self.gru(features, channel, None if future is None else future.flatten(2))
         outputs = self.point(decoded)  # (B, segments, ...)
         shape = (1, self.segment_length, self.n_columns)
         point = outputs[..., : self.n_free].unflatten(2, shape)  # (B, segments, 1, s, C)
         if self.copying:
             point = point + self._copied(window, outputs[..., self.n_free :])[:, :, None]
-        if self.spread is None:
+        if self.distances is None:
             return point
-        return torch.cat([point, self.spread(decoded)], dim=2)
+        return torch.cat([point, self.distances(decoded)], dim=2)
 
     def _copied(self, window: Tensor, choice: Tensor) -> Tensor:
         """Weighted means of a window's segments and its level, zero: (B, segments, s, C).
@@ -309,7 +309,7 @@ class SegmentHead(Head):
         return torch.cat(parts, dim=-1).flatten(1)[:, None]
 
 
-class SegmentDecoder(nn.Module):
+class SegmentGRU(nn.Module):
     """A gated recurrent unit (Cho et al. 2014) that takes one step to each segment ahead.
 
     Its state is what the core knows, its input says which segment, which channel and which
@@ -375,7 +375,7 @@ class SegmentDecoder(nn.Module):
         return self.dropout(decoded)
 
 
-class _Spread(nn.Module):
+class _QuantileDistances(nn.Module):
     """From what the decoder gives to distances of quantiles from the point forecast, ascending.
 
     The distances from each quantile to the next are softplus of one number each; one more number
