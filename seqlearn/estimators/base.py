@@ -30,7 +30,7 @@ from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
-from seqlearn.estimators.token_input import TokenInput
+from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.training.defaults import torch_defaults
@@ -273,9 +273,10 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
                     "Pass lists of tokens, or set words=None."
                 )
             return None
+        words = for_task(self.words, self._characters)
         if before is None:
-            return TokenInput.learn(self, kind, sequences.take(rows), counts)
-        before.tokens.check_continued(self)
+            return TokenInput.learn(words, self.dropout, kind, sequences.take(rows), counts)
+        before.tokens.check_continued(words)
         return before.tokens
 
     def _keep(self, learned: Learned, net: SequenceNet) -> None:

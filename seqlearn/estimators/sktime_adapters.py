@@ -72,7 +72,7 @@ class _Adapter(SktimeParameterObjects):
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict(_read_like(X, self._feature_names))
+        return self.estimator_.predict(_read(X, self._feature_names)[0])
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
@@ -146,6 +146,11 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         Relative fall of the loss that counts as improvement.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        "focal" counts what is known already little: the cross entropy times (1 - p)^2, p the
+        probability of the true label (Lin et al. 2017).
+    label_smoothing : float, default=0.0
+        Share of the target that all classes divide between them, in [0, 1).
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -185,7 +190,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         "capability:class_weight": True,
     }
 
-    # <parameters: network readout backend training class_weight control>
+    # <parameters: network readout backend training class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -211,6 +216,8 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         class_weight: dict | str | None = None,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
         random_state: Any = None,
         verbose: int = 0,
         net_params: dict | None = None,
@@ -237,6 +244,8 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.class_weight = class_weight
+        self.loss = loss
+        self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.verbose = verbose
         self.net_params = net_params
@@ -248,7 +257,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
             read_row_labels(y, warn=False)
 
     def _predict_proba(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict_proba(_read_like(X, self._feature_names))
+        return self.estimator_.predict_proba(_read(X, self._feature_names)[0])
 
 
 class SktimeLSTMRegressor(_Adapter, BaseRegressor):
@@ -407,22 +416,19 @@ class SktimeLSTMRegressor(_Adapter, BaseRegressor):
         return super()._fit(X, y[:, 0] if y.shape[1] == 1 else y)  # (N,) or (N, C)
 
 
-def _read(X: Any) -> tuple[np.ndarray | list[np.ndarray], list | None]:
-    """Return a panel as our estimators take it, and the names of its columns if it has some."""
+def _read(X: Any, known: list | None = None) -> tuple[np.ndarray | list[np.ndarray], list | None]:
+    """Return a panel as our estimators take it, and the names of its columns if it has some.
+
+    ``known`` are the names in fit, where X is of prediction.
+    """
     if isinstance(X, np.ndarray):
         return X.transpose(0, 2, 1), None  # (N, T, F)
     names = list(X[0].columns)
     for instance, frame in enumerate(X):
         _check_names(list(frame.columns), names, f"instance {instance} of X", "instance 0")
-    return [frame.to_numpy() for frame in X], names  # N arrays of (T_i, F)
-
-
-def _read_like(X: Any, known: list | None) -> np.ndarray | list[np.ndarray]:
-    """Return a panel of prediction as our estimators take it; ``known`` are the names in fit."""
-    sequences, names = _read(X)
-    if names is not None and known is not None:
+    if known is not None:
         _check_names(names, known, "X", "fit")
-    return sequences
+    return [frame.to_numpy() for frame in X], names  # N arrays of (T_i, F)
 
 
 def _check_names(names: list, known: list, here: str, there: str) -> None:

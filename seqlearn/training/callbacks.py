@@ -15,13 +15,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from skorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    InputShapeSetter,
-    LRScheduler,
-    ParamMapper,
-)
+from skorch.callbacks import Callback, EarlyStopping, InputShapeSetter, LRScheduler, ParamMapper
 from skorch.callbacks.scoring import ScoringBase
 from tqdm.auto import tqdm
 

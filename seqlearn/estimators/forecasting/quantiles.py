@@ -103,11 +103,7 @@ def conformal_shifts(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:
         for q, level in enumerate(levels):
             found = np.sort(near[..., q][~np.isnan(near[..., q])])
             n = len(found)
-            if n == 0:
-                continue
-            if level >= 0.5:
-                place = min(int(np.ceil(level * (n + 1))), n) - 1
-            else:
-                place = max(int(np.floor(level * (n + 1))), 1) - 1
-            shifts[step, q] = found[place]
+            if n > 0:
+                place = (np.ceil if level >= 0.5 else np.floor)(level * (n + 1))
+                shifts[step, q] = found[min(max(int(place), 1), n) - 1]
     return shifts
