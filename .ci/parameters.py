@@ -8,30 +8,49 @@ A class says in a comment which parameters its constructor has, in their order::
     # <parameters: decoder network backend training control>
     # </parameters>
 
-Each word is a group or a parameter of `seqlearn.estimators.shared_parameters`, or a parameter of
-the class's own, whose entry in the docstring states type and default; those before a ``*`` may be
-given by position. The constructor is written between the two comments. In the docstring, the
-entries of shared parameters are written, and the others are left as they are.
+Each word is a group or a parameter that the docstring of `seqlearn.estimators.shared_parameters`
+describes, or a parameter of the class's own, whose entry in the docstring states type and default;
+those before a ``*`` may be given by position. The constructor is written between the two comments.
+In the docstring, the entries of shared parameters are written, and the others are left as they are.
 """
 
+import ast
 import difflib
 import re
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from seqlearn.estimators.shared_parameters import DIFFERENT, GROUPS, SHARED  # noqa: E402
-
+TEXTS = ROOT / "seqlearn" / "estimators" / "shared_parameters.py"
 WIDTH = 100
 REGION = re.compile(r"^    # <parameters: (?P<names>[^>]*)>\n.*?^ +# </parameters>\n", re.M | re.S)
 SECTION = re.compile(r"^    Parameters\n    -+\n", re.M)
 SECTION_END = re.compile(r"^\n    \S.*\n    -+\n|^    \"\"\"", re.M)
 ENTRY = re.compile(r"^    (?P<name>\w+) : (?P<head>.*)\n(?P<text>(?:(?:        .*)?\n)*)", re.M)
+HEADING = re.compile(r"^(?P<title>\w+)\n-+\n", re.M)
+SHARED_ENTRY = re.compile(r"^(?P<name>\w+) : (?P<head>.*)\n(?P<text>(?:    .*\n)+)", re.M)
 PLAIN = {"int", "float", "bool", "str", "dict", "None"}
+
+
+def described(docstring: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the entries of each section of a docstring: by name, the head and the text."""
+    _, *parts = HEADING.split(docstring)
+    return {
+        title: {
+            one["name"]: (one["head"], " ".join(one["text"].split()))
+            for one in SHARED_ENTRY.finditer(body + "\n")
+        }
+        for title, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+SECTIONS = described(ast.get_docstring(ast.parse(TEXTS.read_text())))
+GROUPS = {title: list(own) for title, own in SECTIONS.items() if title.islower()}
+SHARED = {name: entry for title in GROUPS for name, entry in SECTIONS[title].items()}
+# What a class has otherwise, by its name.
+DIFFERENT = {title: own for title, own in SECTIONS.items() if title not in GROUPS}
+del GROUPS["single"]
 
 
 def rewritten(source: str) -> str:
@@ -64,17 +83,17 @@ def _class(source: str) -> str:
     heads, texts = {}, []
     for one in names:
         if one in SHARED:
-            parameter = replace(SHARED[one], **DIFFERENT.get(name, {}).get(one, {}))
+            head, text = DIFFERENT.get(name, {}).get(one, SHARED[one])
             indent = " " * 8
             text = textwrap.fill(
-                parameter.text,
+                text,
                 WIDTH,
                 initial_indent=indent,
                 subsequent_indent=indent,
                 break_on_hyphens=False,
             )
-            heads[one] = parameter.head
-            texts.append(f"    {one} : {parameter.head}\n{text}\n")
+            heads[one] = head
+            texts.append(f"    {one} : {head}\n{text}\n")
         elif one != "*":
             heads[one] = entries[one]["head"]
             texts.append(entries[one][0])

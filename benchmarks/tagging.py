@@ -25,7 +25,7 @@ from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import BiLSTMTagger, Words
 from seqlearn.datasets import fetch_universal_dependencies, fetch_wnut17
-from seqlearn.inputs.words import LETTER_SIZE
+from seqlearn.inputs.embeddings import CHARACTER_SIZE
 from seqlearn.metrics import span_f1_score, token_accuracy_score
 
 EWT: dict[str, Any] = {
@@ -204,7 +204,7 @@ def training_speed() -> list[Row]:
         **same,
         word_size=read.size,
         spelling_size=read.characters,
-        letter_size=LETTER_SIZE,
+        letter_size=CHARACTER_SIZE,
         unknown_share=read.dropout,
     )
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from seqlearn.displays import ForecastDisplay
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
-    from seqlearn.estimators.forecaster import LSTMForecaster
+    from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
-    from seqlearn.estimators.tagger import BiLSTMTagger
+    from seqlearn.estimators.tagging.tagger import BiLSTMTagger
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "BiLSTMTagger": "seqlearn.estimators.tagger",
+    "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMClassifier": "seqlearn.estimators.classifier",
-    "LSTMForecaster": "seqlearn.estimators.forecaster",
+    "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",

@@ -141,7 +141,7 @@ class Backend(BaseEstimator, ABC):
 
 
 class Dropout(nn.Module):
-    """Inverted dropout (Srivastava et al. 2014) whose noise comes from a generator of its own.
+    """Inverted dropout (Srivastava et al. 2014) whose masks come from a generator of its own.
 
     ``nn.Dropout`` and ``nn.LSTM(dropout=...)`` draw from torch's global generator, so two fits
     in two threads disturb each other. This one draws from a generator that `reseed` sets.
@@ -168,7 +168,7 @@ class Dropout(nn.Module):
         self.reseed(0)
 
     def reseed(self, seed: int) -> None:
-        """Start the noise over from ``seed``."""
+        """Start the masks over from ``seed``."""
         self._seed = seed
         self._generator: torch.Generator | None = None
 
@@ -176,17 +176,17 @@ class Dropout(nn.Module):
         """Drop values in training; return ``x`` itself otherwise."""
         if not self.training or self.p == 0:
             return x
-        return x * self.noise(x)
+        return x * self.mask(x)
 
-    def noise(self, x: Tensor) -> Tensor:
+    def mask(self, x: Tensor) -> Tensor:
         """Return what training multiplies ``x`` by: zeros, and 1 / (1 - p) where a value stays."""
         kept, source = 1.0 - self.p, self._source(x.device)
         if x.device.type == "cpu":  # the numbers of bernoulli_, in less than half its time
             chance = torch.empty_like(x, dtype=torch.float64).uniform_(generator=source)
-            noise = chance.lt_(kept).to(x.dtype)
+            mask = chance.lt_(kept).to(x.dtype)
         else:
-            noise = torch.empty_like(x).bernoulli_(kept, generator=source)
-        return noise.div_(kept)
+            mask = torch.empty_like(x).bernoulli_(kept, generator=source)
+        return mask.div_(kept)
 
     def draw(self, shares: Tensor) -> Tensor:
         """Return True with the probability that stands at each place, whatever ``p`` is.
@@ -218,7 +218,7 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
     def __getstate__(self) -> dict[str, Any]:
-        # A generator on a GPU cannot be copied to a machine without one, so its noise restarts.
+        # A generator on a GPU cannot be copied to a machine without one, so its masks start over.
         return {**self.__dict__, "_generator": None}
 
 

@@ -15,13 +15,13 @@ OWN = {
     "data.word_vectors": ("WordVectors",),
     "estimators.classifier": ("LSTMClassifier",),
     "estimators.encoder": ("SequenceEncoder",),
-    "estimators.forecaster": ("LSTMForecaster",),
+    "estimators.forecasting.forecaster": ("LSTMForecaster",),
     "estimators.regressor": ("LSTMRegressor",),
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
-    "estimators.tagger": ("BiLSTMTagger",),
+    "estimators.tagging.tagger": ("BiLSTMTagger",),
     "estimators.words": ("Words",),
     "inputs.segments": ("SegmentInput",),
-    "inputs.words": ("BagEmbedding", "WordEmbedding"),
+    "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),
@@ -61,7 +61,7 @@ def trusted_types() -> list[str]:
     Examples
     --------
     >>> import seqlearn
-    >>> "seqlearn.estimators.tagger.BiLSTMTagger" in seqlearn.trusted_types()
+    >>> "seqlearn.estimators.tagging.tagger.BiLSTMTagger" in seqlearn.trusted_types()
     True
 
     With skops installed::

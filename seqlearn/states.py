@@ -5,7 +5,7 @@ selected, reordered and joined, and a state is compared with the one that is due
 uses it, and whoever carries states from step to step: the network, streams, beams.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,15 @@ from torch import Tensor
 
 from seqlearn.errors import InvalidParameterError
 
-__all__ = ["join_states", "n_rows", "require_shapes", "select_rows", "shapes", "with_rows"]
+__all__ = [
+    "join_states",
+    "map_rows",
+    "n_rows",
+    "require_shapes",
+    "select_rows",
+    "shapes",
+    "with_rows",
+]
 
 State = tuple[Any, ...] | Tensor  # tuples may nest; a layer's state may be one tensor
 
@@ -39,9 +47,7 @@ def select_rows(state: State, index: Tensor) -> State:
     >>> select_rows((torch.tensor([[1.0], [2.0]]),), torch.tensor([1, 1, 0]))[0].flatten()
     tensor([2., 2., 1.])
     """
-    if isinstance(state, tuple):
-        return tuple(select_rows(part, index) for part in state)
-    return state.index_select(0, index.to(state.device))
+    return map_rows(lambda part: part.index_select(0, index.to(part.device)), state)
 
 
 def join_states(states: Sequence[State]) -> State:
@@ -71,11 +77,29 @@ def join_states(states: Sequence[State]) -> State:
     first = states[0]
     for state in states[1:]:
         require_shapes(state, with_rows(shapes(first), n_rows(state)))
-    return _join(states)
+    return map_rows(lambda *parts: torch.cat(parts), *states)
 
 
-def n_rows(state: State) -> int:
-    """Return the number of rows B of a state, that of its first tensor.
+def map_rows(function: Callable[..., Any], *trees: Any) -> Any:
+    """Call ``function`` on the tensors of nested tuples, of one nesting; None stays None.
+
+    Examples
+    --------
+    >>> import torch
+    >>> map_rows(len, (torch.zeros(2), (torch.zeros(3), None)))
+    (2, (3, None))
+    """
+    first = trees[0]
+    if first is None:
+        return None
+    if not isinstance(first, tuple):
+        return function(*trees)
+    parts = [map_rows(function, *parts) for parts in zip(*trees, strict=True)]
+    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+
+
+def n_rows(tree: Any) -> int | None:
+    """Return the number of rows B of the first tensor in nested tuples; None if there is none.
 
     Examples
     --------
@@ -83,9 +107,9 @@ def n_rows(state: State) -> int:
     >>> n_rows(((torch.zeros(4, 8), torch.zeros(4, 8)),))
     4
     """
-    while isinstance(state, tuple):
-        state = state[0]
-    return state.shape[0]
+    if not isinstance(tree, tuple):
+        return None if tree is None else len(tree)
+    return next((n for n in map(n_rows, tree) if n is not None), None)
 
 
 def shapes(state: Any) -> Any:
@@ -138,9 +162,3 @@ def with_rows(due: Any, rows: int) -> Any:
     if isinstance(due[0], tuple):
         return tuple(with_rows(part, rows) for part in due)
     return (rows, *due[1:])
-
-
-def _join(states: Sequence[State]) -> State:
-    if isinstance(states[0], tuple):
-        return tuple(_join(parts) for parts in zip(*states, strict=True))
-    return torch.cat(list(states))

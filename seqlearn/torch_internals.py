@@ -9,6 +9,7 @@ other file touches them. Names of torch's that this file looks up stand on top.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from itertools import chain
 from operator import attrgetter
 from threading import RLock
 from typing import Any
@@ -29,18 +30,18 @@ __all__ = [
     "children_of",
     "computes_bf16",
     "draws_from",
-    "gradients_are_heard",
     "has_bf16_kernels",
+    "have_forward_hooks",
+    "have_gradient_hooks",
     "is_fast_in_bf16",
     "log_softmax_nll_with_gradient",
     "lstm_kernels",
-    "modules_are_heard",
     "step_of_fused_adam",
     "torch_functions_redirected",
     "weights_of",
 ]
 
-# attrgetter reads in C: these are asked of every module before every prediction.
+# attrgetter reads in C: every module is asked for these before every prediction.
 FORWARD_HOOKS = attrgetter("_forward_hooks", "_forward_pre_hooks")
 BACKWARD_HOOKS = attrgetter("_backward_hooks", "_backward_pre_hooks")
 GLOBAL_HOOKS = attrgetter(
@@ -179,25 +180,20 @@ def weights_of(layer: nn.RNNBase) -> list[Tensor]:
         return list(layer.parameters())
 
 
-# Who listens, to modules, gradients and updates; where torch does not tell, perhaps somebody.
+# Hooks of modules, gradients and updates; where torch does not tell, there may be some.
 
 
-def modules_are_heard(modules: list[nn.Module]) -> bool:
-    """Whether anybody may want to hear that one of these modules is called, or any module is."""
+def have_forward_hooks(modules: list[nn.Module]) -> bool:
+    """Whether one of these modules, or any module, may have a hook on its call."""
     try:
-        if any(GLOBAL_HOOKS(nn.modules.module)):
-            return True
-        for module in modules:
-            after, before = FORWARD_HOOKS(module)
-            if after or before:
-                return True
+        own = chain.from_iterable(map(FORWARD_HOOKS, modules))
+        return any(own) or any(GLOBAL_HOOKS(nn.modules.module))
     except AttributeError:
         return True
-    return False
 
 
-def gradients_are_heard(model: nn.Module) -> bool:
-    """Whether anybody may want to hear of a gradient of the model's modules or parameters."""
+def have_gradient_hooks(model: nn.Module) -> bool:
+    """Whether the model's modules or parameters may have a hook on their gradients."""
     try:
         of_modules = any(any(BACKWARD_HOOKS(module)) for module in model.modules())
         return of_modules or any(any(PARAMETER_HOOKS(one)) for one in model.parameters())
@@ -205,12 +201,12 @@ def gradients_are_heard(model: nn.Module) -> bool:
         return True
 
 
-def children_of(module: nn.Module) -> dict[str, nn.Module | None]:
-    """Return the modules directly below, by their names."""
+def children_of(modules: list[nn.Module]) -> list[dict[str, nn.Module | None]]:
+    """Return the modules directly below each, by their names."""
     try:
-        return CHILDREN(module)
+        return list(map(CHILDREN, modules))
     except AttributeError:
-        return dict(module.named_children())
+        return [dict(module.named_children()) for module in modules]
 
 
 # Losses and updates.

@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqlearn.errors import InvalidParameterError
-from seqlearn.states import n_rows, require_shapes
+from seqlearn.states import map_rows, n_rows, require_shapes
 
 __all__ = ["project_layer", "run_layer", "step_layer"]
 
@@ -27,13 +27,14 @@ def run_layer(
     if not isinstance(layer, nn.RNNBase):
         return layer(x, state)
     if state is not None:
-        state = _each(state, lambda part: part.unsqueeze(0).contiguous())
-    run = run_packed if x.is_cuda and lengths is not None else _run_padded
+        state = map_rows(lambda part: part.unsqueeze(0).contiguous(), state)
+    run = run_packed if x.is_cuda and lengths is not None else run_padded
     outputs, last = run(layer, x, lengths, state)
-    return outputs, _each(last, lambda part: part.squeeze(0))
+    return outputs, map_rows(lambda part: part.squeeze(0), last)
 
 
-def _run_padded(layer, x, lengths, state):
+def run_padded(layer: nn.Module, x: Tensor, lengths: Tensor | None, state: Any) -> tuple:
+    """Run a layer of torch's own on padded rows, with the state as torch has it."""
     return layer(x, state)
 
 
@@ -132,7 +133,3 @@ def _check(layer: nn.Module, x: Tensor, state: Any) -> None:
             f"A state of {n_rows(state)} rows was given with {x.shape[0]} rows of input. Give one "
             "row for each; seqlearn.states.select_rows and join_states change their number."
         )
-
-
-def _each(state: Any, change: Any) -> Any:
-    return tuple(map(change, state)) if isinstance(state, tuple) else change(state)

@@ -317,7 +317,7 @@ def test_stack_is_the_same_on_the_packed_road(kind, bidirectional, steps, monkey
         return outputs, *gradients
 
     padded = outputs_and_gradients()
-    monkeypatch.setattr(seqlearn.torch_layers, "_run_padded", run_packed)
+    monkeypatch.setattr(seqlearn.torch_layers, "run_padded", run_packed)
     packed = outputs_and_gradients()
     for found, expected in zip(packed, padded, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)

@@ -17,8 +17,8 @@ from seqlearn import (
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
-from seqlearn.estimators.forecast_settings import CHECKS
-from seqlearn.estimators.shared_parameters import DIFFERENT, GROUPS, SHARED, checked_later
+from seqlearn.estimators.forecasting.settings import CHECKS
+from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 
 ROOT = Path(__file__).parent.parent
 NEW = '''from typing import Any
@@ -92,7 +92,7 @@ def test_a_new_estimator_is_written_from_its_list_and_its_own_entries(parameters
     assert parameters.rewritten(source) == source
     space = {}
     exec(source, space)
-    names = ["kind", "n_levels", *GROUPS["network"], "words", "tol"]
+    names = ["kind", "n_levels", *parameters.GROUPS["network"], "words", "tol"]
     signature = inspect.signature(space["New"]).parameters
     assert list(signature) == names
     assert str(signature["kind"]) == "kind: str | None = None"
@@ -144,22 +144,27 @@ ESTIMATORS = [
 INSIDE = {SktimeLSTMClassifier: LSTMClassifier, SktimeLSTMRegressor: LSTMRegressor}
 
 
+UNCHECKED = {"backend", "class_weight", "device", "random_state"}  # by whoever uses them
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_every_parameter_has_one_check_and_its_default_is_accepted(Estimator):
     own = CHECKS if Estimator is LSTMForecaster else INSIDE.get(Estimator, Estimator)._checks
     names = inspect.signature(Estimator).parameters
-    assert set(names) - {"estimator"} == (SHARED.keys() & names) | own.keys()
-    assert not own.keys() & SHARED.keys()
-    for name, check in ({n: SHARED[n].check for n in names if n in SHARED} | own).items():
+    shared = {name: check for name, check in SHARED_CHECKS.items() if name in names}
+    assert set(names) - {"estimator"} - UNCHECKED == shared.keys() | own.keys()
+    assert not own.keys() & SHARED_CHECKS.keys()
+    for name, check in (shared | own).items():
         assert check(names[name].default) is None
 
 
-def test_the_table_has_no_dead_rows():
+def test_the_table_has_no_dead_rows(parameters):
+    shared, different = parameters.SHARED, parameters.DIFFERENT
     names = {E.__name__: inspect.signature(E).parameters for E in ESTIMATORS}
-    assert DIFFERENT.keys() <= names.keys()
-    for owner, rows in DIFFERENT.items():
-        assert rows.keys() <= SHARED.keys() & names[owner].keys()
-    for name in SHARED:
+    assert different.keys() <= names.keys()
+    for owner, rows in different.items():
+        assert rows.keys() <= shared.keys() & names[owner].keys()
+        assert not [name for name, entry in rows.items() if entry == shared[name]]
+    for name in shared:
         assert any(name in parameters for parameters in names.values())
-    unchecked = {name for name, one in SHARED.items() if one.check is checked_later}
-    assert unchecked == {"backend", "class_weight", "device", "random_state"}
+    assert shared.keys() == SHARED_CHECKS.keys() | UNCHECKED

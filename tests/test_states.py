@@ -1,10 +1,32 @@
 """States of cores: rows counted, selected and joined, however the tensors are nested."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
+from torch import Tensor
 
 from seqlearn.errors import InvalidParameterError
-from seqlearn.states import join_states, n_rows, require_shapes, select_rows, shapes, with_rows
+from seqlearn.states import (
+    join_states,
+    map_rows,
+    n_rows,
+    require_shapes,
+    select_rows,
+    shapes,
+    with_rows,
+)
+
+
+class Pair(NamedTuple):
+    left: Tensor
+    right: Tensor | None
+
+
+def tree_of(n_rows, start=0):
+    """A tree of all that may nest: tensors, tuples, named ones, None."""
+    rows = torch.arange(start, start + n_rows)
+    return rows, (Pair(rows[:, None].expand(-1, 2), None), None), ()
 
 
 def a_state(rows, start=0):
@@ -35,6 +57,34 @@ def test_joining_undoes_a_split():
     assert n_rows(joined) == 5 and [n_rows(part) for part in parts] == [2, 1, 2]
     for part, whole in zip(leaves(joined), leaves(state), strict=True):
         assert torch.equal(part, whole)
+
+
+def test_a_tree_keeps_its_nesting_and_its_names():
+    rows, (pair, nothing), empty = map_rows(lambda a, b: a + b, tree_of(3), tree_of(3, 10))
+    assert type(pair) is Pair and pair.right is nothing is None and empty == ()
+    assert rows.tolist() == [10, 12, 14]
+    assert pair.left.tolist() == [[10, 10], [12, 12], [14, 14]]
+    assert map_rows(len, None) is None
+
+
+def test_trees_of_other_nesting_are_no_pair():
+    with pytest.raises(ValueError, match="zip"):
+        map_rows(torch.add, (torch.zeros(1), torch.zeros(1)), (torch.zeros(1),))
+
+
+@pytest.mark.parametrize(
+    ("tree", "due"),
+    [
+        (tree_of(3), 3),
+        ((None, (), (None, torch.zeros(0, 2))), 0),
+        (torch.zeros(4, 1), 4),
+        (Pair(torch.zeros(2), None), 2),
+        (None, None),
+        ((None, ()), None),
+    ],
+)
+def test_rows_are_counted_in_the_first_tensor(tree, due):
+    assert n_rows(tree) == due
 
 
 def test_gradients_flow_through_selected_and_joined_rows():

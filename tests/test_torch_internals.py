@@ -16,12 +16,12 @@ from seqlearn import LSTMClassifier, torch_internals
 from seqlearn.backend import draw_from
 from seqlearn.torch_internals import (
     children_of,
-    gradients_are_heard,
     has_bf16_kernels,
+    have_forward_hooks,
+    have_gradient_hooks,
     is_fast_in_bf16,
     log_softmax_nll_with_gradient,
     lstm_kernels,
-    modules_are_heard,
     step_of_fused_adam,
     torch_functions_redirected,
     weights_of,
@@ -171,22 +171,22 @@ def test_kernels_compute_a_layer_and_its_gradient(reverse):
 
 def test_weights_and_children_are_found_in_public_too(without):
     model = nn.ModuleDict({"a": nn.LSTM(2, 3), "b": nn.Linear(3, 2)})
-    weights, children = weights_of(model["a"]), dict(children_of(model))
+    weights, children = weights_of(model["a"]), [dict(one) for one in children_of([model])]
     for name in ("WEIGHTS", "CHILDREN"):
         without(name)
     assert all(a is b for a, b in zip(weights_of(model["a"]), weights, strict=True))
-    assert children_of(model) == children
+    assert children_of([model]) == children
 
 
 def test_where_torch_does_not_tell_somebody_may_listen(without):
     model = nn.Linear(2, 2)
-    assert not modules_are_heard([model]) and not gradients_are_heard(model)
+    assert not have_forward_hooks([model]) and not have_gradient_hooks(model)
     for name in ("BACKWARD_HOOKS", "PARAMETER_HOOKS"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch_internals, name, attrgetter("gone"))
-            assert gradients_are_heard(model)
+            assert have_gradient_hooks(model)
     without("FORWARD_HOOKS")
-    assert modules_are_heard([model])
+    assert have_forward_hooks([model])
 
 
 def test_cross_entropy_by_autograd_is_the_same_to_the_bit(without):

@@ -36,7 +36,7 @@ class TorchTagger(nn.Module):
     ):
         super().__init__()
         self.words = nn.Embedding(n_words, word_size)
-        self.letters = nn.Embedding(n_letters, letter_size)
+        self.characters = nn.Embedding(n_letters, letter_size)
         self.spelling = nn.LSTM(letter_size, spelling_size, batch_first=True, bidirectional=True)
         self.lstm = nn.LSTM(
             word_size + 2 * spelling_size,
@@ -59,7 +59,7 @@ class TorchTagger(nn.Module):
         ``letters`` (S, L) and ``sizes`` (S,) are those of the words that are not padding.
         """
         packed = pack_padded_sequence(
-            self.letters(letters), sizes, batch_first=True, enforce_sorted=False
+            self.characters(letters), sizes, batch_first=True, enforce_sorted=False
         )
         _, (last, _) = self.spelling(packed)  # (2, S, K)
         spelled = last.new_zeros(*words.shape, 2 * last.shape[2])

@@ -2,7 +2,7 @@
 
 A table takes the place of the dictionary in `Sequences` once a model has encoded it
 (`seqlearn.data.encoding`). For a batch of codes it gives the distinct ones among them, which is
-what the networks of `seqlearn.inputs.words` read: a word that stands at ten places of a
+what the networks of `seqlearn.inputs.embeddings` read: a word that stands at ten places of a
 batch is embedded once. Callers: `seqlearn.data.batches`.
 """
 

@@ -3,7 +3,7 @@
 Windows are never cut out beforehand. `SeriesTable` holds every value once, each series after as
 many missing steps as a window is long, so that a window may reach back before the beginning;
 a batch is one gather from an overlapping view of it. `WindowDataset` is what
-`seqlearn.training.net` trains on. Callers: `seqlearn.estimators.forecast_windows`.
+`seqlearn.training.net` trains on. Callers: `seqlearn.estimators.forecasting.windows`.
 """
 
 from typing import NamedTuple

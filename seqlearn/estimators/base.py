@@ -28,16 +28,14 @@ from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.backend_options import BackendOptions
-from seqlearn.estimators.cloning import CopiedCallbacks
-from seqlearn.estimators.fitting import Trainable, training
+from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
-from seqlearn.estimators.token_input import TokenInput
+from seqlearn.estimators.token_input import TokenInput, for_task
+from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.modules.heads.head import Head
-from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
-from seqlearn.training.net import SequenceNet, make_net
+from seqlearn.training.net import SequenceNet
 from seqlearn.training.prediction import predict
 from seqlearn.training.randomness import Seeds
 
@@ -97,7 +95,7 @@ class TrainingData:
     seeds : Seeds
         Source of all chance.
     before : Learned or None
-        What the last fit learned, if training goes on from it.
+        What the last fit learned, if training continues from it.
     one_epoch : bool
         ``partial_fit``: one epoch at a constant rate, nothing held out.
     """
@@ -121,7 +119,7 @@ class TrainingData:
         return SequenceDataset(sequences, self.y[part], weights / weights.mean(), device, dtype)
 
 
-class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimator, ABC):
+class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
     """Base of the estimators that read sequences."""
 
     _doc_link_module = "seqlearn"
@@ -175,7 +173,7 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
         """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
         return None
 
-    def _goes_on(self) -> bool:
+    def _can_continue(self) -> bool:
         """Whether there is a last fit that training may go on from."""
         return hasattr(self, "net_")
 
@@ -195,7 +193,7 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
                 "is None."
             )
         with training(self):
-            before = self._learned if (part or self.warm_start) and self._goes_on() else None
+            before = self._learned if (part or self.warm_start) and self._can_continue() else None
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
             sequences, record = self._read_X(X, before and before.input, first)
@@ -275,9 +273,10 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
                     "Pass lists of tokens, or set words=None."
                 )
             return None
+        words = for_task(self.words, self._characters)
         if before is None:
-            return TokenInput.learn(self, kind, sequences.take(rows), counts)
-        before.tokens.check_continued(self)
+            return TokenInput.learn(words, self.dropout, kind, sequences.take(rows), counts)
+        before.tokens.check_continued(words)
         return before.tokens
 
     def _keep(self, learned: Learned, net: SequenceNet) -> None:
@@ -289,35 +288,24 @@ class SequenceEstimator(Trainable, BackendOptions, CopiedCallbacks, BaseEstimato
         """Train a `seqlearn.modules.network.Network`; return the net and its history."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
         train = data.dataset(data.train_rows, device, dtype)
+        valid = None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype)
         batch_size = _batch_size(self.batch_size, len(data.train_rows))
-        net = make_net(
+        net = self._make_net(
             train,
-            None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype),
-            lr_schedule=None if data.one_epoch else self.lr_schedule,
-            network={
-                "input": None if data.tokens is None else data.tokens.station,
-                "encoder": {
-                    "backend": resolve_backend(self.backend),
-                    "input_size": data.sequences.n_features,
-                    "hidden_size": self.hidden_size,
-                    "num_layers": self.num_layers,
-                    "bidirectional": bool(getattr(self, "bidirectional", False)),
-                    "dropout": self.dropout,
-                    "readout": getattr(self, "readout", None),
-                },
-                "head": self._head(data),
-            },
+            valid,
+            input=None if data.tokens is None else data.tokens.station,
+            head=self._head(data),
+            readout=getattr(self, "readout", None),
             seeds=data.seeds,
-            dtype=dtype,
-            max_epochs=1 if data.one_epoch else _max_epochs(self.max_epochs, train, batch_size),
             batch_size=batch_size,
-            device=device,
-            **self._net_settings(),
+            max_epochs=_max_epochs(self.max_epochs, train, batch_size),
+            one_epoch=data.one_epoch,
+            input_size=data.sequences.n_features,
         )
         if data.before is not None:
             net.continue_from(self.net_)
         elif data.tokens is not None and data.tokens.given is not None:
-            net.module_.input.give(*data.tokens.given)
+            net.module_.input.set_vectors(*data.tokens.given)
         earlier = [] if data.before is None else data.before.history
         return net, self._end_training(net, net.train(train), earlier)
 

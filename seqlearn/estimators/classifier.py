@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.parameters import CLASS_LOSS_CHECKS, refuse_other_loss
+from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels, Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
@@ -70,7 +70,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
     tol : float, default=1e-4
         Relative fall of the loss that counts as improvement.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights of the last ``fit``.
+        ``fit`` continues from the weights of the last ``fit``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency.
     loss : {"cross_entropy", "focal"}, default="cross_entropy"

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
-from seqlearn.estimators.fitting import fit_inside, training
 from seqlearn.estimators.targets import NextSteps, Targets
+from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.registry import resolve_backend
@@ -76,7 +76,7 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
     tol : float, default=1e-4
         Relative fall of the loss that counts as improvement.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights of the last ``fit``.
+        ``fit`` continues from the weights of the last ``fit``.
     random_state : int, RandomState or None, default=None
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
@@ -235,8 +235,8 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
             )
         return self._fit(X, None, sample_weight, part=True)
 
-    def _goes_on(self) -> bool:
-        return super()._goes_on() and not hasattr(self, "estimator_")
+    def _can_continue(self) -> bool:
+        return super()._can_continue() and not hasattr(self, "estimator_")
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.parameters import one_of
+from seqlearn.estimators.parameter_checks import one_of
 from seqlearn.estimators.targets import Numbers, Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ValueHead
@@ -74,7 +74,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
     tol : float, default=1e-4
         Relative fall of the loss that counts as improvement.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights of the last ``fit``.
+        ``fit`` continues from the weights of the last ``fit``.
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         "absolute_error" fits the median; "huber" is squared up to one standard deviation of the
         target and absolute beyond.

@@ -17,12 +17,11 @@ from sktime.regression.base import BaseRegressor
 from seqlearn.data.labels import is_flat, read_row_labels
 from seqlearn.data.targets import read_numbers
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.backend_options import BackendOptions
 from seqlearn.estimators.base import SequenceEstimator
 from seqlearn.estimators.classifier import LSTMClassifier
-from seqlearn.estimators.cloning import SktimeCopied
-from seqlearn.estimators.fitting import fit_inside, restored_on_error, training
+from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 from seqlearn.estimators.regressor import LSTMRegressor
+from seqlearn.estimators.trainable import fit_inside, restored_on_error, training
 
 __all__ = ["SktimeLSTMClassifier", "SktimeLSTMRegressor"]
 
@@ -44,7 +43,7 @@ _TEST_PARAMS = [
 ]
 
 
-class _Adapter(BackendOptions, SktimeCopied):
+class _Adapter(SktimeParameterObjects):
     """An estimator of sktime that holds one of ours, of the class ``_inner``."""
 
     _inner: ClassVar[type[SequenceEstimator]]
@@ -73,7 +72,7 @@ class _Adapter(BackendOptions, SktimeCopied):
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict(_read_like(X, self._feature_names))
+        return self.estimator_.predict(_read(X, self._feature_names)[0])
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
@@ -258,7 +257,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
             read_row_labels(y, warn=False)
 
     def _predict_proba(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict_proba(_read_like(X, self._feature_names))
+        return self.estimator_.predict_proba(_read(X, self._feature_names)[0])
 
 
 class SktimeLSTMRegressor(_Adapter, BaseRegressor):
@@ -417,22 +416,19 @@ class SktimeLSTMRegressor(_Adapter, BaseRegressor):
         return super()._fit(X, y[:, 0] if y.shape[1] == 1 else y)  # (N,) or (N, C)
 
 
-def _read(X: Any) -> tuple[np.ndarray | list[np.ndarray], list | None]:
-    """Return a panel as our estimators take it, and the names of its columns if it has some."""
+def _read(X: Any, known: list | None = None) -> tuple[np.ndarray | list[np.ndarray], list | None]:
+    """Return a panel as our estimators take it, and the names of its columns if it has some.
+
+    ``known`` are the names in fit, where X is of prediction.
+    """
     if isinstance(X, np.ndarray):
         return X.transpose(0, 2, 1), None  # (N, T, F)
     names = list(X[0].columns)
     for instance, frame in enumerate(X):
         _check_names(list(frame.columns), names, f"instance {instance} of X", "instance 0")
-    return [frame.to_numpy() for frame in X], names  # N arrays of (T_i, F)
-
-
-def _read_like(X: Any, known: list | None) -> np.ndarray | list[np.ndarray]:
-    """Return a panel of prediction as our estimators take it; ``known`` are the names in fit."""
-    sequences, names = _read(X)
-    if names is not None and known is not None:
+    if known is not None:
         _check_names(names, known, "X", "fit")
-    return sequences
+    return [frame.to_numpy() for frame in X], names  # N arrays of (T_i, F)
 
 
 def _check_names(names: list, known: list, here: str, there: str) -> None:

@@ -2,7 +2,7 @@
 
 An estimator names its kind of `Targets`; `seqlearn.estimators.base` reads, learns and encodes y
 with it, and answers are decoded by what was learned. Labels of steps have a file of their own,
-`seqlearn.estimators.step_labels`.
+`seqlearn.estimators.tagging.step_labels`.
 """
 
 from abc import ABC, abstractmethod
@@ -62,7 +62,7 @@ class Targets(Record, ABC):
         y
             What `read` returned.
         known : Targets or None
-            What an earlier fit learned, if training goes on from it; y must go with that.
+            What an earlier fit learned, if training continues from it; y must go with that.
         part : bool
             Whether y is one part of the data, of which others may teach more.
         """
@@ -129,7 +129,7 @@ class Classes(Targets):
             return replace(self, classes=self._classes_of_parts(given, known))
         if known is not None and not np.array_equal(self.classes, known):
             raise DataFormatError(
-                "warm_start=True goes on with the classes of the last fit, "
+                "warm_start=True continues with the classes of the last fit, "
                 f"{known.tolist()}; y now has {self.classes.tolist()}. Fit with warm_start=False, "
                 "or use partial_fit with all classes."
             )

@@ -18,12 +18,12 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.words import Words
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 
-__all__ = ["TokenInput"]
+__all__ = ["TokenInput", "for_task"]
 
 DEFAULT_SIZE = 64  # values of a word's vector, without pretrained ones
 
@@ -41,7 +41,7 @@ class TokenInput(Record):
     embedding : dict
         The plain arguments of the input of `station`.
     parameters : dict
-        The estimator's parameters that it was learned with.
+        Those of the `Words` that it was learned with.
     given : tuple of Tensor, or None
         Codes (K,) and vectors (K, E) to start from.
     """
@@ -54,14 +54,15 @@ class TokenInput(Record):
 
     @classmethod
     def learn(
-        cls, estimator: Any, kind: str, sequences: Sequences, weights: np.ndarray
+        cls, words: Words, dropout: float, kind: str, sequences: Sequences, weights: np.ndarray
     ) -> "TokenInput":
         """Learn from distinct training rows, whose weights are their repetitions or like that.
 
+        ``words`` is what `for_task` returned, ``dropout`` the share of values dropped in training.
         Word dropout goes by how often words occur if rows weigh 1 on average: weights that are all
         alike are no weights.
         """
-        words, parameters = _words(estimator), _parameters(estimator)
+        parameters = _parameters(words)
         spelled = kind == "tokens" and words.characters is not None
         encoding = Encoding.learn(
             sequences,
@@ -76,7 +77,7 @@ class TokenInput(Record):
             embedding = {
                 "n_features": len(encoding.vocabulary),
                 "size": size,
-                "dropout": estimator.dropout,
+                "dropout": dropout,
             }
             return cls(kind, encoding, embedding, parameters)
         given = None
@@ -86,7 +87,7 @@ class TokenInput(Record):
         embedding = {
             "n_words": len(encoding.vocabulary),
             "size": size,
-            "dropout": estimator.dropout,
+            "dropout": dropout,
             "word_dropout": words.dropout,
             "counts": encoding.vocabulary.counts / weights.mean(),
             "n_fixed": len(encoding.extra),
@@ -108,9 +109,9 @@ class TokenInput(Record):
         more = {"character_backend": resolve_backend("torch")} if spelled else {}
         return WordEmbedding, self.embedding | more
 
-    def check_continued(self, estimator: Any) -> None:
+    def check_continued(self, words: Words) -> None:
         """Raise if training is to go on with other parameters than it began with."""
-        for name, now in _parameters(estimator).items():
+        for name, now in _parameters(words).items():
             was = self.parameters[name]
             if was != now:
                 raise InvalidParameterError(
@@ -120,17 +121,15 @@ class TokenInput(Record):
                 )
 
 
-def _words(estimator: Any) -> Words:
-    """The parameters about words, without those that the task decides."""
-    words = estimator.words or Words()
-    if words.characters != "auto":
-        return words
-    return clone(words).set_params(characters=estimator._characters)
+def for_task(words: Words | None, characters: int | None) -> Words:
+    """Return what ``words`` stands for where the task means ``characters`` by "auto"."""
+    words = words or Words()
+    return words if words.characters != "auto" else clone(words).set_params(characters=characters)
 
 
-def _parameters(estimator: Any) -> dict[str, Any]:
+def _parameters(words: Words) -> dict[str, Any]:
     """The parameters that what is learned depends on; of vectors, only whether there are."""
-    values = _words(estimator).get_params()
+    values = words.get_params()
     values["vectors given"] = values.pop("vectors") is not None
     return {f"words__{name}": value for name, value in values.items()}
 

@@ -39,7 +39,7 @@ class SegmentInput(Input):
     n_past_features : int
         P.
     normalization : {"window", "series"} or None
-        "window" reads each window relative to its own level and spread. With the others, the
+        "window" reads each window relative to its own level and scale. With the others, the
         values come in the right units already.
 
     Notes
@@ -70,7 +70,7 @@ class SegmentInput(Input):
         return Inputs(self.embed(window.segments), None, window)
 
     def segments(self, past: Tensor, features: Tensor | None) -> Window:
-        """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and spread."""
+        """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and scale."""
         centre, scale = self._level(past)
         steps = with_mask((past - centre) / scale)  # (B, L, 2 C)
         if features is not None:

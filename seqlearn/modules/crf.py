@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seqlearn.errors import DataFormatError, InvalidParameterError
-
 __all__ = ["LinearChainCRF"]
 
 FORBIDDEN = -1e30  # score of what is not allowed: exp gives 0, and a sum of many stays finite
@@ -49,12 +47,6 @@ class LinearChainCRF(nn.Module):
     ----------
     transitions, starts, ends : Parameter of shape (C, C), (C,) and (C,)
         Zero at first. Entries that are not allowed have no influence and gradient 0.
-
-    Raises
-    ------
-    InvalidParameterError
-        ``n_labels`` is not positive or ``allowed`` has other shapes. The methods raise
-        `DataFormatError` for a row of a length at which no sequence is allowed.
 
     Notes
     -----
@@ -91,10 +83,8 @@ class LinearChainCRF(nn.Module):
         allowed: Iterable[ArrayLike | Tensor] | None = None,
     ):
         super().__init__()
-        if n_labels < 1:
-            raise InvalidParameterError(f"n_labels must be 1 or more, got {n_labels}.")
         self.n_labels = n_labels
-        self._allowed = None if allowed is None else _check_allowed(allowed, n_labels)
+        self._allowed = None if allowed is None else [np.asarray(part) for part in allowed]
         self._possible = np.zeros(0, dtype=bool)  # by length; grows on demand
         shapes = {"transitions": (n_labels, n_labels), "starts": (n_labels,), "ends": (n_labels,)}
         masks = self._allowed or [np.ones(shape, dtype=bool) for shape in shapes.values()]
@@ -125,7 +115,7 @@ class LinearChainCRF(nn.Module):
         Tensor of shape (B, T)
             0 at padded steps.
         """
-        plan = self._plan(scores, lengths)
+        plan = _Plan.of(lengths, scores)
         return _Likelihood.apply(scores, *self._masked(scores.dtype), labels, plan)
 
     @torch.no_grad()
@@ -134,7 +124,7 @@ class LinearChainCRF(nn.Module):
 
         Valid steps sum to 1; what is not allowed is exactly 0. No gradient.
         """
-        plan = self._plan(scores, lengths)
+        plan = _Plan.of(lengths, scores)
         transitions, starts, ends = self._masked(scores.dtype)
         logits = plan.pack(scores, ends)
         _add_messages(logits, transitions, plan)
@@ -149,10 +139,10 @@ class LinearChainCRF(nn.Module):
 
         It is always an allowed one. Of equally good labels a step takes the first.
         """
-        plan = self._plan(scores, lengths)
+        plan = _Plan.of(lengths, scores)
         transitions, starts, ends = self._masked(scores.dtype)
         logits = plan.pack(scores, ends)
-        _add_best_messages(logits, transitions, plan)
+        _add_messages(logits, transitions, plan, best=True)
         best = torch.zeros(logits.shape[:2], dtype=torch.int64, device=scores.device)
         state = torch.argmax(starts + logits[0], dim=1, out=best[0])  # (R,)
         for start, stop, width in plan.blocks:
@@ -169,17 +159,6 @@ class LinearChainCRF(nn.Module):
             torch.where(self.starts_allowed, self.starts, FORBIDDEN).to(dtype),
             torch.where(self.ends_allowed, self.ends, FORBIDDEN).to(dtype),
         )
-
-    def _plan(self, scores: Tensor, lengths: Tensor) -> "_Plan":
-        """Refuse lengths at which nothing is allowed, then lay the batch out."""
-        refused = self.impossible(lengths)
-        if len(refused):
-            raise DataFormatError(
-                f"Row {refused[0]} has {int(lengths[refused[0]])} steps, and no label sequence "
-                "of that length is allowed by the starts, transitions and ends given as "
-                "`allowed`. Leave such rows out, or allow more."
-            )
-        return _Plan.of(lengths, scores)
 
     def impossible(self, lengths: Tensor) -> np.ndarray:
         """Return the rows at whose length no sequence of labels is allowed."""
@@ -290,11 +269,14 @@ class _Likelihood(torch.autograd.Function):
         return plan.unpack(weights), grad_transitions, weights[0].sum(dim=0), grad_ends, None, None
 
 
-def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
+def _add_messages(
+    logits: Tensor, transitions: Tensor, plan: _Plan, *, best: bool = False
+) -> Tensor:
     """Add to the scores of each step, (T, R, C), the backward messages, in place.
 
-    Each row of steps from 1 on is shifted to maximum 0. Returns the messages to step t - 1, before
-    that, at index t, (T, R, C); only valid steps have a meaning.
+    They are logarithms of sums of exponentials, or with ``best`` maxima (Viterbi). Each row of
+    steps from 1 on is shifted to maximum 0. Returns the messages to step t - 1, before that, at
+    index t, (T, R, C); only valid steps have a meaning.
     """
     totals = torch.zeros_like(logits)
     into = transitions.T.contiguous()[:, None]  # (C to, 1, C from)
@@ -304,35 +286,17 @@ def _add_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
         before = _steps(start - 1, stop - 1, width, logits)[0]
         columns = logits.transpose(1, 2)[..., None][:, :, :width].unbind()  # (C to, width, 1)
         steps = _steps(start, stop, width, logits, totals, plan.valid)
-        for *views, previous, column in reversed(
-            list(zip(*steps, before, columns[start:stop], strict=True))
-        ):
-            logit, total, valid = views
+        views = list(zip(*steps, before, columns[start:stop], strict=True))
+        for logit, total, valid, previous, column in reversed(views):
             logit -= logit.amax(dim=1, keepdim=True)
             torch.add(into, column, out=joint)
-            # _log_sum_exp(joint), without new memory
-            torch.log_softmax(joint, dim=0, out=scratch)
-            torch.amax(scratch, dim=0, out=log_sum)
-            torch.amax(joint, dim=0, out=total).sub_(log_sum)
+            torch.amax(joint, dim=0, out=total)
+            if not best:  # as _log_sum_exp(joint), without new memory
+                torch.log_softmax(joint, dim=0, out=scratch)
+                torch.amax(scratch, dim=0, out=log_sum)
+                total.sub_(log_sum)
             previous.addcmul_(total, valid)
     return totals
-
-
-def _add_best_messages(logits: Tensor, transitions: Tensor, plan: _Plan) -> None:
-    """Do what `_add_messages` does with the maximum for the sum (Viterbi)."""
-    into = transitions.T.contiguous()[:, None]  # (C to, 1, C from)
-    for start, stop, width in reversed(plan.blocks):
-        joint = logits.new_empty(len(transitions), width, len(transitions))
-        before = _steps(start - 1, stop - 1, width, logits)[0]
-        columns = logits.transpose(1, 2)[..., None][:, :, :width].unbind()  # (C to, width, 1)
-        steps = _steps(start, stop, width, logits, plan.valid)
-        for *views, previous, column in reversed(
-            list(zip(*steps, before, columns[start:stop], strict=True))
-        ):
-            logit, valid = views
-            logit -= logit.amax(dim=1, keepdim=True)
-            torch.add(into, column, out=joint)
-            previous.addcmul_(joint.amax(dim=0), valid)
 
 
 def _push_forward(weights: Tensor, logits: Tensor, transitions: Tensor, plan: _Plan) -> Tensor:
@@ -376,22 +340,6 @@ def _log_sum_exp(values: Tensor) -> Tensor:
 def _fill_up(n_rows: int) -> int:
     """Round up to a multiple of `ROW_BLOCK`."""
     return n_rows + -n_rows % ROW_BLOCK
-
-
-def _check_allowed(
-    allowed: Iterable[ArrayLike | Tensor], n_labels: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return boolean arrays of shape (C, C), (C,) and (C,)."""
-    arrays = tuple(torch.as_tensor(part).cpu().numpy() for part in allowed)
-    shapes = [array.shape for array in arrays]
-    dtypes = [str(array.dtype) for array in arrays]
-    expected = [(n_labels, n_labels), (n_labels,), (n_labels,)]
-    if shapes != expected or set(dtypes) != {"bool"}:
-        raise InvalidParameterError(
-            f"allowed must be three boolean arrays, transitions, starts and ends, of shapes "
-            f"{expected}; got shapes {shapes} of dtypes {dtypes}."
-        )
-    return arrays
 
 
 def _possible_lengths(

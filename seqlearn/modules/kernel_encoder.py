@@ -19,12 +19,12 @@ from seqlearn.backend import Dropout, Stack, valid_steps
 from seqlearn.modules.heads.linear import LinearHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
-from seqlearn.modules.row_blocks import RowLinear
+from seqlearn.modules.row_blocks import RowLinear, fill_rows
 from seqlearn.torch_internals import (
     LSTMKernels,
     children_of,
+    have_forward_hooks,
     lstm_kernels,
-    modules_are_heard,
     weights_of,
 )
 
@@ -66,8 +66,9 @@ class KernelEncoder:
         modules = [*core.modules(), *watched]
         if self.reads_out:
             modules += [encoder, *encoder.readout.modules()]
-        self._parts = [(module, type(module), dict(children_of(module))) for module in modules]
         self._watched = modules
+        self._kinds = list(map(type, modules))
+        self._children = [dict(children) for children in children_of(modules)]
 
     @classmethod
     def of(cls, encoder: nn.Module, watched: Sequence[nn.Module] = ()) -> "KernelEncoder | None":
@@ -109,40 +110,62 @@ class KernelEncoder:
 
     def holds(self) -> bool:
         """Whether the core is what it was at the beginning, and nobody listens to its modules."""
-        for module, kind, children in self._parts:
-            if (
-                type(module) is not kind
-                or children_of(module) != children
-                or "forward" in module.__dict__
-            ):
-                return False
-        if torch.is_autocast_enabled("cpu") or modules_are_heard(self._watched):
-            return False
-        return all(_is_plain(layer.module) for directions in self.layers for layer in directions)
+        modules = self._watched  # all of them are asked at once: this runs before each prediction
+        return (
+            list(map(type, modules)) == self._kinds
+            and children_of(modules) == self._children
+            and not any("forward" in vars(module) for module in modules)
+            and not have_forward_hooks(modules)
+            and not torch.is_autocast_enabled("cpu")
+            and all(_is_float_on_cpu(one.module) for layer in self.layers for one in layer)
+        )
 
     def steps(self, x: Tensor, lengths: Tensor | None, state: Any = None) -> tuple[Tensor, Any]:
         """Return the outputs (B, T, D) of rows (B, T, F), and the state, in inference mode."""
-        outputs, states = self._evaluate(x, lengths, state)
-        is_known = lengths is None and len(outputs) == 1
-        return _rows_first(outputs), states if is_known else None
+        rows = _Rows(lengths, x.shape[1])
+        outputs, state, _ = self._forward(x.transpose(0, 1), rows, state)
+        return _rows_first(outputs), state
 
     def vectors(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return what the readout makes of rows (B, T, F), (B, D), in inference mode."""
-        outputs, _ = self._evaluate(x, lengths, None)
-        rows = _Rows(lengths, x.shape[1])
-        return _side_by_side(
-            [self.read(one, rows, is_backward=bool(i))[0] for i, one in enumerate(outputs)]
-        )
+        """Return what the readout makes of rows (B, T, F), (B, D), in inference mode.
 
-    def _evaluate(self, x: Tensor, lengths: Tensor | None, state: Any) -> tuple[list, tuple]:
-        rows, outputs, states = _Rows(lengths, x.shape[1]), [x.transpose(0, 1).contiguous()], []
+        The number of rows need not be a multiple of the backend's ``stable_rows``.
+        """
+        n_rows, block = len(x), self.encoder.stable_rows
+        rows = _Rows(None if lengths is None else fill_rows(lengths, block), x.shape[1])
+        outputs, _, _ = self._forward(fill_rows(x.transpose(0, 1), block, dim=1), rows)
+        return _side_by_side([vector for vector, _ in self._read(outputs, rows)])[:n_rows]
+
+    def _forward(
+        self,
+        x: Tensor,
+        rows: "_Rows",
+        state: Any = None,
+        masks: Masks | None = None,
+        each: Callable = map,
+    ) -> tuple[Sequence[Tensor], Any, list]:
+        """Run steps (T, B, F) through all layers; with masks, as in training.
+
+        Returns the outputs of each direction, (T, B, H), the state after the last step, where there
+        is one, and in training what the backward pass needs of each layer and direction.
+        """
+        outputs, states, kept = [x.contiguous()], [], []
+        keeps = masks is not None
+        cast = self.encoder.autocast if keeps else None
         for i, directions in enumerate(self.layers):
             x = _side_by_side(outputs)  # (T, B, D)
+            if keeps and masks[i] is not None:
+                x = x * masks[i].transpose(0, 1)
             before = None if state is None else state[i]
-            found = [layer.run(x, weights_of(layer.module), rows, before) for layer in directions]
-            outputs = [one for one, _ in found]
-            states.append(_end(found[0][1]))
-        return outputs, tuple(states)
+            run = partial(_Layer.run, x=x, rows=rows, state=before, keeps=keeps, cast=cast)
+            outputs, ends, of_layer = zip(*each(run, directions), strict=True)
+            states.append(ends[0])
+            kept.append(of_layer)
+        is_known = rows.lengths is None and len(outputs) == 1
+        return outputs, tuple(states) if is_known else None, kept
+
+    def _read(self, outputs: Sequence[Tensor], rows: "_Rows") -> list["Read"]:
+        return [self.read(one, rows, is_backward=bool(i)) for i, one in enumerate(outputs)]
 
     def masks(self, n_rows: int, n_steps: int) -> Masks:
         """Draw what dropout multiplies the inputs of each layer by in training, (B, T, D)."""
@@ -154,7 +177,7 @@ class KernelEncoder:
                 like = empty(n_steps, n_rows, width).transpose(0, 1)
             else:
                 like = empty(n_rows, n_steps, width)
-            found.append(dropout.noise(like) if dropout.training and dropout.p > 0 else None)
+            found.append(dropout.mask(like) if dropout.training and dropout.p > 0 else None)
         return found
 
     def run(
@@ -195,24 +218,17 @@ class KernelEncoder:
         state : tuple or None
             After the last step, where there is one.
         """
-        cast = self.encoder.autocast
-        rows, outputs = _Rows(lengths, x.shape[1]), [x.transpose(0, 1).contiguous()]
-        backwards, states = [], []
-        for i, (directions, mask) in enumerate(zip(self.layers, masks, strict=True)):
-            x = _side_by_side(outputs)  # (T, B, D)
-            if mask is not None:
-                x = x * mask.transpose(0, 1)
-            before = None if state is None else state[i]
-            train = partial(_Layer.train, x=x, rows=rows, cast=cast, state=before)
-            outputs, of_layer, ends = zip(*each(train, directions), strict=True)
-            backwards.append(of_layer)
-            states.append(ends[0])
-        after = tuple(states) if lengths is None and len(outputs) == 1 else None
+        cast, rows = self.encoder.autocast, _Rows(lengths, x.shape[1])
+        outputs, after, kept = self._forward(x.transpose(0, 1), rows, state, masks, each)
         if to_vectors:
-            read = [self.read(one, rows, is_backward=bool(i)) for i, one in enumerate(outputs)]
+            read = self._read(outputs, rows)
             result = _side_by_side([vector for vector, _ in read])  # (B, D)
         else:
             result = _rows_first(outputs)  # (B, T, D)
+
+        def of_layer(job: tuple) -> tuple[Tensor, list[Tensor]]:
+            layer, own, gradients = job
+            return layer.backward(own, gradients, rows, cast)
 
         def backward(gradient: Tensor) -> tuple[Tensor | None, list[Tensor]]:
             parts = self._split(gradient)
@@ -223,16 +239,16 @@ class KernelEncoder:
                 gradients = [(part.transpose(0, 1).contiguous(), None) for part in parts]
             found: list[list[Tensor]] = [[], []]  # of each direction
             below = None
-            while backwards:
+            while kept:
                 below = None
-                pairs = list(zip(backwards.pop(), gradients, strict=True))
-                for direction, (of_inputs, of_weights) in enumerate(each(_step_back, pairs)):
+                jobs = list(zip(self.layers[len(kept) - 1], kept.pop(), gradients, strict=True))
+                for direction, (of_inputs, of_weights) in enumerate(each(of_layer, jobs)):
                     below = of_inputs if below is None else below + of_inputs
                     found[direction] = of_weights + found[direction]
-                mask = masks[len(backwards)]
+                mask = masks[len(kept)]
                 if mask is not None:
                     below = below * mask.transpose(0, 1)
-                if backwards:
+                if kept:
                     gradients = [(one.contiguous(), None) for one in self._split(below)]
             of_x = below.transpose(0, 1) if needs_inputs else None
             return of_x, [*found[0], *found[1]]
@@ -246,11 +262,6 @@ class KernelEncoder:
         return gradient.split(self.size, dim=-1)
 
 
-def _step_back(pair: tuple[Callable, Gradients]) -> tuple[Tensor, list[Tensor]]:
-    backward, gradients = pair
-    return backward(gradients)
-
-
 def _side_by_side(directions: Sequence[Tensor]) -> Tensor:
     """Join what both directions give in the last dimension; one direction's is not copied."""
     return torch.cat(directions, dim=-1) if len(directions) > 1 else directions[0]
@@ -260,11 +271,6 @@ def _rows_first(directions: Sequence[Tensor]) -> Tensor:
     """Return (B, T, D), in memory as modules have it: dropout draws its masks in that order."""
     outputs = _side_by_side(directions).transpose(0, 1)
     return outputs if len(directions) == 1 else outputs.contiguous()
-
-
-def _end(kept: tuple) -> tuple[Tensor, Tensor]:
-    """Return the state (h, c) after the last step, from what the kernels keep."""
-    return kept[1][1], kept[1][2]
 
 
 class _Rows:
@@ -295,49 +301,47 @@ class _Layer:
         self.is_backward = is_backward
 
     def run(
-        self, x: Tensor, weights: list[Tensor], rows: _Rows, state: Any = None
-    ) -> tuple[Tensor, tuple]:
-        """Return the outputs (T, B, H) for inputs (T, B, F), and what the backward pass needs."""
+        self, x: Tensor, rows: _Rows, state: Any, keeps: bool, cast: torch.dtype | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], tuple | None]:
+        """Return the outputs (T, B, H) for inputs (T, B, F), and the state after the last step.
+
+        Also what the backward pass needs, if this ``keeps`` it: the next layer is faster where its
+        memory is free again. With ``cast`` the kernels compute in that type; what goes in and comes
+        out is in float32.
+        """
+        weights = weights_of(self.module)
+        if torch.is_grad_enabled():
+            weights = [weight.detach() for weight in weights]
+        if cast is not None:
+            x, *weights = (tensor.to(cast) for tensor in (x, *weights))
+            state = state and tuple(part.to(cast) for part in state)
         positions, by_kernel = self._reversal(rows)
         outputs, kept = self.kernels.forward(_take(x, positions), weights, by_kernel, state)
-        return _take(outputs, positions), kept
+        outputs, end = _take(outputs, positions), kept[1][1:3]
+        if cast is not None:
+            outputs, *end = (tensor.float() for tensor in (outputs, *end))
+        return outputs, tuple(end), kept if keeps else None
+
+    def backward(
+        self, kept: tuple, gradients: Gradients, rows: _Rows, cast: torch.dtype | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the gradient of the inputs, (T, B, F), and those of the weights, flat."""
+        positions, by_kernel = self._reversal(rows)
+        steps, last = gradients
+        if steps is not None:
+            steps = _take(steps, positions)
+        if cast is not None:
+            steps, last = (None if one is None else one.to(cast) for one in (steps, last))
+        below, *found = self.kernels.backward(kept, steps, last, by_kernel)
+        below = _take(below, positions)
+        if cast is not None:
+            below, *found = (one.float() for one in (below, *found))
+        return below, [one.flatten() for one in found]
 
     def _reversal(self, rows: _Rows) -> tuple[Tensor | None, bool]:
         """Return at which positions to take the steps, and whether the kernel reverses them."""
         positions = rows.reversal if self.is_backward else None
         return positions, self.is_backward and positions is None
-
-    def train(
-        self, x: Tensor, rows: _Rows, cast: torch.dtype | None, state: Any
-    ) -> tuple[Tensor, Callable, tuple[Tensor, Tensor]]:
-        """Return the outputs, the backward pass, and the state after the last step.
-
-        That is from `Gradients` to the inputs' gradient, (T, B, F), and the weights', flat. With
-        ``cast`` the kernels compute in that type; what goes in and comes out is in float32.
-        """
-        weights = [weight.detach() for weight in weights_of(self.module)]
-        if cast is not None:
-            x, *weights = (tensor.to(cast) for tensor in (x, *weights))
-            state = state and tuple(part.to(cast) for part in state)
-        outputs, kept = self.run(x, weights, rows, state)
-        end = _end(kept)
-
-        def backward(gradients: Gradients) -> tuple[Tensor, list[Tensor]]:
-            positions, by_kernel = self._reversal(rows)
-            steps, last = gradients
-            if steps is not None:
-                steps = _take(steps, positions)
-            if cast is not None:
-                steps, last = (None if one is None else one.to(cast) for one in (steps, last))
-            below, *found = self.kernels.backward(kept, steps, last, by_kernel)
-            below = _take(below, positions)
-            if cast is not None:
-                below, *found = (one.float() for one in (below, *found))
-            return below, [one.flatten() for one in found]
-
-        if cast is not None:
-            outputs, end = outputs.float(), tuple(part.float() for part in end)
-        return outputs, backward, end
 
 
 def _take(x: Tensor, positions: Tensor | None) -> Tensor:
@@ -406,6 +410,10 @@ def _is_plain(layer: nn.Module) -> bool:
         and layer.batch_first
         and not layer.bidirectional
         and layer.proj_size == 0
-        and (weight := weights_of(layer)[0]).dtype == torch.float32
-        and weight.device.type == "cpu"
+        and _is_float_on_cpu(layer)
     )
+
+
+def _is_float_on_cpu(layer: nn.LSTM) -> bool:
+    weight = weights_of(layer)[0]
+    return weight.dtype == torch.float32 and weight.is_cpu

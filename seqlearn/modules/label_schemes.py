@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.errors import DataFormatError
 
 __all__ = ["allowed_transitions"]
 
@@ -23,7 +23,7 @@ def allowed_transitions(
 
     Parameters
     ----------
-    labels : sequence of C strings
+    labels : sequence of C distinct strings
         ``"O"``, or a prefix of the scheme, ``"-"`` and the type of the span, which may contain
         ``"-"`` itself. The order is that of the answers.
     scheme : {"BIO", "BIOES"}
@@ -42,10 +42,8 @@ def allowed_transitions(
 
     Raises
     ------
-    InvalidParameterError
-        The scheme is unknown.
     DataFormatError
-        A label is not one of the scheme, or occurs twice.
+        A label is not one of the scheme.
 
     References
     ----------
@@ -62,8 +60,6 @@ def allowed_transitions(
     >>> starts
     array([ True,  True, False])
     """
-    if scheme not in PREFIXES:
-        raise InvalidParameterError(f"scheme must be one of {list(PREFIXES)}, got {scheme!r}.")
     _check_labels(labels, scheme)
     prefix = np.array([label[0] for label in labels], dtype="U1")  # (C,)
     kind = np.array([label[2:] for label in labels], dtype=object)  # (C,)
@@ -76,7 +72,7 @@ def allowed_transitions(
 
 
 def _check_labels(labels: Sequence[str], scheme: str) -> None:
-    """Refuse labels that are not of the scheme, and repeated ones."""
+    """Refuse labels that are not of the scheme."""
     prefixes = PREFIXES[scheme]
     wrong = [
         label
@@ -94,10 +90,4 @@ def _check_labels(labels: Sequence[str], scheme: str) -> None:
             f"These labels are not of the scheme {scheme}: {shown}{more}. Its labels are the "
             f"string 'O' and {', '.join(repr(p + '-x') for p in prefixes)} for each type x of "
             "span. Rename the labels, or use another scheme or none."
-        )
-    if len(set(labels)) < len(labels):
-        repeated = sorted({label for label in labels if list(labels).count(label) > 1})
-        raise DataFormatError(
-            f"These labels are given more than once: {', '.join(map(repr, repeated[:5]))}. Give "
-            "each label once."
         )

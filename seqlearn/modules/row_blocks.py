@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["RowLinear", "count_rows", "fill_rows", "in_blocks", "map_rows", "row_block"]
+from seqlearn.states import map_rows, n_rows
+
+__all__ = ["RowLinear", "fill_rows", "in_blocks", "row_block"]
 
 FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
 # Rows of one product of a head: the more the smaller it is.
 LEAST_ROWS, MOST_ROWS = 64, 256
-PRODUCTS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
+MULTIPLY_ADDS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
 WIDTH = 16  # numbers of which a row holds a multiple: 64 bytes in float32
 
 
@@ -65,23 +67,6 @@ def fill_rows(values: Tensor, block: int, dim: int = 0) -> Tensor:
     return torch.cat(parts, dim=dim)
 
 
-def map_rows(function: Callable[[Tensor], Any], *trees: Any) -> Any:
-    """Call ``function`` on the tensors of nested tuples, of one nesting; None stays None.
-
-    Examples
-    --------
-    >>> map_rows(len, (torch.zeros(2), (torch.zeros(3), None)))
-    (2, (3, None))
-    """
-    first = trees[0]
-    if first is None:
-        return None
-    if not isinstance(first, tuple):
-        return function(*trees)
-    parts = [map_rows(function, *parts) for parts in zip(*trees, strict=True)]
-    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
-
-
 def in_blocks(run: Callable, block: int, *rows: Any, exact: bool = False) -> Any:
     """Call ``run`` on rows filled up to a multiple of ``block``, and cut its answer.
 
@@ -103,24 +88,17 @@ def in_blocks(run: Callable, block: int, *rows: Any, exact: bool = False) -> Any
     >>> in_blocks(lambda x: x.cumsum(0), 2, torch.tensor([1, 2, 3]), exact=True)
     tensor([1, 3, 3])
     """
-    n_rows = count_rows(rows)
-    if n_rows % block:
+    n = n_rows(rows)
+    if n % block:
         rows = map_rows(lambda values: fill_rows(values, block), rows)
     if not exact:
         answer = run(*rows)
-        return answer if n_rows % block == 0 else map_rows(lambda values: values[:n_rows], answer)
+        return answer if n % block == 0 else map_rows(lambda values: values[:n], answer)
     answers = []
-    for first in range(0, n_rows, block):
+    for first in range(0, n, block):
         own = slice(first, first + block)
         answers.append(run(*map_rows(lambda values, own=own: values[own], rows)))
-    return map_rows(lambda *parts: torch.cat(parts)[:n_rows], *answers)
-
-
-def count_rows(tree: Any) -> int | None:
-    """Return the number of rows of the first tensor in nested tuples; None if there is none."""
-    if not isinstance(tree, tuple):
-        return None if tree is None else len(tree)
-    return next((n for n in map(count_rows, tree) if n is not None), None)
+    return map_rows(lambda *parts: torch.cat(parts)[:n], *answers)
 
 
 class RowLinear(nn.Linear):
@@ -157,7 +135,7 @@ class RowLinear(nn.Linear):
         more = -width % WIDTH
         if more:
             weight = functional.pad(weight, (0, more))
-        size = PRODUCTS // (width * self.out_features)
+        size = MULTIPLY_ADDS // (width * self.out_features)
         size = min(max(size, LEAST_ROWS), MOST_ROWS) // WIDTH * WIDTH
         if n_rows <= size:
             filled = rows.new_zeros(size, width + more)

@@ -15,18 +15,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from skorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    InputShapeSetter,
-    LRScheduler,
-    ParamMapper,
-)
+from skorch.callbacks import Callback, EarlyStopping, InputShapeSetter, LRScheduler, ParamMapper
 from skorch.callbacks.scoring import ScoringBase
 from tqdm.auto import tqdm
 
 from seqlearn.errors import InvalidParameterError, TrainingDivergedError
-from seqlearn.training.flat import is_finite
+from seqlearn.training.flat_parameters import is_finite
 from seqlearn.training.schedules import Schedule
 
 __all__ = [
@@ -38,7 +32,7 @@ __all__ = [
     "Scheduled",
     "answer_scorers",
     "chosen_callbacks",
-    "hearing",
+    "overriding",
     "without_last_fit",
 ]
 
@@ -327,8 +321,8 @@ def answer_scorers(callbacks: list[tuple[str, Any]], scorers: tuple[str, ...]) -
     return {callback.on_train for callback in scoring}
 
 
-def hearing(callbacks: list[tuple[str, Any]], event: str) -> list[Any]:
-    """Return the callbacks that have something to do at ``event``."""
-    given = getattr(Callback, event)
-    heard = [(callback, getattr(callback, event)) for _, callback in callbacks]
-    return [one for one, does in heard if getattr(does, "__func__", does) is not given]
+def overriding(callbacks: list[tuple[str, Any]], event: str) -> list[Any]:
+    """Return the callbacks that override the method of an event."""
+    inherited = getattr(Callback, event)
+    found = [(callback, getattr(callback, event)) for _, callback in callbacks]
+    return [one for one, method in found if getattr(method, "__func__", method) is not inherited]

@@ -22,7 +22,9 @@ import torch
 
 __all__ = ["Threads", "cpu_for"]
 
-PRODUCTS_PER_THREAD = 20_000_000  # multiply-adds of one step that make a thread worth its while
+MULTIPLY_ADDS_PER_THREAD = (
+    20_000_000  # multiply-adds of one step that make a thread worth its while
+)
 
 
 class Threads:
@@ -106,8 +108,8 @@ def cpu_for(rows: int, input_size: int, output_size: int) -> Iterator[Threads]:
         Those that are left if a step is worth one.
     """
     number, flushes = torch.get_num_threads(), sys.float_info.min * 0.5 == 0.0
-    products = rows * 4 * output_size * (input_size + output_size)
-    wanted = min(number, 1 + products // PRODUCTS_PER_THREAD)
+    n_multiply_adds = rows * 4 * output_size * (input_size + output_size)
+    wanted = min(number, 1 + n_multiply_adds // MULTIPLY_ADDS_PER_THREAD)
     if wanted != number:  # the call is slow
         torch.set_num_threads(wanted)
     torch.set_flush_denormal(True)

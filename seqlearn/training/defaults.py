@@ -6,20 +6,15 @@ and device of an estimator are its parameters. How many threads compute, and how
 treated, is the business of `seqlearn.training.cpu`.
 """
 
-import threading
-from collections.abc import Callable
 from contextlib import ContextDecorator, ExitStack
 from typing import Any
 
 import torch
 
 from seqlearn.torch_internals import torch_functions_redirected
+from seqlearn.training.process_settings import ProcessSettings
 
 __all__ = ["torch_defaults"]
-
-_lock = threading.Lock()
-_users = 0  # those inside that found a setting of the process changed
-_changed: list[tuple[Callable[[Any], None], Any]] = []  # how to set back what, and to what
 
 
 class torch_defaults(ContextDecorator):
@@ -44,13 +39,7 @@ class torch_defaults(ContextDecorator):
         return torch_defaults()  # one for each call of what this decorates
 
     def __enter__(self) -> None:
-        global _users
-        self._stack, self._counts = None, False
-        if _changed or not all(read() == usual for read, _, usual in _SETTINGS):
-            self._counts = True
-            with _lock:
-                _users += 1
-                _set_aside()
+        self._stack, self._counts = None, _USUAL.enter()
         casts = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
         if casts or (torch_functions_redirected() and torch.empty(0).device.type != "cpu"):
             self._stack = ExitStack()
@@ -59,25 +48,10 @@ class torch_defaults(ContextDecorator):
                 self._stack.enter_context(torch.autocast(device, enabled=False))
 
     def __exit__(self, *error: Any) -> None:
-        global _users
         if self._stack is not None:
             self._stack.close()
         if self._counts:
-            with _lock:
-                _users -= 1
-                if _users == 0:
-                    for write, theirs in reversed(_changed):
-                        write(theirs)
-                    _changed.clear()  # last: who finds it empty finds the settings as they are
-
-
-def _set_aside() -> None:
-    """Set those settings of the process to what they usually are that are not, and note them."""
-    for read, write, usual in _SETTINGS:
-        theirs = read()
-        if theirs != usual:
-            write(usual)
-            _changed.append((write, theirs))
+            _USUAL.leave()
 
 
 def _precision() -> str:
@@ -101,13 +75,14 @@ def _set_precision(precision: str) -> None:
 
 EXACT = ("highest", "high", "ieee", "none", "tf32")  # all bits count, on a CPU
 _future = torch.__future__
-# How to read a setting, how to write it, and what it usually is.
-_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], None], Any]] = [
-    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-    (  # the parameters of our modules are views, which cannot be swapped
-        _future.get_swap_module_params_on_conversion,
-        _future.set_swap_module_params_on_conversion,
-        False,
-    ),
-    (_precision, _set_precision, "highest"),
-]
+_USUAL = ProcessSettings(
+    [
+        (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        (  # the parameters of our modules are views, which cannot be swapped
+            _future.get_swap_module_params_on_conversion,
+            _future.set_swap_module_params_on_conversion,
+            False,
+        ),
+        (_precision, _set_precision, "highest"),
+    ]
+)

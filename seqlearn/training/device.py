@@ -8,12 +8,13 @@ for a cache.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from functools import partial
 
 import torch
 from torch.backends import cudnn
 
 from seqlearn.errors import InvalidParameterError
+from seqlearn.training.process_settings import ProcessSettings
 
 __all__ = ["adding_in_order", "resolve_device", "rows_at_once"]
 
@@ -126,9 +127,12 @@ def _free_bytes(device: str) -> int:
     return torch.cuda.mem_get_info(device)[0] + kept
 
 
-_lock = Lock()
-_fits = 0  # that want cuDNN to add in order
-_before = (False, False)  # the flags as they were before the first of them
+_IN_ORDER = ProcessSettings(
+    [
+        (lambda: cudnn.deterministic, partial(setattr, cudnn, "deterministic"), True),
+        (lambda: cudnn.benchmark, partial(setattr, cudnn, "benchmark"), False),
+    ]
+)
 
 
 @contextmanager
@@ -144,19 +148,9 @@ def adding_in_order(device: str) -> Iterator[None]:
     device : str
         Of the fit; nothing happens where it is not CUDA.
     """
-    global _fits, _before
-    if torch.device(device).type != "cuda":
-        yield
-        return
-    with _lock:
-        if _fits == 0:
-            _before = (cudnn.deterministic, cudnn.benchmark)
-            cudnn.deterministic, cudnn.benchmark = True, False
-        _fits += 1
+    counts = torch.device(device).type == "cuda" and _IN_ORDER.enter()
     try:
         yield
     finally:
-        with _lock:
-            _fits -= 1
-            if _fits == 0:
-                cudnn.deterministic, cudnn.benchmark = _before
+        if counts:
+            _IN_ORDER.leave()

@@ -13,7 +13,7 @@ import torch
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.errors import InvalidParameterError
-from seqlearn.training.callbacks import Diverged, Scheduled, hearing
+from seqlearn.training.callbacks import Diverged, Scheduled, overriding
 from seqlearn.training.device import adding_in_order
 from seqlearn.training.interrupt import Sigint
 from seqlearn.training.kernel_gradients import KernelGradient
@@ -100,7 +100,7 @@ class Trained:
     def notify(self, method_name, **kwargs):
         """Call all callbacks; what is told of a batch is always of one form."""
         if method_name == "on_grad_computed":  # by skorch, in the steps of other optimisers
-            kwargs["batch"] = self._told(kwargs["batch"])
+            kwargs["batch"] = self._shown(kwargs["batch"])
         super().notify(method_name, **kwargs)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
@@ -128,26 +128,26 @@ class Trained:
             self._kernel_gradient = KernelGradient.of(
                 self.module_, self.plain, self._flat, self._threads
             )
-        self._listeners = {event: hearing(self.callbacks_, event) for event in BATCH_EVENTS}
-        heard_by = [one for callbacks in self._listeners.values() for one in callbacks]
-        self._is_heard = any(not isinstance(one, Scheduled) for one in heard_by)
+        self._batch_callbacks = {one: overriding(self.callbacks_, one) for one in BATCH_EVENTS}
+        overridden = [one for callbacks in self._batch_callbacks.values() for one in callbacks]
+        self._shows_batches = any(not isinstance(one, Scheduled) for one in overridden)
         batches, losses, sizes, told = self.history[-1]["batches"], [], [], None
         loss_name, size_name = f"{prefix}_loss", f"{prefix}_batch_size"
         for batch in iterator:
-            if self._is_heard:
+            if self._shows_batches:
                 batches.append({})
-                told = self._told(batch)
-            self._tell("on_batch_begin", batch=told)
+                told = self._shown(batch)
+            self._call_back("on_batch_begin", batch=told)
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             sizes.append(len(batch[0]["lengths"]))
             if training in self._scored or not training:
                 self.passes_[training].append((step["y_pred"], batch[1]))
-            if self._is_heard:
+            if self._shows_batches:
                 batches[-1] |= {loss_name: losses[-1].item(), size_name: sizes[-1]}
-            self._tell("on_batch_end", batch=told, **step)
+            self._call_back("on_batch_end", batch=told, **step)
         losses = torch.stack(losses).cpu().numpy()
-        if not self._is_heard:
+        if not self._shows_batches:
             rows = zip(losses.tolist(), sizes, strict=True)
             batches += [{loss_name: loss, size_name: size} for loss, size in rows]
         self.history.record(f"{prefix}_batch_count", len(losses))
@@ -155,14 +155,14 @@ class Trained:
         if not training:
             self._record(f"{prefix}_score", self._score(*zip(*self.passes_[False], strict=True)))
 
-    def _tell(self, event: str, **what) -> None:
+    def _call_back(self, event: str, **what) -> None:
         """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""
-        for callback in self._listeners[event]:
+        for callback in self._batch_callbacks[event]:
             getattr(callback, event)(self, training=self._in_training, **what)
-        if self._is_heard and self._flat is not None:
+        if self._shows_batches and self._flat is not None:
             self._flat.gather()
 
-    def _told(self, batch) -> tuple[dict[str, Any], torch.Tensor]:
+    def _shown(self, batch) -> tuple[dict[str, Any], torch.Tensor]:
         """What callbacks are told of a batch: inputs, and targets that can be joined."""
         inputs, targets = batch
         return inputs, self.module_.head.targets(targets["y"], inputs["lengths"])

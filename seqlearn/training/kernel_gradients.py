@@ -21,9 +21,9 @@ from seqlearn.data.batches import unless_full
 from seqlearn.modules.heads.head import Seen
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
-from seqlearn.torch_internals import gradients_are_heard, has_bf16_kernels, modules_are_heard
+from seqlearn.torch_internals import has_bf16_kernels, have_forward_hooks, have_gradient_hooks
 from seqlearn.training.cpu import Threads
-from seqlearn.training.flat import FlatParameters
+from seqlearn.training.flat_parameters import FlatParameters
 
 __all__ = ["KernelGradient", "multiply_adds"]
 
@@ -81,7 +81,7 @@ class KernelGradient:
         casts = network.encoder.autocast is not None
         if not kernels.holds() or (casts and not has_bf16_kernels()):
             return None
-        if modules_are_heard([network, network.encoder]) or "forward" in vars(network):
+        if have_forward_hooks([network, network.encoder]) or "forward" in vars(network):
             return None
         if plain is not None and not (plain.holds() and _may_be_written_out(network)):
             plain = None
@@ -231,12 +231,14 @@ class KernelGradient:
         head = self.network.head
         if not head.dropout.training or head.dropout.p == 0:
             return None
-        return head.dropout.noise(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))
+        return head.dropout.mask(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))
 
     def _each(self, x: Tensor) -> Callable:
         """Return what maps over the directions: at once, where that is worth threads."""
-        products = multiply_adds(self.kernels, x.shape[0] * x.shape[1], x.shape[2])
-        is_worth_threads = len(self.kernels.layers[0]) > 1 and products > THREAD_MULTIPLY_ADDS
+        n_multiply_adds = multiply_adds(self.kernels, x.shape[0] * x.shape[1], x.shape[2])
+        is_worth_threads = (
+            len(self.kernels.layers[0]) > 1 and n_multiply_adds > THREAD_MULTIPLY_ADDS
+        )
         return self.threads.map if is_worth_threads else map
 
     def _slices(self, x: Tensor, lengths: Tensor | None, n_parts: int) -> Iterator[tuple]:
@@ -258,7 +260,7 @@ class KernelGradient:
 def _may_be_written_out(module: torch.nn.Module) -> bool:
     """Whether all its parameters are trained, and nobody listens to their gradients."""
     is_trained = all(parameter.requires_grad for parameter in module.parameters())
-    return is_trained and not gradients_are_heard(module)
+    return is_trained and not have_gradient_hooks(module)
 
 
 def _count(module: torch.nn.Module) -> int:

@@ -3,8 +3,7 @@
 skorch runs the epochs and the callbacks (early stopping, schedules, the user's own); this file
 tells it how a batch of sequences looks, how rows are weighted, and how to do all of it without
 per-row Python or a synchronisation in the batch loop. A net pickles as plain NumPy arrays.
-Estimators hold one in ``net_``; they build it with `make_net`, `SequenceNet.train` it, and hand it
-to `seqlearn.training.prediction`.
+Estimators hold one in ``net_``, and hand it to `seqlearn.training.prediction`.
 """
 
 from contextlib import nullcontext
@@ -25,14 +24,14 @@ from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
-from seqlearn.modules.row_blocks import map_rows
+from seqlearn.states import map_rows
 from seqlearn.torch_internals import computes_bf16
-from seqlearn.training.callbacks import KeepFinite, answer_scorers, chosen_callbacks
+from seqlearn.training.callbacks import KeepFinite, answer_scorers
 from seqlearn.training.cpu import Threads, cpu_for
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import rows_at_once
 from seqlearn.training.epochs import Trained
-from seqlearn.training.flat import (
+from seqlearn.training.flat_parameters import (
     FlatParameters,
     joined_state,
     split_state,
@@ -42,12 +41,11 @@ from seqlearn.training.flat import (
 from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.precision import resolve_precision
 from seqlearn.training.randomness import Seeds
-from seqlearn.training.schedules import Schedule
 from seqlearn.training.scoring import Scored
 
-__all__ = ["SequenceNet", "make_net"]
+__all__ = ["SequenceNet"]
 
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "float64": torch.float64}  # and nothing else that a file names
 
 
 class SequenceNet(Trained, Scored, NeuralNet):
@@ -61,12 +59,14 @@ class SequenceNet(Trained, Scored, NeuralNet):
         A name in `OPTIMIZERS` or a ``torch.optim.Optimizer`` class.
     seeds : Seeds
         Source of all chance.
-    dtype : torch.dtype
-        Of the parameters.
+    dtype : {"float32", "float64"}
+        Of the weights.
     gradient_clip : float or None
         Largest norm of the gradient of one update.
     precision : {"auto", "float32", "bf16"}
         Of the core's matrix products in training.
+    valid : SequenceDataset, optional
+        What is held out, to validate on after each epoch.
     **settings
         Anything skorch takes.
     """
@@ -77,9 +77,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
         network: dict[str, Any],
         optimizer: str | type,
         seeds: Seeds,
-        dtype: torch.dtype,
+        dtype: str,
         gradient_clip: float | None,
         precision: str,
+        valid: SequenceDataset | None = None,
         **settings,
     ):
         network = _plain(network)
@@ -93,14 +94,14 @@ class SequenceNet(Trained, Scored, NeuralNet):
             **settings,
         }
         self._seeds = seeds
-        self._dtype = dtype
+        self.dtype, self._dtype = dtype, DTYPES[dtype]
         self._gradient_clip = gradient_clip
         self._precision = precision
         self._threads = Threads(1)
         self._is_elementwise = optimizer in OPTIMIZERS
         optimizer, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
         defaults = {
-            "train_split": None,
+            "train_split": None if valid is None else predefined_split(valid),
             "verbose": 0,
             "iterator_train": BucketedBatches,
             "iterator_train__generator": seeds.generator(seeds.batches),
@@ -174,14 +175,16 @@ class SequenceNet(Trained, Scored, NeuralNet):
             outputs = self.infer(inputs, y=targets["y"], **fit_params)
         loss = self.get_loss(outputs, targets, X=inputs, training=True)
         loss.backward()
-        step = {"loss": loss, "y_pred": outputs}
-        if self._gradient_clip is not None:
-            if self._flat is None:
-                parameters = self.module_.parameters()
-                torch.nn.utils.clip_grad_norm_(parameters, self._gradient_clip)
-            else:
-                self._flat.clip_grad_norm(self._gradient_clip)
-        return step
+        self._clip_gradient()
+        return {"loss": loss, "y_pred": outputs}
+
+    def _clip_gradient(self) -> None:
+        if self._gradient_clip is None:
+            return
+        if self._flat is None:
+            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self._gradient_clip)
+        else:
+            self._flat.clip_grad_norm(self._gradient_clip)
 
     def train_step(self, batch, **fit_params):
         """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
@@ -193,11 +196,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
         else:
             step = self._kernel_gradient(*batch, state=self._carried(batch[0]))
             self._state = step.pop("state")
-            if self._gradient_clip is not None:
-                self._flat.clip_grad_norm(self._gradient_clip)
-        if self._listeners["on_grad_computed"]:
+            self._clip_gradient()
+        if self._batch_callbacks["on_grad_computed"]:
             named = TeeGenerator(self.get_all_learnable_params())
-            self._tell("on_grad_computed", named_parameters=named, batch=self._told(batch))
+            self._call_back("on_grad_computed", named_parameters=named, batch=self._shown(batch))
         if self._flat is None:
             self.optimizer_.step()
         else:
@@ -247,11 +249,6 @@ class SequenceNet(Trained, Scored, NeuralNet):
         encoder = self.module_.encoder
         sizes = (encoder.input_size, encoder.output_size)
         return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
-
-    @property
-    def dtype(self) -> str:
-        """Type of the weights, "float32" or "float64"."""
-        return str(self._dtype).removeprefix("torch.")
 
     def on_cpu(self, rows: int):
         """Return the context in which a CPU computes for so many rows, with its threads."""
@@ -312,10 +309,8 @@ class SequenceNet(Trained, Scored, NeuralNet):
         self.optimizer_.load_state_dict({"state": state, "param_groups": groups})
 
     def __getstate__(self):
-        fit_only = ("callbacks", "train_split")
-        arguments = {k: v for k, v in self._arguments.items() if k not in fit_only}
         state = {
-            "arguments": arguments | {"dtype": self.dtype},
+            "arguments": {k: v for k, v in self._arguments.items() if k != "callbacks"},
             "arrays": self._arrays(),
             "history": self.epochs(),
         }
@@ -326,7 +321,6 @@ class SequenceNet(Trained, Scored, NeuralNet):
     def __setstate__(self, state):
         state = from_plain(state)
         arguments = state["arguments"]
-        arguments = {**arguments, "dtype": _DTYPES[arguments["dtype"]]}
         if arguments["device"].startswith("cuda") and not torch.cuda.is_available():
             arguments = {**arguments, "device": "cpu"}
         if arguments["precision"] == "bf16" and not computes_bf16(arguments["device"]):
@@ -348,47 +342,3 @@ def _plain(value: Any) -> Any:
 
 class HeadLoss(torch.nn.Module):
     """skorch's criterion: the loss of a network is that of its head, see `SequenceNet.get_loss`."""
-
-
-def make_net(
-    dataset: SequenceDataset,
-    valid: SequenceDataset | None,
-    *,
-    name: str,
-    lr_schedule: str | None,
-    n_iter_no_change: int,
-    tol: float,
-    verbose: int,
-    callbacks: list | None,
-    **arguments,
-) -> SequenceNet:
-    """Return an initialised net with the callbacks of one fit, the user's last.
-
-    Parameters
-    ----------
-    dataset : SequenceDataset
-        What it will be trained on.
-    valid : SequenceDataset or None
-        What early stopping looks at; None trains for all epochs.
-    name : str
-        For the progress bar.
-    lr_schedule, n_iter_no_change, tol, verbose, callbacks
-        As in the estimators.
-    **arguments
-        Of `SequenceNet`, ``max_epochs`` and ``batch_size`` among them.
-    """
-    schedule = None
-    if lr_schedule is not None:
-        n_batches = len(BucketedBatches(dataset, arguments["batch_size"]))
-        schedule = Schedule(lr_schedule, arguments["max_epochs"] * n_batches)
-    if valid is not None:
-        arguments["train_split"] = predefined_split(valid)
-    arguments["callbacks"] = chosen_callbacks(
-        callbacks,
-        name=name,
-        schedule=schedule,
-        patience=None if valid is None else n_iter_no_change,
-        tol=tol,
-        verbose=verbose,
-    )
-    return SequenceNet(**arguments, verbose=verbose).initialize()

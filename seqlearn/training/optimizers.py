@@ -3,7 +3,7 @@
 torch imports its compiler when the first optimiser of a process is built, saved or stepped: almost
 a second of CPU time, which the first fit, each worker of a grid search and the first prediction
 of an unpickled model paid. The optimisers here compute the same. A class that a user hands over is
-used as it is. Callers: `seqlearn.training.net` and `.flat`, and `seqlearn.estimators.fitting`.
+used as it is. Callers: `seqlearn.training.net` and `.flat`, and `seqlearn.estimators.trainable`.
 """
 
 import inspect

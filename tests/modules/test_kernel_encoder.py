@@ -40,11 +40,11 @@ def make_batch(lengths, seed=0):
 
 
 @pytest.fixture(autouse=True)
-def noise_without_chance(monkeypatch):
-    def noise(self, x):
+def masks_without_chance(monkeypatch):
+    def mask(self, x):
         return torch.arange(x.numel()).view(x.shape).remainder(3) * 0.7
 
-    monkeypatch.setattr(Dropout, "noise", noise)
+    monkeypatch.setattr(Dropout, "mask", mask)
 
 
 networks = st.fixed_dictionaries(

@@ -9,17 +9,16 @@ from torch import Tensor, nn
 
 from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.errors import InvalidParameterError
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input, Inputs
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
 from seqlearn.modules.heads.linear import ClassHead, ValueHead
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import READOUTS
-from seqlearn.modules.row_blocks import map_rows
 from seqlearn.registry import available_backends, load_backend
-from seqlearn.states import select_rows
+from seqlearn.states import map_rows, select_rows
 
 B, T, F = 5, 6, 3
 HEADS = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqlearn.modules.row_blocks import count_rows, fill_rows, in_blocks, map_rows
+from seqlearn.modules.row_blocks import fill_rows, in_blocks
 
 
 class Pair(NamedTuple):
@@ -26,34 +26,6 @@ def leaves(tree):
     if isinstance(tree, tuple):
         return [leaf for part in tree for leaf in leaves(part)]
     return [] if tree is None else [tree]
-
-
-def test_a_tree_keeps_its_nesting_and_its_names():
-    rows, (pair, nothing), empty = map_rows(lambda a, b: a + b, tree_of(3), tree_of(3, 10))
-    assert type(pair) is Pair and pair.right is nothing is None and empty == ()
-    assert rows.tolist() == [10, 12, 14]
-    assert pair.left.tolist() == [[10, 10], [12, 12], [14, 14]]
-    assert map_rows(len, None) is None
-
-
-def test_trees_of_other_nesting_are_no_pair():
-    with pytest.raises(ValueError, match="zip"):
-        map_rows(torch.add, (torch.zeros(1), torch.zeros(1)), (torch.zeros(1),))
-
-
-@pytest.mark.parametrize(
-    ("tree", "due"),
-    [
-        (tree_of(3), 3),
-        ((None, (), (None, torch.zeros(0, 2))), 0),
-        (torch.zeros(4, 1), 4),
-        (Pair(torch.zeros(2), None), 2),
-        (None, None),
-        ((None, ()), None),
-    ],
-)
-def test_rows_are_counted_in_the_first_tensor(tree, due):
-    assert count_rows(tree) == due
 
 
 @given(n_rows=st.integers(1, 9), block=st.integers(1, 7), dim=st.integers(0, 1))

@@ -38,14 +38,14 @@ def net_of(**encoder):
         network={"encoder": encoder, "head": (LabelHead, {"output_size": C})},
         optimizer="sgd",
         seeds=Seeds(0),
-        dtype=torch.float32,
+        dtype="float32",
         gradient_clip=None,
         precision="float32",
         lr=0.0,
         device="cpu",
     ).initialize()
-    net._listeners = {"on_grad_computed": []}
-    net._state, net._is_heard = None, False
+    net._batch_callbacks = {"on_grad_computed": []}
+    net._state, net._shows_batches = None, False
     return net
 
 

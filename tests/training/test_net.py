@@ -14,9 +14,9 @@ from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.training import device
-from seqlearn.training.cpu import PRODUCTS_PER_THREAD, Threads, cpu_for
+from seqlearn.training.cpu import MULTIPLY_ADDS_PER_THREAD, Threads, cpu_for
 from seqlearn.training.device import resolve_device
-from seqlearn.training.flat import FlatParameters, is_finite
+from seqlearn.training.flat_parameters import FlatParameters, is_finite
 from seqlearn.training.randomness import Seeds
 from seqlearn.training.schedules import SCHEDULES, Schedule
 
@@ -111,7 +111,7 @@ def test_threads_follow_the_work_and_are_restored():
         torch.set_num_threads(2)
         with cpu_for(rows=8, input_size=4, output_size=16):
             assert torch.get_num_threads() == 1
-        with cpu_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16):
+        with cpu_for(rows=MULTIPLY_ADDS_PER_THREAD, input_size=4, output_size=16):
             assert torch.get_num_threads() == 2
         with pytest.raises(KeyError), cpu_for(rows=8, input_size=4, output_size=16):
             raise KeyError
@@ -126,7 +126,7 @@ def test_threads_are_left_for_parts_where_steps_need_one():
         torch.set_num_threads(3)
         with cpu_for(rows=8, input_size=4, output_size=16) as threads:
             assert threads.number == 3
-        with cpu_for(rows=PRODUCTS_PER_THREAD, input_size=4, output_size=16) as threads:
+        with cpu_for(rows=MULTIPLY_ADDS_PER_THREAD, input_size=4, output_size=16) as threads:
             assert threads.number == 1
     finally:
         torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seqlearn.backend import Dropout, valid_steps
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.head import Head, Seen
-from seqlearn.modules.heads.losses import CLASS_LOSSES, class_losses, find_loss
+from seqlearn.modules.heads.losses import class_losses
 from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["Independent", "LabelHead", "StepScores"]
@@ -59,7 +59,7 @@ class Independent(nn.Module):
         label_smoothing: float = 0.0,
     ):
         super().__init__()
-        self.loss_name, self.label_smoothing = find_loss(loss, CLASS_LOSSES), label_smoothing
+        self.loss_name, self.label_smoothing = loss, label_smoothing
         self.path = None
         if allowed is not None:
             self.path = LinearChainCRF(n_labels, allowed=allowed).requires_grad_(False)

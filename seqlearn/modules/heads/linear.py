@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from seqlearn.backend import Dropout
 from seqlearn.modules.heads.head import Head, Seen, weighted_mean
-from seqlearn.modules.heads.losses import CLASS_LOSSES, class_losses, find_loss
+from seqlearn.modules.heads.losses import REGRESSION_LOSSES, class_losses
 from seqlearn.modules.row_blocks import RowLinear
 from seqlearn.torch_internals import log_softmax_nll_with_gradient
 
@@ -69,7 +69,7 @@ class ClassHead(LinearHead):
         label_smoothing: float = 0.0,
     ):
         super().__init__(input_size, output_size, dropout=dropout)
-        self.loss_name, self.label_smoothing = find_loss(loss, CLASS_LOSSES), label_smoothing
+        self.loss_name, self.label_smoothing = loss, label_smoothing
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Return the loss of each row, (B,)."""
@@ -147,7 +147,7 @@ class ValueHead(LinearHead):
         loss: str = "squared_error",
     ):
         super().__init__(input_size, output_size, dropout=dropout)
-        self.of_error = find_loss(loss)
+        self.of_error = REGRESSION_LOSSES[loss]
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Return the loss of each row, (B,)."""

@@ -1,19 +1,17 @@
 """Losses by name: of numbers, for regressor and forecaster, and of classes.
 
-The losses of numbers are functions of the error alone, element by element, with their slope: the
-gradient is written out so that a small network need not build a graph for it.
+The losses of numbers are functions of the error alone, element by element, with their gradient,
+written out so that a small network need not build a graph for it.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seqlearn.errors import InvalidParameterError
-
-__all__ = ["CLASS_LOSSES", "REGRESSION_LOSSES", "class_losses", "find_loss"]
+__all__ = ["CLASS_LOSSES", "REGRESSION_LOSSES", "class_losses"]
 
 FOCUS = 2.0  # of the focal loss: the exponent that Lin et al. (2017) recommend
 
@@ -34,19 +32,6 @@ REGRESSION_LOSSES = {
     ),
 }
 CLASS_LOSSES = ("cross_entropy", "focal")
-
-
-def find_loss(name: str, losses: Any = REGRESSION_LOSSES) -> Any:
-    """Return ``name``, or the loss of that name from a table.
-
-    Raises
-    ------
-    InvalidParameterError
-        There is none; those that there are, are named.
-    """
-    if name not in losses:
-        raise InvalidParameterError(f"loss={name!r}; it must be one of {list(losses)}.")
-    return losses[name] if isinstance(losses, dict) else name
 
 
 def class_losses(logits: Tensor, codes: Tensor, loss: str, label_smoothing: float) -> Tensor:

@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqlearn.backend import Dropout
-from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.head import Head, Seen
-from seqlearn.modules.heads.losses import find_loss
+from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 from seqlearn.modules.row_blocks import RowLinear
 
 __all__ = ["Forecast", "SegmentHead", "Window", "with_mask"]
@@ -91,11 +90,6 @@ class SegmentHead(Head):
         series units. The mean of the pinball losses (Koenker & Bassett 1978) of the quantiles is
         added. Of two point forecasts the mean loss counts.
 
-    Raises
-    ------
-    InvalidParameterError
-        Features or quantiles that do not go together; an unknown loss.
-
     Notes
     -----
     Rows do not see each other. In evaluation on the CPU they run in blocks of exactly 32: matrix
@@ -135,17 +129,8 @@ class SegmentHead(Head):
         loss: str = "absolute_error",
     ):
         super().__init__()
-        if decoding == "recursive" and n_past_features < n_future_features:
-            raise InvalidParameterError(
-                f"n_past_features={n_past_features} and n_future_features={n_future_features}; "
-                "recursive decoding needs every feature of the future among those of the past."
-            )
         quantiles = quantiles or ()
-        if point_is_median and 0.5 not in quantiles:
-            raise InvalidParameterError(
-                f"point_is_median=True with quantiles={quantiles}; 0.5 must be one of them."
-            )
-        self.of_error = find_loss(loss)
+        self.of_error = REGRESSION_LOSSES[loss]
         levels = torch.tensor(quantiles, dtype=torch.float64)
         self.register_buffer("levels", levels, persistent=False)
         self.segment_length = segment_length
@@ -154,7 +139,7 @@ class SegmentHead(Head):
         self.n_past_features = n_past_features
         self.reads_again = decoding == "recursive"
         self.n_segments_ahead = -(-horizon // segment_length)
-        self.decoder = SegmentDecoder(
+        self.gru = SegmentGRU(
             input_size,
             n_positions=1 if self.reads_again else self.n_segments_ahead,
             n_channels=n_channels,
@@ -165,10 +150,10 @@ class SegmentHead(Head):
         self.copying = copying
         n_choices = n_columns * (n_segments + 1) if copying else 0
         self.point = RowLinear(input_size, self.n_free + n_choices)
-        self.spread = None
+        self.distances = None
         if quantiles:
             shape = (segment_length, n_columns)
-            self.spread = _Spread(input_size, shape, quantiles, point_is_median)
+            self.distances = _QuantileDistances(input_size, shape, quantiles, point_is_median)
         self.linear = None
         if linear:
             self.linear = RowLinear(n_segments * segment_length, horizon)
@@ -190,10 +175,7 @@ class SegmentHead(Head):
         window, centre, scale = seen.context
         future = None
         if seen.x.future_features is not None:
-            missing = self.n_segments_ahead * self.segment_length - self.horizon
-            future = with_mask(seen.x.future_features)  # (B, H, 2 K)
-            future = functional.pad(future, (0, 0, 0, missing))
-            future = future.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, 2 K)
+            future = self._in_segments(with_mask(seen.x.future_features))  # (B, S ahead, s, 2 K)
         mapped = None if self.linear is None else self._mapped(window)  # (B, 1, H, C)
         if self.reads_again:
             outputs = self._recursively(features, window, future, mapped, seen)
@@ -262,15 +244,15 @@ class SegmentHead(Head):
 
         The point forecast comes first, then what the quantiles are more than it.
         """
-        decoded = self.decoder(features, channel, None if future is None else future.flatten(2))
+        decoded = self.gru(features, channel, None if future is None else future.flatten(2))
         outputs = self.point(decoded)  # (B, segments, ...)
         shape = (1, self.segment_length, self.n_columns)
         point = outputs[..., : self.n_free].unflatten(2, shape)  # (B, segments, 1, s, C)
         if self.copying:
             point = point + self._copied(window, outputs[..., self.n_free :])[:, :, None]
-        if self.spread is None:
+        if self.distances is None:
             return point
-        return torch.cat([point, self.spread(decoded)], dim=2)
+        return torch.cat([point, self.distances(decoded)], dim=2)
 
     def _copied(self, window: Tensor, choice: Tensor) -> Tensor:
         """Weighted means of a window's segments and its level, zero: (B, segments, s, C).
@@ -296,9 +278,7 @@ class SegmentHead(Head):
         """Decode one segment ahead, make it the window's newest, and so on; as `_at_once`."""
         segments, left, network = [], None, seen.network
         if mapped is not None and self.sees_more:
-            missing = self.n_segments_ahead * self.segment_length - self.horizon
-            left = functional.pad(mapped.detach()[:, 0], (0, 0, 0, missing))
-            left = left.unflatten(1, (self.n_segments_ahead, -1))  # (B, S ahead, s, C)
+            left = self._in_segments(mapped.detach()[:, 0])  # (B, S ahead, s, C)
         for i in range(self.n_segments_ahead):
             if i > 0:
                 features = network.encoder(network.input.embed(window))[0]  # (B, D)
@@ -308,6 +288,12 @@ class SegmentHead(Head):
             newest = self._as_past(point if left is None else point + left[:, i], now)
             window = torch.cat([window[:, 1:], newest], dim=1)
         return torch.cat(segments, dim=1)
+
+    def _in_segments(self, values: Tensor) -> Tensor:
+        """Divide steps ahead, (B, H, ...), into segments, (B, S ahead, s, ...)."""
+        missing = self.n_segments_ahead * self.segment_length - self.horizon
+        values = functional.pad(values, (0, 0, 0, missing))
+        return values.unflatten(1, (self.n_segments_ahead, -1))
 
     def _as_past(self, point: Tensor, future: Tensor | None) -> Tensor:
         """Make a segment of a window, (B, 1, s (2 C + 2 P)), of a forecast and its features."""
@@ -323,7 +309,7 @@ class SegmentHead(Head):
         return torch.cat(parts, dim=-1).flatten(1)[:, None]
 
 
-class SegmentDecoder(nn.Module):
+class SegmentGRU(nn.Module):
     """A gated recurrent unit (Cho et al. 2014) that takes one step to each segment ahead.
 
     Its state is what the core knows, its input says which segment, which channel and which
@@ -389,7 +375,7 @@ class SegmentDecoder(nn.Module):
         return self.dropout(decoded)
 
 
-class _Spread(nn.Module):
+class _QuantileDistances(nn.Module):
     """From what the decoder gives to distances of quantiles from the point forecast, ascending.
 
     The distances from each quantile to the next are softplus of one number each; one more number

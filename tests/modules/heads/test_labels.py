@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn.data.tables import BagTable, WordTable
-from seqlearn.errors import DataFormatError
-from seqlearn.inputs.words import BagEmbedding, WordEmbedding
+from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.labels import Independent, LabelHead, StepScores
 from seqlearn.modules.label_schemes import allowed_transitions
@@ -130,12 +129,10 @@ def test_a_scheme_leaves_probabilities_alone_and_learns_nothing():
     assert not any(parameter.requires_grad for parameter in bound.parameters())
 
 
-def test_a_length_at_which_nothing_is_allowed_is_refused():
+def test_a_length_at_which_nothing_is_allowed_is_known():
     decoder = Independent(2, allowed=allowed_transitions(["B-x", "E-x"], "BIOES"))
-    scores = torch.zeros(2, 2, 2)
-    assert decoder.decode(scores, torch.tensor([2, 2])).tolist() == [[0, 1], [0, 1]]
-    with pytest.raises(DataFormatError, match="no label sequence of that length"):
-        decoder.decode(scores, torch.tensor([2, 1]))
+    assert decoder.impossible(torch.tensor([2, 1, 3])).tolist() == [1, 2]
+    assert len(Independent(2).impossible(torch.tensor([1]))) == 0
 
 
 def test_the_gradient_is_the_softmax_less_the_label():

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
 
-from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 from seqlearn.modules.heads.segments import Forecast, SegmentHead
 
@@ -141,8 +140,3 @@ def test_the_score_is_minus_the_weighted_mean_absolute_error():
         targets.numpy()[there], values_of(forecast)[..., 0][there], sample_weight=of_each
     )
     assert float(score) == pytest.approx(-expected)
-
-
-def test_an_unknown_loss_is_refused_with_the_list():
-    with pytest.raises(InvalidParameterError, match=r"loss='mse'.*absolute_error.*huber"):
-        head_of("mse")

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seqlearn.errors import InvalidParameterError
 from seqlearn.inputs.segments import SMALLEST_SCALE, SegmentInput
-from seqlearn.modules.heads.segments import Forecast, SegmentDecoder, SegmentHead
+from seqlearn.modules.heads.segments import Forecast, SegmentGRU, SegmentHead
 from seqlearn.modules.network import Network
 from seqlearn.registry import available_backends, load_backend
 
@@ -156,20 +155,12 @@ def test_the_point_is_the_median_or_free():
     assert not torch.isclose(free[..., :1], free[..., 1:]).any()
 
 
-def test_what_does_not_go_together_is_refused():
-    with pytest.raises(InvalidParameterError, match="n_past_features=1 and n_future_features=2"):
-        model_of(decoding="recursive", n_past_features=1, n_future_features=2)
-    for quantiles in (None, (0.1, 0.9)):
-        with pytest.raises(InvalidParameterError, match=r"0\.5 must be one of them"):
-            model_of(quantiles=quantiles, point_is_median=True)
-
-
-# Level and spread
+# Level and scale
 
 
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**20), missing=st.sampled_from([0.0, 0.5, 0.8, 1.0]))
-def test_level_and_spread_are_those_of_the_observed_steps(seed, missing):
+def test_level_and_scale_are_those_of_the_observed_steps(seed, missing):
     windows = windows_of(3, L=6, C=2, seed=seed, missing=missing)
     forecast = run(model_of(window_length=6, n_columns=2), windows)
     for row, column in itertools.product(range(3), range(2)):
@@ -234,9 +225,7 @@ def test_a_horizon_that_segments_do_not_divide_is_cut_off_at_its_end(decoding):
 
 
 def test_the_decoder_is_a_gated_recurrent_unit_of_torch():
-    decoder = (
-        SegmentDecoder(4, n_positions=5, n_channels=3, future_size=2, dropout=0.0).double().eval()
-    )
+    decoder = SegmentGRU(4, n_positions=5, n_channels=3, future_size=2, dropout=0.0).double().eval()
     state, future = torch.randn(6, 4).double(), torch.randn(6, 5, 2).double()
     channel = torch.tensor([0, 1, 2, 0, 1, 2])
     # Position, channel and future stand beside each other in the input of torch's cell.
@@ -324,7 +313,7 @@ def copying_only(choices, **params):
     model = model_of(copying=True, **params)
     point = model.head.point
     with torch.no_grad():
-        for part in (point, model.head.spread):
+        for part in (point, model.head.distances):
             for parameter in [] if part is None else part.parameters():
                 parameter.zero_()
         point.bias[model.head.n_free :] = torch.as_tensor(choices, dtype=point.bias.dtype)
@@ -425,7 +414,7 @@ def test_quantiles_move_what_gives_their_distances_alone(point_is_median):
     outputs = model(windows_of(3)).outputs
     outputs[..., 2:].square().sum().backward()
     moved = {name for name, weights in model.named_parameters() if (weights.grad != 0).any()}
-    assert moved and all(name.startswith("head.spread.") for name in moved)
+    assert moved and all(name.startswith("head.distances.") for name in moved)
 
 
 # Rows

@@ -1,8 +1,7 @@
 """What a forecaster knows of windows: their shape, the scales of series, shifts of quantiles.
 
 A `WindowModel` makes windows of series for a network and numbers in the units of y of what the
-network says of them. It knows neither pandas frames as a user gives them nor sktime, which
-`seqlearn.estimators.forecaster` speaks; `seqlearn.estimators.forecast_training` trains.
+network says of them. It knows neither pandas frames as a user gives them nor sktime.
 """
 
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned, refuse_far
 from seqlearn.data.windows import SeriesTable, WindowDataset
-from seqlearn.estimators.forecast_settings import Layout
-from seqlearn.estimators.quantiles import around, at_levels, conformal_shifts
+from seqlearn.estimators.forecasting.quantiles import around, at_levels, conformal_shifts
+from seqlearn.estimators.forecasting.settings import Layout
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
 from seqlearn.training.prediction import predict
@@ -41,7 +40,7 @@ class WindowModel(Record):
     levels : tuple of float or None
         Levels of the quantiles that are learned, ascending.
     scales : dict
-        Level and spread that a series is stored in, (C,) each, by its key.
+        Level and scale that a series is stored in, (C,) each, by its key.
     feature_scale : tuple of two ndarray of shape (P,), or None
         Mean and spread of features.
     shifts : ndarray of shape (H, Q) or None
@@ -61,7 +60,7 @@ class WindowModel(Record):
     history: list[dict[str, float]] = field(default_factory=list)
 
     def with_scales(self, series: Sequence[TimeSeries], *, again: bool = False) -> "WindowModel":
-        """Return one that knows level and spread of new series too, or ``again`` of all."""
+        """Return one that knows level and scale of new series too, or ``again`` of all."""
         new = {}
         for one in series:
             if again or one.key not in self.scales:
@@ -72,7 +71,7 @@ class WindowModel(Record):
         return replace(self, scales={**self.scales, **new})
 
     def scale_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the level and spread that a series is stored in, (C,) each."""
+        """Return the level and scale that a series is stored in, (C,) each."""
         if self.normalization is None:
             return np.zeros(values.shape[1]), np.ones(values.shape[1])
         return _mean_and_scale(values)

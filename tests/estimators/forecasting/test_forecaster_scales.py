@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seqlearn import LSTMForecaster
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.quantiles import around
+from seqlearn.estimators.forecasting.quantiles import around
 
 SMALL = {
     "hidden_size": 4,

@@ -7,7 +7,7 @@ import torch
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding, word_shape
 from seqlearn.data.tokens import read_discrete
-from seqlearn.inputs.words import SHAPE_SIZE, BagEmbedding, WordEmbedding
+from seqlearn.inputs.embeddings import SHAPE_SIZE, BagEmbedding, WordEmbedding
 from seqlearn.registry import resolve_backend
 
 SIZE, SPELLING = 6, 5
@@ -30,7 +30,7 @@ def encoding():
 
 @pytest.fixture
 def sentences():
-    """Thirty ragged sentences; every fifth word is unknown, and one has letters never seen."""
+    """Thirty ragged sentences; every fifth word is unknown, and one has characters never seen."""
     rng = np.random.default_rng(0)
     words = [*KNOWN, *EXTRA, "tac", "ttt", "zzz"]
     return [list(rng.choice(words, size=rng.integers(1, 12))) for _ in range(30)]
@@ -81,12 +81,12 @@ def word_vector(model, encoding, word):
 
 
 def letter_states(model, encoding, word):
-    """Both directions' last states over the letters of one word, alone, by torch's own LSTM."""
+    """Both directions' last states over the characters of one word, alone, by torch's own LSTM."""
     codes = torch.as_tensor(encoding.characters.encode(list(word)))
-    letters = model.letters(codes)[None]  # (1, K, 32)
+    characters = model.characters(codes)[None]  # (1, K, 32)
     core = model.spelling.core
-    forward, _ = core.layers[0](letters)
-    backward, _ = core.backward_layers[0](letters.flip(1))
+    forward, _ = core.layers[0](characters)
+    backward, _ = core.backward_layers[0](characters.flip(1))
     return torch.cat([forward[0, -1], backward[0, -1]])
 
 
@@ -230,7 +230,7 @@ def test_noise_comes_from_the_generator_of_the_module(encoding, sentences):
     state = torch.get_rng_state()
 
     def run():
-        model.word_noise.reseed(1)
+        model.word_dropout.reseed(1)
         model.dropout.reseed(2)
         return read(model, batch).detach()
 
@@ -302,7 +302,7 @@ def test_gradients_add_to_those_that_are_there(encoding, sentences, bag_encoding
     assert first.layout == torch.strided  # the first is dense, for any optimiser
     expected = 2 * first
     if kind == "tokens":
-        model.word_noise.reseed(0)
+        model.word_dropout.reseed(0)
     learn()
     assert weight.grad is first  # and stays where it is: it may be part of a flat vector
     torch.testing.assert_close(first, expected)
@@ -314,11 +314,11 @@ def test_gradients_agree_with_finite_differences(encoding):
     named = dict(model.named_parameters())
     weights = {k: v.detach().clone().requires_grad_() for k, v in named.items()}
 
-    def run(words, letters):
-        given = {**weights, "words.weight": words, "letters.weight": letters}
+    def run(words, characters):
+        given = {**weights, "words.weight": words, "characters.weight": characters}
         return torch.func.functional_call(model, given, (batch, None)).values
 
-    inputs = (weights["words.weight"], weights["letters.weight"])
+    inputs = (weights["words.weight"], weights["characters.weight"])
     assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
 
 
@@ -332,7 +332,7 @@ def test_give_sets_the_vectors_of_words_known_and_fixed(encoding):
     words = ["tiger", "cat", "emu", "dogs"]
     codes = torch.tensor([code_of(encoding, word) for word in words])
     vectors = torch.arange(4.0 * SIZE).reshape(4, SIZE)
-    model.give(codes, vectors)
+    model.set_vectors(codes, vectors)
     out = read(model, batch_of(encoding, [words]))[0, :, :SIZE]
     assert torch.equal(out, vectors)
     others = torch.ones(len(before), dtype=bool)
@@ -343,7 +343,7 @@ def test_give_sets_the_vectors_of_words_known_and_fixed(encoding):
 @torch.no_grad()
 def test_give_casts_to_the_type_of_the_model_and_trains_on(encoding):
     model = word_embedding(encoding, dtype=torch.float64)
-    model.give(torch.tensor([1, len(encoding.vocabulary)]), torch.ones(2, SIZE))
+    model.set_vectors(torch.tensor([1, len(encoding.vocabulary)]), torch.ones(2, SIZE))
     assert model.words.weight.dtype == model.fixed.dtype == torch.float64
     assert model.words.weight.requires_grad and not model.fixed.requires_grad
     assert (model.words.weight[1] == 1).all() and (model.fixed[0] == 1).all()

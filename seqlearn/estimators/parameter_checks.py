@@ -25,7 +25,7 @@ def integer(low: int, *also: Any) -> Check:
     wanted = " or ".join([f"an int >= {low}", *map(repr, also)])
 
     def check(value):
-        if any(value is other or (isinstance(value, str) and value == other) for other in also):
+        if _is_among(value, also):
             return None
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         return None if whole and value >= low else wanted
@@ -39,7 +39,7 @@ def number(interval: str, *also: Any) -> Check:
     wanted = " or ".join([f"a number in {interval}", *map(repr, also)])
 
     def check(value):
-        if any(value is other or (isinstance(value, str) and value == other) for other in also):
+        if _is_among(value, also):
             return None
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return wanted
@@ -54,11 +54,8 @@ def one_of(*options: Any, or_class: type | None = None) -> Check:
     """Accept one of ``options``, or a subclass of ``or_class``."""
 
     def check(value):
-        if any(
-            value is option or (isinstance(value, str) and value == option) for option in options
-        ):
-            return None
-        if or_class is not None and inspect.isclass(value) and issubclass(value, or_class):
+        is_class = or_class is not None and inspect.isclass(value)
+        if _is_among(value, options) or (is_class and issubclass(value, or_class)):
             return None
         wanted = "one of " + ", ".join(map(repr, options))
         if or_class is not None:
@@ -68,6 +65,10 @@ def one_of(*options: Any, or_class: type | None = None) -> Check:
         return wanted + (f". Did you mean {near[0]!r}?" if near else "")
 
     return check
+
+
+def _is_among(value: Any, options: tuple) -> bool:
+    return any(value is one or (isinstance(value, str) and value == one) for one in options)
 
 
 def boolean(value: Any) -> str | None:

@@ -1,7 +1,7 @@
 """The parameters of a forecaster: what is accepted, and what "auto" means for the data at hand.
 
 The rules were chosen on validation parts of ETTh1, M4 Hourly and Airline. Callers: the forecaster
-and `seqlearn.estimators.forecast_training`.
+and `seqlearn.estimators.forecasting.training`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
-from seqlearn.estimators.parameters import Check, boolean, integer, levels, one_of, sequence
+from seqlearn.estimators.parameter_checks import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 
 __all__ = [

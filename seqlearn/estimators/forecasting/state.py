@@ -1,8 +1,7 @@
 """What a forecaster knows after ``fit`` besides its net: windows, and the end of each series.
 
 A `ForecastState` is never changed; learning, taking in new steps or other series give a new one,
-so that what fails leaves the old one in place. It reads frames; `forecast_windows` has the scales,
-`forecast_training` the training, `seqlearn.estimators.forecaster` speaks to sktime.
+so that what fails leaves the old one in place. It reads frames; scales are in `.windows`.
 """
 
 from collections.abc import Sequence
@@ -21,16 +20,16 @@ from seqlearn.data.series import (
     refuse_unobserved,
 )
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.forecast_features import (
+from seqlearn.estimators.forecasting.features import (
     feature_arrays,
     refuse_new_columns,
     refuse_other_columns,
     refuse_other_steps,
     rows_ahead,
 )
-from seqlearn.estimators.forecast_horizon import steps_ahead
-from seqlearn.estimators.forecast_settings import Layout
-from seqlearn.estimators.forecast_windows import WindowModel
+from seqlearn.estimators.forecasting.horizon import steps_ahead
+from seqlearn.estimators.forecasting.settings import Layout
+from seqlearn.estimators.forecasting.windows import WindowModel
 from seqlearn.training.net import SequenceNet
 
 __all__ = ["ForecastState", "refuse_far_steps"]

@@ -10,13 +10,13 @@ from seqlearn.data.checking import has_steps
 from seqlearn.data.conversion import unpack
 from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
-from seqlearn.estimators.parameters import (
+from seqlearn.estimators.parameter_checks import (
     CLASS_LOSS_CHECKS,
     boolean,
     one_of,
     refuse_other_loss,
 )
-from seqlearn.estimators.step_labels import StepLabels
+from seqlearn.estimators.tagging.step_labels import StepLabels
 from seqlearn.estimators.targets import Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
@@ -90,7 +90,7 @@ class BiLSTMTagger(SequenceEstimator):
     tol : float, default=1e-4
         Relative fall of the loss that counts as improvement.
     warm_start : bool, default=False
-        ``fit`` goes on from the weights of the last ``fit``.
+        ``fit`` continues from the weights of the last ``fit``.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a
         label's term of the likelihood is weighted, given the labels before it.

@@ -1,7 +1,7 @@
 """LSTMForecaster: a forecaster of sktime, univariate or not, of one series or of many.
 
 This file speaks sktime: constructor, tags, horizons, and forecasts as frames. What is known of
-the series is in `seqlearn.estimators.forecast_state`, training in `forecast_training`.
+the series is in `seqlearn.estimators.forecasting.state`, training in `.training`.
 """
 
 from operator import attrgetter
@@ -13,13 +13,12 @@ from sktime.forecasting.base import BaseForecaster
 from sktime.utils.validation.forecasting import check_fh
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.backend_options import BackendOptions
-from seqlearn.estimators.backtest import backtest
-from seqlearn.estimators.cloning import SktimeCopied
-from seqlearn.estimators.fitting import restored_on_error, training
-from seqlearn.estimators.forecast_settings import CHECKS
-from seqlearn.estimators.forecast_training import WindowTraining
-from seqlearn.estimators.forecast_windows import WindowModel
+from seqlearn.estimators.forecasting.backtest import backtest
+from seqlearn.estimators.forecasting.settings import CHECKS
+from seqlearn.estimators.forecasting.training import WindowTraining
+from seqlearn.estimators.forecasting.windows import WindowModel
+from seqlearn.estimators.parameter_objects import SktimeParameterObjects
+from seqlearn.estimators.trainable import restored_on_error, training
 
 __all__ = ["LSTMForecaster"]
 
@@ -30,10 +29,10 @@ def _fitted(path: str, meaning: str) -> property:
     return property(lambda self: attrgetter(path)(self.model_), doc=meaning)
 
 
-class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaster):
+class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
     """Forecast series with a recurrent network over segments, all steps ahead at once.
 
-    Windows are normalised by their own level and spread, cut into segments and read by a
+    Windows are normalised by their own level and scale, cut into segments and read by a
     recurrent core; one decoder step for each segment ahead gives its values (SegRNN, Lin et al.
     2023). One network serves all columns and all series of a panel. Next to the point forecast it
     gives quantiles.
@@ -55,7 +54,7 @@ class LSTMForecaster(WindowTraining, BackendOptions, SktimeCopied, BaseForecaste
     segment_length : int or "auto", default="auto"
         Steps that the core reads at once. "auto" goes by the season.
     normalization : {"window", "series"} or None, default="window"
-        What values are relative to: level and spread of their window, those of their series in
+        What values are relative to: level and scale of their window, those of their series in
         fit, or nothing.
     decoding : {"parallel", "recursive"}, default="parallel"
         All segments ahead from what the core knows at the end of the window, or one, which is

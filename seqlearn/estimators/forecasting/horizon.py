@@ -2,7 +2,7 @@
 
 sktime counts from one cut-off, the latest end of a panel, and by periods, which time zones, gaps
 and some frequencies do not have; here each series counts on its own steps from its own end.
-Callers: the forecaster and `seqlearn.estimators.forecast_state`.
+Callers: the forecaster and `seqlearn.estimators.forecasting.state`.
 """
 
 from collections.abc import Sequence

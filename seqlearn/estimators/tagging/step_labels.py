@@ -136,12 +136,19 @@ class StepLabels(Classes):
         step = _broken_step(labels, offsets, self.scheme)
         if step is None:
             return labels
-        row = int(np.searchsorted(offsets, step, side="right")) - 1
         raise DataFormatError(
-            f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence "
-            f"{first + row} breaks scheme={self.scheme!r}: it may not stand there. Correct y, or "
-            "pass repair='convert' to have its spans read leniently, as conlleval does."
+            f"{_place(labels, offsets, step, first)} breaks scheme={self.scheme!r}: it may not "
+            "stand there. Correct y, or pass repair='convert' to have its spans read leniently, as "
+            "conlleval does."
         )
+
+
+def _place(labels: np.ndarray, offsets: np.ndarray, step: int, first: Any) -> str:
+    """Name the label of a step, counted over all rows, and say where it stands."""
+    row = int(np.searchsorted(offsets, step, side="right")) - 1
+    return (
+        f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence {first + row}"
+    )
 
 
 def _broken_step(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> int | None:
@@ -162,13 +169,10 @@ def _refuse_no_scheme(labels: np.ndarray, offsets: np.ndarray, first: Any) -> No
     known = [label == "O" or label.partition("-")[0] in {*"BIES"} for label in classes.tolist()]
     wrong = np.flatnonzero(~np.array(known)[codes])
     if len(wrong):
-        step = int(wrong[0])
-        row = int(np.searchsorted(offsets, step, side="right")) - 1
         raise DataFormatError(
-            f"The label {labels[step].item()!r} at step {step - offsets[row]} of sequence "
-            f"{first + row} has no span: repair='convert' reads 'O' and 'B-x', 'I-x', 'E-x' and "
-            "'S-x' for each type x. Rename the labels (of BILOU, L to E and U to S), or set "
-            "scheme=None."
+            f"{_place(labels, offsets, int(wrong[0]), first)} has no span: repair='convert' reads "
+            "'O' and 'B-x', 'I-x', 'E-x' and 'S-x' for each type x. Rename the labels (of BILOU, L "
+            "to E and U to S), or set scheme=None."
         )
 
 
@@ -178,15 +182,8 @@ def _converted(labels: np.ndarray, offsets: np.ndarray, scheme: str) -> np.ndarr
     for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         row = ["O"] * (end - start)
         for kind, first, after in spans(labels[start:end], scheme="BIOES"):
-            row[first:after] = _written(kind, after - first, scheme)
+            row[first:after] = [f"B-{kind}", *[f"I-{kind}"] * (after - first - 1)]
+            if scheme == "BIOES":
+                row[after - 1] = f"E-{kind}" if after - first > 1 else f"S-{kind}"
         rows.extend(row)
     return np.asarray(rows)
-
-
-def _written(kind: str, n_steps: int, scheme: str) -> list[str]:
-    """Labels of one span."""
-    if scheme == "BIO":
-        return [f"B-{kind}", *[f"I-{kind}"] * (n_steps - 1)]
-    if n_steps == 1:
-        return [f"S-{kind}"]
-    return [f"B-{kind}", *[f"I-{kind}"] * (n_steps - 2), f"E-{kind}"]

@@ -17,7 +17,7 @@ from seqlearn.modules.encoder import Encoder
 
 __all__ = ["BagEmbedding", "WordEmbedding"]
 
-LETTER_SIZE = 32  # values of a letter's vector
+CHARACTER_SIZE = 32  # values of a character's vector
 SHAPE_SIZE = 32  # values of the vector of a word's shape
 
 
@@ -43,11 +43,11 @@ class WordEmbedding(Input):
     n_fixed : int
         Words with codes from ``n_words`` on, whose vectors are given and not trained.
     n_characters : int
-        Letters, with code 0 for all others; 0 reads no spelling and no shape.
+        Characters, with code 0 for all others; 0 reads no spelling and no shape.
     n_shapes : int
-        Shapes of words, with code 0 for all others, if there are letters.
+        Shapes of words, with code 0 for all others, if there are characters.
     character_size : int
-        Hidden size, in each direction, of the recurrent net over the letters of a word (Ling et
+        Hidden size, in each direction, of the recurrent net over the characters of a word (Ling et
         al. 2015).
     character_backend : Backend, optional
         Builds that net.
@@ -78,10 +78,10 @@ class WordEmbedding(Input):
         self.register_buffer("fixed", torch.zeros(n_fixed, size))
         self.spelling = None
         if n_characters:
-            self.letters = nn.Embedding(n_characters, LETTER_SIZE)
+            self.characters = nn.Embedding(n_characters, CHARACTER_SIZE)
             self.spelling = Encoder(
                 character_backend,
-                LETTER_SIZE,
+                CHARACTER_SIZE,
                 character_size,
                 num_layers=1,
                 bidirectional=True,
@@ -95,19 +95,19 @@ class WordEmbedding(Input):
             occurring[1:n_words] = torch.tensor(counts).clamp(min=1.0)
         shares = word_dropout / (word_dropout + occurring)
         self.register_buffer("shares", shares.to(self.words.weight.dtype), persistent=False)
-        self.word_noise = Dropout(float(shares.max()))
+        self.word_dropout = Dropout(float(shares.max()))
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
         """Return the vectors of a `WordBatch`, (B, T, E')."""
         words, index = x.words, x.index
-        if self.training and self.word_noise.p:
-            dropped = self.word_noise.draw(self.shares[words][index])  # (B, T)
+        if self.training and self.word_dropout.p:
+            dropped = self.word_dropout.draw(self.shares[words][index])  # (B, T)
             index = torch.where(dropped, len(words), index)
             words = functional.pad(words, (0, 1))  # the unknown word, 0, (U + 1,)
         vectors = functional.embedding(index, self._vectors(words))  # (B, T, E)
         if self.spelling is not None:
-            spelled = [self.spelling(self.letters(codes), n)[0] for codes, n in x.spelling]
+            spelled = [self.spelling(self.characters(codes), n)[0] for codes, n in x.spelling]
             spelled = torch.cat(spelled)[: len(x.words)]
             spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
             vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)
@@ -127,7 +127,7 @@ class WordEmbedding(Input):
         return functional.embedding(words, weight, sparse=_has_dense_gradient(weight))
 
     @torch.no_grad()
-    def give(self, codes: Tensor, vectors: Tensor) -> None:
+    def set_vectors(self, codes: Tensor, vectors: Tensor) -> None:
         """Set the vectors of the words with these codes."""
         n_words = self.words.num_embeddings
         learned = codes < n_words

@@ -1,6 +1,6 @@
 """Quantiles of forecasts: at levels that the network was not trained for, and calibrated.
 
-Plain arrays, no network. Callers: `seqlearn.estimators.forecast_windows`.
+Plain arrays, no network. Callers: `seqlearn.estimators.forecasting.windows`.
 """
 
 from collections.abc import Sequence
@@ -52,13 +52,8 @@ def at_levels(values: np.ndarray, known: Sequence[float], wanted: Sequence[float
     right = np.clip(np.searchsorted(at, to), 1, len(at) - 1)
     left = right - 1
     share = (to - at[left]) / (at[right] - at[left])  # (Q,)
-    exact = np.searchsorted(at, to)
     below, above = values[..., left], values[..., right]
-    found = below + share * (above - below)
-    for i, (place, level) in enumerate(zip(exact, to, strict=True)):
-        if place < len(at) and at[place] == level:
-            found[..., i] = values[..., place]
-    return found
+    return np.where(share == 1.0, above, below + share * (above - below))  # known levels exactly
 
 
 def around(point: np.ndarray, values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
@@ -108,11 +103,7 @@ def conformal_shifts(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:
         for q, level in enumerate(levels):
             found = np.sort(near[..., q][~np.isnan(near[..., q])])
             n = len(found)
-            if n == 0:
-                continue
-            if level >= 0.5:
-                place = min(int(np.ceil(level * (n + 1))), n) - 1
-            else:
-                place = max(int(np.floor(level * (n + 1))), 1) - 1
-            shifts[step, q] = found[place]
+            if n > 0:
+                place = (np.ceil if level >= 0.5 else np.floor)(level * (n + 1))
+                shifts[step, q] = found[min(max(int(place), 1), n) - 1]
     return shifts

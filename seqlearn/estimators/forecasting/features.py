@@ -1,7 +1,7 @@
 """What a forecaster knows besides y: columns of X, ahead or not, and the calendar.
 
 The features of a step stand in one order everywhere: columns of X that are known ahead, the
-calendar's, then columns of X that only the past has. Callers: `seqlearn.estimators.forecaster`.
+calendar's, then columns of X that only the past has.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,10 @@ import numpy as np
 from seqlearn.data.calendar import calendar_features
 from seqlearn.data.checking import listed
 from seqlearn.data.grid import extended, steps_after
-from seqlearn.data.series import (
-    TimeSeries,
-    read_features,
-    split_panel,
-    where_known,
-)
+from seqlearn.data.series import TimeSeries, read_features, split_panel, where_known
 from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.forecast_settings import Layout
+from seqlearn.estimators.forecasting.settings import Layout
 
 __all__ = [
     "columns_of",

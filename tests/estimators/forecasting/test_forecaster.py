@@ -28,7 +28,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 
 from seqlearn import LSTMForecaster
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.forecast_settings import auto_epochs
+from seqlearn.estimators.forecasting.settings import auto_epochs
 
 SMALL = {
     "hidden_size": 4,

@@ -304,7 +304,7 @@ def test_long_series_do_not_drown_short_ones(monkeypatch):
         given.append(kwargs["weights"])
         return WindowDataset(*args, **kwargs)
 
-    monkeypatch.setattr("seqlearn.estimators.forecast_windows.WindowDataset", record)
+    monkeypatch.setattr("seqlearn.estimators.forecasting.windows.WindowDataset", record)
     season = make().fit(panel((200, 30)), fh=FH).season_
     least = min(season, 8) if season > 1 else 8  # steps of the past of the first window
     n_long, n_short = (n - least - max(FH) + 1 for n in (200, 30))

@@ -1,7 +1,7 @@
 """Training on windows: which are trained on and which held out, and what is kept of it.
 
 `WindowTraining` is the part of a forecaster that learns: a `ForecastState` and a net are what comes
-of it. It asks `seqlearn.estimators.forecast_settings` what "auto" means for the data.
+of it. It asks `seqlearn.estimators.forecasting.settings` what "auto" means for the data.
 """
 
 import warnings
@@ -10,16 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from seqlearn.data.grid import steps_after
 from seqlearn.data.series import TimeSeries, in_own_order, read_series, refuse_unobserved
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.fitting import Trainable
-from seqlearn.estimators.forecast_features import columns_of, feature_arrays, refuse_other_steps
-from seqlearn.estimators.forecast_horizon import steps_ahead
-from seqlearn.estimators.forecast_settings import (
+from seqlearn.estimators.forecasting.features import columns_of, feature_arrays, refuse_other_steps
+from seqlearn.estimators.forecasting.horizon import steps_ahead
+from seqlearn.estimators.forecasting.quantiles import sorted_levels
+from seqlearn.estimators.forecasting.settings import (
     MANY_SERIES,
     Layout,
     auto_batch_size,
@@ -28,14 +27,13 @@ from seqlearn.estimators.forecast_settings import (
     auto_window_length,
     season_of,
 )
-from seqlearn.estimators.forecast_state import ForecastState
-from seqlearn.estimators.forecast_windows import WindowModel
-from seqlearn.estimators.quantiles import sorted_levels
+from seqlearn.estimators.forecasting.state import ForecastState
+from seqlearn.estimators.forecasting.windows import WindowModel
+from seqlearn.estimators.trainable import Trainable
 from seqlearn.inputs.segments import SegmentInput
 from seqlearn.modules.heads.segments import SegmentHead
-from seqlearn.registry import resolve_backend
 from seqlearn.training.device import resolve_device
-from seqlearn.training.net import SequenceNet, make_net
+from seqlearn.training.net import SequenceNet
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["WindowTraining"]
@@ -136,7 +134,9 @@ class WindowTraining(Trainable):
             span = layout.window_length + layout.horizon
             recent = [one.last(span + n_new[one.key]) for one in in_own_order(joined)]
             counts = [n_new[one.key] for one in recent]
-            model, net = self._go_on(model, net, recent, feature_arrays(recent, layout), counts)
+            model, net = self._train_further(
+                model, net, recent, feature_arrays(recent, layout), counts
+            )
         return replace(state, model=model).keeping(joined), net
 
     def _fit_windows(
@@ -157,7 +157,7 @@ class WindowTraining(Trainable):
             model = model.calibrated(net, held_out)
         return model, net
 
-    def _go_on(
+    def _train_further(
         self,
         model: WindowModel,
         net: SequenceNet,
@@ -231,7 +231,7 @@ class WindowTraining(Trainable):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = auto_batch_size(len(train))
-        max_epochs = 1 if one_epoch else self.max_epochs
+        max_epochs = self.max_epochs
         if max_epochs == "auto":
             max_epochs = auto_epochs(len(train), batch_size, train.n_windows / layout.horizon)
         window = {
@@ -239,52 +239,34 @@ class WindowTraining(Trainable):
             "n_columns": 1 if model.share_channels else n_columns,
             "n_past_features": train.table.n_features,
         }
-        net = make_net(
+        of_input = {
+            "output_size": self.hidden_size,
+            "window_length": layout.window_length,
+            "normalization": model.normalization,
+        }
+        of_head = {
+            "n_segments": int(train.lengths[0]),
+            "horizon": layout.horizon,
+            "n_channels": n_columns if model.share_channels else 1,
+            "n_future_features": train.n_known,
+            "dropout": self.dropout,
+            "quantiles": levels,
+            "decoding": self.decoding,
+            "copying": layout.copying,
+            "linear": layout.linear,
+            "point_is_median": self.loss == "absolute_error" and 0.5 in (levels or ()),
+            "loss": self.loss,
+        }
+        net = self._make_net(
             train,
             valid,
-            lr_schedule=None if one_epoch else self.lr_schedule,
-            network={
-                "input": (
-                    SegmentInput,
-                    {
-                        "output_size": self.hidden_size,
-                        "window_length": layout.window_length,
-                        "normalization": model.normalization,
-                        **window,
-                    },
-                ),
-                "encoder": {
-                    "backend": resolve_backend(self.backend),
-                    "hidden_size": self.hidden_size,
-                    "num_layers": self.num_layers,
-                    "bidirectional": bool(self.bidirectional),
-                    "dropout": self.dropout,
-                    "readout": "last",
-                },
-                "head": (
-                    SegmentHead,
-                    {
-                        "n_segments": int(train.lengths[0]),
-                        "horizon": layout.horizon,
-                        "n_channels": n_columns if model.share_channels else 1,
-                        "n_future_features": train.n_known,
-                        "dropout": self.dropout,
-                        "quantiles": levels,
-                        "decoding": self.decoding,
-                        "copying": layout.copying,
-                        "linear": layout.linear,
-                        "point_is_median": self.loss == "absolute_error" and 0.5 in (levels or ()),
-                        "loss": self.loss,
-                        **window,
-                    },
-                ),
-            },
+            input=(SegmentInput, of_input | window),
+            head=(SegmentHead, of_head | window),
+            readout="last",
             seeds=Seeds(self.random_state, stream=len(model.history)),
-            dtype=getattr(torch, self.dtype),
-            max_epochs=max_epochs,
             batch_size=batch_size,
-            device=str(train.device),
-            **self._net_settings(),
+            max_epochs=max_epochs,
+            one_epoch=one_epoch,
         )
         if before is not None:
             net.continue_from(before)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import norm
 
-from seqlearn.estimators.quantiles import at_levels, conformal_shifts, sorted_levels
+from seqlearn.estimators.forecasting.quantiles import at_levels, conformal_shifts, sorted_levels
 
 LEVEL = st.integers(1, 999).map(lambda n: n / 1000)
 KNOWN = st.lists(LEVEL, min_size=2, max_size=7, unique=True).map(sorted)

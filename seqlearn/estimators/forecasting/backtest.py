@@ -10,9 +10,9 @@ import pandas as pd
 
 from seqlearn.data.series import panel_index
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.forecast_features import feature_arrays
-from seqlearn.estimators.forecast_horizon import steps_of_backtest
-from seqlearn.estimators.forecast_state import ForecastState, refuse_far_steps
+from seqlearn.estimators.forecasting.features import feature_arrays
+from seqlearn.estimators.forecasting.horizon import steps_of_backtest
+from seqlearn.estimators.forecasting.state import ForecastState, refuse_far_steps
 from seqlearn.training.net import SequenceNet
 
 __all__ = ["backtest"]

@@ -262,7 +262,8 @@ def test_unix_seconds_are_forecast_as_their_numbers_are():
 )
 def test_time_stamps_that_are_no_steps_are_refused_before_any_training(index, text, monkeypatch):
     monkeypatch.setattr(
-        "seqlearn.estimators.forecaster.LSTMForecaster._fit_windows", lambda *_: pytest.fail("late")
+        "seqlearn.estimators.forecasting.forecaster.LSTMForecaster._fit_windows",
+        lambda *_: pytest.fail("late"),
     )
     with pytest.raises((DataFormatError, TypeError), match=text):
         make().fit(series(index), fh=[1])

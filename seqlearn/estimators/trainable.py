@@ -15,28 +15,29 @@ from typing import Any, ClassVar
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from seqlearn.data.batches import BucketedBatches, SequenceDataset
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.parameters import Check, check_parameters
-from seqlearn.estimators.shared_parameters import SHARED
-from seqlearn.training.callbacks import ADVICE
+from seqlearn.estimators.parameter_checks import Check, check_parameters
+from seqlearn.estimators.shared_parameters import SHARED_CHECKS
+from seqlearn.modules.heads.head import Head
+from seqlearn.registry import resolve_backend
+from seqlearn.training.callbacks import ADVICE, chosen_callbacks
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
 from seqlearn.training.optimizers import OPTIMIZERS
+from seqlearn.training.randomness import Seeds
+from seqlearn.training.schedules import Schedule
 
 __all__ = ["Trainable", "fit_inside", "restored_on_error", "training"]
 
-_OURS = {
-    "criterion",
-    "module",
-    "name",
-    "network",
+_OURS = {"criterion", "module", "network", "seeds", "train_split", "valid"}
+_OURS_BELOW = (
+    "callbacks__epoch_timer",
+    "callbacks__keep_finite",
+    "criterion__",
+    "module__",
     "optimizer__weight_decay",
-    "seeds",
-    "train_split",
-}
-_OURS_BELOW = ("callbacks__epoch_timer", "callbacks__keep_finite", "criterion__", "module__")
-
-
+)
 _LATE: ContextVar[list[KeyboardInterrupt]] = ContextVar("interrupts that wait for a fit to end")
 
 
@@ -129,7 +130,7 @@ class Trainable:
             Naming the parameter.
         """
         names = self.get_params(deep=False)
-        shared = {name: SHARED[name].check for name in names if name in SHARED}
+        shared = {name: check for name, check in SHARED_CHECKS.items() if name in names}
         check_parameters(self, shared | self._checks)
         taken = sorted(
             name
@@ -143,21 +144,79 @@ class Trainable:
                 "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
             )
 
-    def _net_settings(self) -> dict[str, Any]:
-        """Return the arguments of `make_net` that are parameters of every estimator."""
-        return {
-            "name": type(self).__name__,
-            "n_iter_no_change": self.n_iter_no_change,
-            "tol": self.tol,
-            "verbose": int(self.verbose),
-            "callbacks": self.callbacks,
-            "optimizer": self.optimizer,
-            "gradient_clip": self.gradient_clip,
-            "precision": self.precision,
-            "lr": self.lr,
+    def _make_net(
+        self,
+        train: SequenceDataset,
+        valid: SequenceDataset | None,
+        *,
+        input: tuple[type, dict[str, Any]] | None,
+        head: tuple[type[Head], dict[str, Any]],
+        readout: str | None,
+        seeds: Seeds,
+        batch_size: int,
+        max_epochs: int,
+        one_epoch: bool,
+        input_size: int | None = None,
+    ) -> SequenceNet:
+        """Return a net that is ready to be trained.
+
+        Parameters
+        ----------
+        train : SequenceDataset
+            What it will be trained on.
+        valid : SequenceDataset or None
+            What early stopping looks at; None trains for all epochs.
+        input, head : tuple of class and arguments
+            Of the network; see `seqlearn.modules.network.Network`.
+        readout : str or None
+            See `seqlearn.modules.readouts`.
+        seeds : Seeds
+            Source of all chance.
+        batch_size, max_epochs : int
+            What "auto" is here.
+        one_epoch : bool
+            Train for one epoch at a constant rate.
+        input_size : int, optional
+            Features a step, where there is no input.
+        """
+        max_epochs, schedule = 1 if one_epoch else max_epochs, None
+        if self.lr_schedule is not None and not one_epoch:
+            n_updates = max_epochs * len(BucketedBatches(train, batch_size))
+            schedule = Schedule(self.lr_schedule, n_updates)
+        callbacks = chosen_callbacks(
+            self.callbacks,
+            name=type(self).__name__,
+            schedule=schedule,
+            patience=None if valid is None else self.n_iter_no_change,
+            tol=self.tol,
+            verbose=int(self.verbose),
+        )
+        encoder = {
+            "backend": resolve_backend(self.backend),
+            "input_size": input_size,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "bidirectional": bool(getattr(self, "bidirectional", False)),
+            "dropout": self.dropout,
+            "readout": readout,
+        }
+        return SequenceNet(
+            network={"input": input, "encoder": encoder, "head": head},
+            optimizer=self.optimizer,
+            seeds=seeds,
+            dtype=self.dtype,
+            gradient_clip=self.gradient_clip,
+            precision=self.precision,
+            valid=valid,
+            callbacks=callbacks,
+            lr=self.lr,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            device=str(train.device),
+            verbose=int(self.verbose),
             **self._decay(),
             **(self.net_params or {}),
-        }
+        ).initialize()
 
     def _decay(self) -> dict[str, float]:
         """Return the optimiser's argument for ``weight_decay``, if it takes one."""

@@ -1,0 +1,1 @@
+"""Forecasting: series as sktime has them, cut into windows for a network."""
