@@ -109,7 +109,7 @@ def channels_of(X: list, n_features: int, first: Any = 0) -> Channels | None:
     Parameters
     ----------
     X : list of N
-        Sequences as `seqlearn.data.unpacking.unpack` returned them.
+        Sequences as `seqlearn.data.containers.unpack` returned them.
     n_features : int
         Values a step.
     first : int

@@ -16,9 +16,9 @@ import numpy as np
 from sklearn.utils import check_array
 
 from seqlearn.data.channels import Channels, Rows, channels_of
+from seqlearn.data.containers import NUMBERS, as_array, refuse_mask, unpack_tensor
 from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import NUMBERS, as_array, refuse_mask, unpack_tensor
 from seqlearn.errors import DataFormatError
 
 __all__ = [

@@ -23,7 +23,7 @@ __all__ = [
     "as_array",
     "is_missing",
     "refuse_mask",
-    "split_panel",
+    "unpack_panel",
     "steps_of",
     "unpack",
     "unpack_tensor",
@@ -78,7 +78,7 @@ def unpack_tensor(X: Any) -> Any:
         ) from cause
 
 
-def split_panel(X: Any) -> Any:
+def unpack_panel(X: Any) -> Any:
     """Split a pandas object with a MultiIndex, (instance, time), into one array an instance.
 
     The last level is time; rows of an instance keep their order, instances that of their first
