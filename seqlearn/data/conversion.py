@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.channels import Channels, channel_labels, channel_names
-from seqlearn.data.checking import as_sequences, name_rows
 from seqlearn.data.containers import unpack, unpack_panel
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_numbers, unpack_targets
+from seqlearn.data.validation import as_sequences, name_rows
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["as_sequences", "to_sequences", "unpack"]

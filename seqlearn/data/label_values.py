@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.checking import show
 from seqlearn.data.targets import is_missing, plain_cells
+from seqlearn.data.validation import show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["as_labels", "refuse_other_types"]

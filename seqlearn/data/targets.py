@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.checking import listed, show
 from seqlearn.data.containers import unpack_tensor
 from seqlearn.data.refusals import refuse_container
+from seqlearn.data.validation import listed, show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["is_missing", "plain_cells", "read_numbers", "read_weights", "unpack_targets"]

@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqlearn.data.channels import channel_labels
-from seqlearn.data.checking import show
 from seqlearn.data.containers import NUMBERS, is_missing, steps_of
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.validation import show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["Bags", "Words", "discrete_kind", "read_discrete"]

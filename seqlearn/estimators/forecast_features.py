@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import calendar_features
-from seqlearn.data.checking import listed
 from seqlearn.data.grid import extended, steps_after
 from seqlearn.data.series import (
     TimeSeries,
@@ -19,6 +18,7 @@ from seqlearn.data.series import (
     where_known,
 )
 from seqlearn.data.spread import refuse_too_large
+from seqlearn.data.validation import listed
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
 
