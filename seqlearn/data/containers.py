@@ -1,6 +1,6 @@
 """Undoing containers: what pandas, polars, pyarrow and torch hold becomes arrays and lists.
 
-`unpack` is the first of the two steps of `seqlearn.data.conversion`. It looks at containers only:
+`unpack` is the first of the two steps of `seqlearn.data.to_sequences`. It looks at containers only:
 whether the values in them are numbers, and finite, and of one width, is checked in the second
 step. None of these packages is imported here; what is refused is in `seqlearn.data.refusals`.
 """

@@ -17,11 +17,10 @@ from sklearn.utils.validation import (
 )
 
 from seqlearn.data.channels import channel_labels, channel_names, channels_of, name_difference
-from seqlearn.data.conversion import as_sequences
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
-from seqlearn.data.validation import has_steps, name_rows
+from seqlearn.data.validation import as_sequences, has_steps, name_rows
 from seqlearn.errors import DataFormatError
 
 __all__ = ["InputRecord", "read_X"]

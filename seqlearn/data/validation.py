@@ -1,6 +1,6 @@
 """Checking and casting: what `unpack` returned becomes `Sequences` of finite numbers.
 
-`as_sequences` is the second of the two steps of `seqlearn.data.conversion`. It runs in every
+`as_sequences` is the second of the two steps of `seqlearn.data.to_sequences`. It runs in every
 call of every estimator, for one sequence as for a million, so the usual case takes few steps and
 the search for what is wrong begins only where something is. All messages about the shape of X
 are made here.

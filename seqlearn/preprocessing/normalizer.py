@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import unpack
+from seqlearn.data.containers import unpack
 from seqlearn.data.fitted import read_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.spread import or_constant

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import unpack
+from seqlearn.data.containers import unpack
 from seqlearn.data.fitted import read_X
 from seqlearn.data.plain import Record
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from seqlearn import to_sequences
 from seqlearn.data.channels import Channels, Rows, name_difference, take_rows
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.containers import unpack
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError
 
 pl = pytest.importorskip("polars")

@@ -18,7 +18,7 @@ from seqlearn.data.targets import read_numbers, unpack_targets
 from seqlearn.data.validation import as_sequences, name_rows
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["as_sequences", "to_sequences", "unpack"]
+__all__ = ["to_sequences"]
 
 
 def to_sequences(
