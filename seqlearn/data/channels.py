@@ -3,7 +3,7 @@
 A table has a column for each channel and a sequence in each cell: a nested data frame, a column
 of lists, an object array. A data frame for each sequence has its channels in its columns too.
 Names are strings, as in scikit-learn; columns named by anything else go by their place.
-`seqlearn.data.fitted` holds the channels of one X against those of another.
+`seqlearn.data.input_record` holds the channels of one X against those of another.
 """
 
 from collections.abc import Iterable

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.containers import unpack
-from seqlearn.data.fitted import read_X
+from seqlearn.data.input_record import read_X
 from seqlearn.data.plain import Record
 from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import InvalidParameterError
