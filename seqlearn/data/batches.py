@@ -27,7 +27,7 @@ class SequenceDataset(torch.utils.data.Dataset):
     Parameters
     ----------
     sequences : Sequences
-        N sequences. If they are codes, their dictionary is a table of `seqlearn.data.tables`.
+        N sequences. If they are codes, their dictionary is a table of `seqlearn.data.word_tables`.
     targets : ndarray of shape (N, ...) or Sequences, optional
         One target a row, or `Sequences` of the same lengths with a code for each step. Float
         targets take the type of the values.

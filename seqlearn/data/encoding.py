@@ -1,8 +1,8 @@
-"""What a model learns of its discrete steps: which words, letters and features it knows.
+"""What a model learns of its discrete steps: which words, characters and features it knows.
 
-`Encoding` is learned in ``fit`` from the training rows alone, and turns the dictionaries of
-`seqlearn.data.tokens` into the tables of `seqlearn.data.tables`, in which whatever was not known
-then is code 0. Callers: the estimators.
+`Encoding` is learned in ``fit`` from the training rows alone. It turns the dictionaries of
+`seqlearn.data.tokens` into the tables of `seqlearn.data.word_tables`, in which whatever was not
+known then is code 0.
 """
 
 import re
@@ -13,9 +13,9 @@ import numpy as np
 
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.data.tokens import Bags, Words
 from seqlearn.data.vocabulary import Vocabulary
+from seqlearn.data.word_tables import BagTable, WordTable
 
 __all__ = ["Encoding", "word_shape"]
 

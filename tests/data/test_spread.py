@@ -14,7 +14,12 @@ from sklearn.pipeline import make_pipeline
 
 from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
 from seqlearn.data.calendar import estimate_season
-from seqlearn.data.spread import may_be_lost, mean_and_spread, or_constant, refuse_too_large
+from seqlearn.data.spread import (
+    may_be_lost,
+    mean_and_spread,
+    or_constant,
+    refuse_too_large,
+)
 from seqlearn.errors import DataFormatError
 from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler
 
