@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.common_step import common_step
 from seqlearn.data.grid import (
     extended,
@@ -23,7 +24,6 @@ from seqlearn.data.grid import (
     steps_between,
 )
 from seqlearn.data.plain import Record
-from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import calendar_features
+from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.grid import extended, steps_after
 from seqlearn.data.series import (
     TimeSeries,
@@ -17,7 +18,6 @@ from seqlearn.data.series import (
     split_panel,
     where_known,
 )
-from seqlearn.data.spread import refuse_too_large
 from seqlearn.data.validation import listed
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
