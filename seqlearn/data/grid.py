@@ -8,6 +8,7 @@ stamps that are ints. Callers: `seqlearn.data.series` and what a forecaster know
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.data.calendar import infer_frequency
 from seqlearn.errors import DataFormatError, NotAheadError
@@ -32,8 +33,6 @@ ENDLESS = 1_000_000  # steps of a grid; more must not be a thousand times the ti
 
 def refuse_other_indexes(index: Any, what: str) -> None:
     """Raise a DataFormatError if time stamps are neither dates, periods nor ints."""
-    import pandas as pd
-
     is_int = pd.api.types.is_integer_dtype(index.dtype)
     if not (is_int or isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)):
         remedy = "Give it one, for example with y.reset_index(drop=True)."
@@ -56,8 +55,6 @@ def refuse_other_indexes(index: Any, what: str) -> None:
 
 def kind_of(index: Any) -> type:
     """Return pandas.DatetimeIndex or PeriodIndex, or int: what time stamps are."""
-    import pandas as pd
-
     kinds = (pd.DatetimeIndex, pd.PeriodIndex)
     return next((kind for kind in kinds if isinstance(index, kind)), int)
 
@@ -84,8 +81,6 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
     DataFormatError
         Time stamps lie off the steps, which are named, or too far apart.
     """
-    import pandas as pd
-
     if isinstance(index, pd.DatetimeIndex):
         if step is None or index.freq == step:
             return index, np.arange(len(index))
@@ -107,8 +102,6 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
 
 def places(index: Any, step: Any) -> np.ndarray:
     """Return the position of each time stamp on steps, -1 off them."""
-    import pandas as pd
-
     if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
         try:
             return _calendar(index, step)[1]
@@ -125,8 +118,6 @@ def steps_after(index: Any, n: int) -> Any:
     DataFormatError
         Time stamps without a frequency, so that there is no next one.
     """
-    import pandas as pd
-
     last = index[-1]
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
@@ -138,8 +129,6 @@ def steps_after(index: Any, n: int) -> Any:
 
 def extended(index: Any, n: int) -> Any:
     """Return the index with ``n`` further time stamps; a frequency stays."""
-    import pandas as pd
-
     if isinstance(index, pd.DatetimeIndex):
         return _dates(index[0], periods=len(index) + n, freq=_frequency(index))
     return index.append(steps_after(index, n))
@@ -153,8 +142,6 @@ def steps_between(index: Any, other: Any, name: str) -> int:
     DataFormatError
         There are too many steps between the end of the one and the start of the other.
     """
-    import pandas as pd
-
     both = index[-1:].append(_as_kind(other[:1], index, name))
     step = _frequency(index) if kind_of(index) is pd.DatetimeIndex else step_of(index)
     if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
@@ -179,8 +166,6 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
     NotAheadError
         It is not after the end.
     """
-    import pandas as pd
-
     last, asked = index[-1], _as_kind(stamps, index, name)
     early = asked[asked <= last]
     if len(early):
@@ -212,8 +197,6 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
     DataFormatError
         The steps are not of one length, as those of months are not, or do not divide it.
     """
-    import pandas as pd
-
     step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
     fixed = isinstance(step, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
     if not fixed:
@@ -282,8 +265,6 @@ class ClockError(DataFormatError):
 
 def _dates(start: Any, end: Any = None, *, periods: int | None = None, freq: Any) -> Any:
     """Return pandas.date_range, or name a step that the clock of a time zone does not have once."""
-    import pandas as pd
-
     if start.tz is not None and not _is_fixed(freq):
         end_there = None if end is None else end.tz_convert(start.tz).tz_localize(None)
         clock = pd.date_range(start.tz_localize(None), end_there, periods, freq)
@@ -299,16 +280,12 @@ def _dates(start: Any, end: Any = None, *, periods: int | None = None, freq: Any
 
 def _roughly(step: Any) -> Any:
     """Return how long one step is, about."""
-    import pandas as pd
-
     start = pd.Timestamp("2001-01-01")
     return (start + 10 * step - start) / 10
 
 
 def _is_fixed(step: Any) -> bool:
     """Whether a frequency of dates has steps of one length, whatever clock they are read on."""
-    import pandas as pd
-
     return isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
 
 
@@ -320,8 +297,6 @@ def _numbers(index: Any, step: Any) -> tuple[np.ndarray, int]:
 
     Those of periods are their ordinals, those of dates are in a unit that divides the step.
     """
-    import pandas as pd
-
     if isinstance(index, pd.PeriodIndex):
         return index.asi8, index.freq.n
     if isinstance(index, pd.DatetimeIndex):
@@ -354,8 +329,6 @@ def _positions(numbers: np.ndarray, n: int, first: int | None = None) -> tuple[i
 
 def name_of(step: Any, index: Any) -> str:
     """Return how messages call the step of an index."""
-    import pandas as pd
-
     if kind_of(index) is pd.PeriodIndex:
         return repr(index.freqstr)  # 'M', whose offset is called 'ME'
     return repr(getattr(step, "freqstr", step))
@@ -402,8 +375,6 @@ def _refuse_endless(index: Any, n_steps: int, name: str) -> None:
 
 def _as_kind(stamps: Any, index: Any, name: str) -> Any:
     """Return the time stamps that a horizon asks for as those of the series are written."""
-    import pandas as pd
-
     here, there = kind_of(stamps), kind_of(index)
     if here is pd.DatetimeIndex and there is pd.PeriodIndex and stamps.tz is None:
         periods = stamps.to_period(index.freq)

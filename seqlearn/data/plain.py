@@ -11,6 +11,7 @@ or several in each other; they are written down as well. Callers: the estimators
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.errors import DataFormatError
 
@@ -147,8 +148,6 @@ def from_plain(value: Any) -> Any:
 
 
 def _pandas_as_plain(value: Any) -> dict[str, Any]:
-    import pandas as pd
-
     kind = type(value)
     if kind is pd.DataFrame:
         columns = [_column(value.iloc[:, i]) for i in range(value.shape[1])]
@@ -169,8 +168,6 @@ def _pandas_as_plain(value: Any) -> dict[str, Any]:
 
 
 def _index_as_plain(index: Any) -> dict[str, Any]:
-    import pandas as pd
-
     kind, name = type(index), index.name
     if kind is pd.RangeIndex:
         return _marked(kind, start=index.start, stop=index.stop, step=index.step, name=name)
@@ -202,8 +199,6 @@ def _index_as_plain(index: Any) -> dict[str, Any]:
 
 
 def _frequency_as_plain(freq: Any) -> dict[str, Any]:
-    import pandas as pd
-
     try:
         if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
             return _marked("frequency", text=freq.freqstr)
@@ -226,8 +221,6 @@ def _marked(kind: Any, **parts: Any) -> dict[str, Any]:
 
 
 def _column(column: Any) -> Any:
-    import pandas as pd
-
     if isinstance(column.dtype, np.dtype) and column.dtype.kind not in "mM":
         return column.to_numpy()
     return pd.Index(column.array)
@@ -259,30 +252,22 @@ def _make_strings(values: list[str], shape: list[int]) -> np.ndarray:
 
 
 def _make_frame(index: Any, columns: Any, values: list) -> Any:
-    import pandas as pd
-
     frame = pd.DataFrame(dict(enumerate(values)), index=index)
     frame.columns = columns
     return frame
 
 
 def _make_series(index: Any, values: Any, name: Any) -> Any:
-    import pandas as pd
-
     return pd.Series(getattr(values, "array", values), index=index, name=name)
 
 
 def _make_index(values: np.ndarray, dtype: str | None, name: Any) -> Any:
-    import pandas as pd
-
     if dtype is not None:
         return pd.Index(pd.array(values, dtype=dtype), name=name)
     return pd.Index(values, dtype=values.dtype, name=name)
 
 
 def _make_dates(values: np.ndarray, zone: str | None, freq: Any, name: Any) -> Any:
-    import pandas as pd
-
     dates = _in_zone(pd.DatetimeIndex(values), zone)
     return pd.DatetimeIndex(dates, freq=freq, name=name)
 
@@ -292,33 +277,23 @@ def _in_zone(dates: Any, zone: str | None) -> Any:
 
 
 def _make_periods(ordinals: np.ndarray, freq: Any, name: Any) -> Any:
-    import pandas as pd
-
     return pd.PeriodIndex.from_ordinals(ordinals, freq=freq, name=name)
 
 
 def _make_categories(codes: np.ndarray, categories: Any, ordered: bool, name: Any) -> Any:
-    import pandas as pd
-
     values = pd.Categorical.from_codes(codes, categories=categories, ordered=ordered)
     return pd.CategoricalIndex(values, name=name)
 
 
 def _make(kind: str, **arguments: Any) -> Any:
-    import pandas as pd
-
     return getattr(pd, kind)(**arguments)
 
 
 def _make_frequency(text: str) -> Any:
-    import pandas as pd
-
     return pd.tseries.frequencies.to_offset(text)
 
 
 def _offset(name: str, n: int, normalize: bool, given: dict[str, Any]) -> Any:
-    import pandas as pd
-
     if name not in pd.offsets.__all__:
         raise DataFormatError(f"The saved model holds a frequency {name!r}, which pandas has not.")
     if "holidays" in given:
@@ -327,8 +302,6 @@ def _offset(name: str, n: int, normalize: bool, given: dict[str, Any]) -> Any:
 
 
 def _make_names(names: list) -> Any:
-    import pandas as pd
-
     return type(pd.RangeIndex(0).names)(names)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.common_step import common_step
@@ -296,8 +297,6 @@ def _spread(values: np.ndarray, positions: np.ndarray, n: int) -> np.ndarray:
 
 def _labels(index: Any, like: Any) -> Any:
     """Return the time stamps of X, as those of y are written."""
-    import pandas as pd
-
     if isinstance(like, pd.PeriodIndex) and isinstance(index, pd.DatetimeIndex):
         periods = index.to_period(like.freq)
         if not periods.is_unique:
@@ -314,8 +313,6 @@ def _labels(index: Any, like: Any) -> Any:
 
 def refuse_other_stamps(before: Any, now: Any, name: str) -> None:
     """Raise a DataFormatError if an index does not have time stamps of the kind of another."""
-    import pandas as pd
-
     refuse_other_indexes(now, name)
     if kind_of(before) is not kind_of(now):
         raise DataFormatError(
@@ -342,8 +339,6 @@ def _joined(old: np.ndarray, gap: int, new: np.ndarray) -> np.ndarray:
 
 def panel_index(keys: list[tuple], stamps: list[Any]) -> Any:
     """Return the index of a panel: each key with its time stamps."""
-    import pandas as pd
-
     parts = [
         pd.MultiIndex.from_arrays([*([level] * len(times) for level in key), times])
         for key, times in zip(keys, stamps, strict=True)
