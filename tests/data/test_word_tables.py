@@ -274,7 +274,7 @@ def test_a_weight_of_two_is_the_row_twice(X, kind, data):
     repeats = data.draw(st.lists(st.integers(0, 3), min_size=len(X), max_size=len(X)))
     repeated = [row for row, n in zip(X, repeats, strict=True) for _ in range(n)]
     by_weight, by_rows = learn(X, repeats, kind), learn(repeated, None, kind)
-    assert by_weight == by_rows
+    assert vars(by_weight) == vars(by_rows)
     assert by_weight.vocabulary.counts.tobytes() == by_rows.vocabulary.counts.tobytes()
 
 
@@ -303,7 +303,7 @@ def test_only_the_given_rows_teach():
         fold_digits=False,
         characters=True,
     )
-    assert encoding == learn([X[0], X[2]])
+    assert vars(encoding) == vars(learn([X[0], X[2]]))
     assert encoding.vocabulary.words == encoding.characters.words == ("a", "b")
 
 
@@ -375,7 +375,7 @@ def test_a_rare_word_with_a_vector_is_an_extra_word():
 def test_a_pickled_encoding_gives_the_same_codes(X, options):
     encoding = learn(X, **options).with_extra(["new"])
     again = pickle.loads(pickle.dumps(encoding))
-    assert again == encoding
+    assert vars(again) == vars(encoding)
     one, other = batch_of(encoding, [*X, ["new"]]), batch_of(again, [*X, ["new"]])
     assert torch.equal(one.words, other.words) and torch.equal(one.index, other.index)
 
