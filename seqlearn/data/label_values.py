@@ -2,16 +2,17 @@
 
 `as_labels` holds values against that, whatever they stand for: labels of sequences, of steps, or
 the classes of a partial fit. Nothing is turned into another type, above all not into text, so
-that two labels that differ never become one. `seqlearn.data.labels` is the caller.
+that two labels that differ never become one.
 """
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from seqlearn.data.targets import is_missing, plain_cells
+from seqlearn.data.containers import is_missing
+from seqlearn.data.targets import plain_cells
 from seqlearn.data.validation import show
 from seqlearn.errors import DataFormatError
 
@@ -46,9 +47,7 @@ def as_labels(values: np.ndarray | list, place: Callable[[int], str]) -> np.ndar
         values = list(values)
     if isinstance(values, list):
         values = _typed(values, place)
-    if values.dtype.kind in "Mm" and (missing := np.flatnonzero(np.isnat(values))).size:
-        _refuse_missing("NaT", place(int(missing[0])))
-    if values.dtype.kind == "f":
+    if values.dtype.kind in "Mmf":
         _refuse_no_class(values, place)
     return values
 
@@ -122,15 +121,16 @@ def _text(values: list, kinds: dict, place: Callable[[int], str]) -> np.ndarray:
     return np.asarray(values)
 
 
-def _refuse_missing(value: Any, where: str) -> None:
-    shown = {"nan": "NaN", "--": "masked"}.get(str(value), value)
+def _refuse_missing(value: Any, where: str) -> NoReturn:
+    names = {"nan": "NaN", "--": "masked", "inf": "infinity", "-inf": "infinity"}
+    what = names.get(str(value), value)
     raise DataFormatError(
-        f"{where} is missing ({shown}); a label is needed there. Drop it, with what belongs to it "
-        "in X, or give what has no label one of its own."
+        f"Input y contains {what}: {where} has no label ({what}); one is needed there. Drop it, "
+        "with what belongs to it in X, or give what has no label one of its own."
     )
 
 
-def _refuse_type(value: Any, where: str) -> None:
+def _refuse_type(value: Any, where: str) -> NoReturn:
     if isinstance(value, list | tuple | np.ndarray):
         advice = "There, one label a step or sequence is accepted."
     elif isinstance(value, set | frozenset):
@@ -172,15 +172,11 @@ def _refuse_large(values: list, place: Callable[[int], str]) -> None:
 
 
 def _refuse_no_class(values: np.ndarray, place: Callable[[int], str]) -> None:
-    """Raise if floats are not whole numbers."""
-    if not np.isfinite(values).all():
-        i = int(np.flatnonzero(~np.isfinite(values))[0])
-        what = "NaN" if np.isnan(values[i]) else "infinity"
-        raise DataFormatError(
-            f"Input y contains {what}: {place(i)} is {values[i]}; a label is needed there. Drop "
-            "it, with what belongs to it in X, or give what has no label one of its own."
-        )
-    broken = np.flatnonzero(values != np.floor(values))
+    """Raise if dates or floats are missing or infinite, or floats not whole numbers."""
+    unknown = np.flatnonzero(~np.isfinite(values))
+    if len(unknown):
+        _refuse_missing(values[unknown[0]], place(int(unknown[0])))
+    broken = np.flatnonzero(values != np.floor(values)) if values.dtype.kind == "f" else []
     if len(broken):
         i = int(broken[0])
         raise DataFormatError(
