@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.messages import listed
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -161,9 +162,5 @@ def name_difference(known: Iterable, given: Iterable) -> str:
         "missing": [name for name in known if name not in given],
         "not known": [name for name in given if name not in known],
     }
-    text = "; ".join(
-        f"{what}: {', '.join(map(repr, names[:5]))}" + (", ..." if len(names) > 5 else "")
-        for what, names in parts.items()
-        if names
-    )
+    text = "; ".join(f"{what}: {listed(names)}" for what, names in parts.items() if names)
     return text or "the same names in another order"

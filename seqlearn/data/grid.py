@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seqlearn.data.calendar import infer_frequency
+from seqlearn.data.messages import listed
 from seqlearn.errors import DataFormatError, NotAheadError
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
     "steps_to",
 ]
 
-SHOWN = 3  # time stamps that a message lists
+ANCHORS = 3  # time stamps that a grid of dates is tried at
 ENDLESS = 1_000_000  # steps of a grid; more must not be a thousand times the time stamps
 
 
@@ -170,7 +171,7 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
     early = asked[asked <= last]
     if len(early):
         raise NotAheadError(
-            f"fh asks for {_listed(early)}, which is not ahead: {name} ends at {last}, and this "
+            f"fh asks for {listed(early)}, which is not ahead: {name} ends at {last}, and this "
             "forecaster can not perform in-sample prediction. Ask for time stamps after the end of "
             "every series."
         )
@@ -183,8 +184,8 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
     if (steps < 0).any():
         following = steps_after(index, 2)
         raise DataFormatError(
-            f"fh asks for {_listed(asked[steps < 0])}, which is not a step of {name}: those after "
-            f"its end are {_listed(following)} and so on."
+            f"fh asks for {listed(asked[steps < 0])}, which is not a step of {name}: those after "
+            f"its end are {listed(following)} and so on."
         )
     return steps
 
@@ -201,7 +202,7 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
     fixed = isinstance(step, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
     if not fixed:
         raise DataFormatError(
-            f"fh asks for {_listed(lengths)} ahead, but the steps of {name}, of "
+            f"fh asks for {listed(lengths)} ahead, but the steps of {name}, of "
             f"{name_of(step, index)}, are not of one length of time. Ask for a number of them, as "
             "in fh=range(1, 13), or for time stamps."
         )
@@ -209,7 +210,7 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
     one = pd.Timedelta(step) if isinstance(step, pd.offsets.Tick) else pd.Timedelta(days=days)
     if (lengths % one != pd.Timedelta(0)).any():
         raise DataFormatError(
-            f"fh asks for {_listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
+            f"fh asks for {listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
             "steps."
         )
     return np.asarray(lengths // one, dtype=np.int64)
@@ -240,7 +241,7 @@ def _on_calendar(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
 def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
     """Return the grid and positions that most time stamps are on; -1 for those off it."""
     best = None
-    for anchor in index[:SHOWN]:  # the first ones may be astray
+    for anchor in index[:ANCHORS]:  # the first ones may be astray
         _refuse_endless(index, int((index[-1] - anchor) / _roughly(step)), name)
         whole = _dates(anchor, index[-1], freq=step)
         if anchor > index[0]:
@@ -334,19 +335,13 @@ def name_of(step: Any, index: Any) -> str:
     return repr(getattr(step, "freqstr", step))
 
 
-def _listed(stamps: Any) -> str:
-    """Name up to three time stamps."""
-    names = ", ".join(map(str, stamps[:SHOWN]))
-    return names if len(stamps) <= SHOWN else f"{names} and {len(stamps) - SHOWN} more"
-
-
 def _refuse_off(index: Any, off: np.ndarray, step: Any, name: str) -> None:
     remedy = "move them onto steps."
     if hasattr(index, "freq"):
         remedy = "move them onto steps (resample), or give the index a finer step (asfreq)."
     raise DataFormatError(
         f"{int(off.sum())} of the {len(index)} time stamps of {name} are not on the steps of the "
-        f"others, of {name_of(step, index)}: {_listed(index[off])}. Leave those rows out, {remedy}"
+        f"others, of {name_of(step, index)}: {listed(index[off])}. Leave those rows out, {remedy}"
         f"{_zone_hint(index)}"
     )
 

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqlearn.data.containers import is_missing
+from seqlearn.data.messages import show
 from seqlearn.data.targets import plain_cells
-from seqlearn.data.validation import show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["as_labels", "refuse_other_types"]

@@ -16,9 +16,10 @@ from sklearn.exceptions import DataConversionWarning
 
 from seqlearn.data.channels import take_rows
 from seqlearn.data.label_values import as_labels, refuse_other_types
+from seqlearn.data.messages import listed
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights, unpack_targets
-from seqlearn.data.validation import has_steps, listed
+from seqlearn.data.validation import has_steps
 from seqlearn.errors import DataFormatError
 
 __all__ = [

@@ -24,6 +24,7 @@ from seqlearn.data.grid import (
     step_of,
     steps_between,
 )
+from seqlearn.data.messages import listed
 from seqlearn.data.plain import Record
 from seqlearn.errors import DataFormatError
 
@@ -39,7 +40,6 @@ __all__ = [
     "where_known",
 ]
 
-SHOWN = 3  # time stamps that a message lists
 MANY, SPARSE = 20, 0.25  # rows, and what share of the steps they are, below which it is said
 
 
@@ -241,15 +241,15 @@ def _warn_of_gaps(series: list[TimeSeries], n_rows: list[int]) -> None:
 def _refuse_disorder(index: Any, what: str) -> None:
     refuse_other_indexes(index, what)
     if index.has_duplicates:
-        twice = index[index.duplicated()].unique()[:SHOWN]
+        twice = index[index.duplicated()].unique()
         raise DataFormatError(
-            f"{what} has more than one row at {', '.join(map(str, twice))}. Keep one row a time "
+            f"{what} has more than one row at {listed(twice)}. Keep one row a time "
             "stamp, for example with y.groupby(level=-1).mean()."
         )
     if not index.is_monotonic_increasing:
-        at = np.flatnonzero(index[1:] < index[:-1])[:SHOWN] + 1
+        at = np.flatnonzero(index[1:] < index[:-1]) + 1
         raise DataFormatError(
-            f"The time stamps of {what} are not ascending, at {', '.join(map(str, index[at]))}. "
+            f"The time stamps of {what} are not ascending, at {listed(index[at])}. "
             "Sort the rows with sort_index()."
         )
 

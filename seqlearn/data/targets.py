@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.containers import is_missing, unpack_tensor
+from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import refuse_container
-from seqlearn.data.validation import listed, show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["plain_cells", "read_numbers", "read_weights", "unpack_targets"]

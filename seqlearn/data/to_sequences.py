@@ -13,9 +13,10 @@ import numpy as np
 
 from seqlearn.data.channels import Channels, channel_labels, channel_names
 from seqlearn.data.containers import unpack, unpack_panel
+from seqlearn.data.messages import name_rows
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_numbers, unpack_targets
-from seqlearn.data.validation import as_sequences, name_rows
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["to_sequences"]

@@ -17,8 +17,8 @@ import numpy as np
 
 from seqlearn.data.channels import channel_labels
 from seqlearn.data.containers import NUMBERS, is_missing, steps_of
+from seqlearn.data.messages import show
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.validation import show
 from seqlearn.errors import DataFormatError
 
 __all__ = ["Bags", "Words", "discrete_kind", "read_discrete"]

@@ -1,9 +1,8 @@
 """Checking and casting: what `unpack` returned becomes `Sequences` of finite numbers.
 
-`as_sequences` is the second of the two steps of `seqlearn.data.to_sequences`. It runs in every
-call of every estimator, for one sequence as for a million, so the usual case takes few steps and
-the search for what is wrong begins only where something is. All messages about the shape of X
-are made here.
+`as_sequences` runs in every call of every estimator, for one sequence as for a million, so the
+usual case takes few steps, and the search for what is wrong begins only where something is. All
+messages about the shape of X are made here.
 """
 
 import math
@@ -17,6 +16,7 @@ from sklearn.utils import check_array
 
 from seqlearn.data.channels import Channels, Rows, channels_of
 from seqlearn.data.containers import NUMBERS, as_array, refuse_mask, unpack_tensor
+from seqlearn.data.messages import listed, name_rows, show
 from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
@@ -25,10 +25,7 @@ __all__ = [
     "Kind",
     "as_sequences",
     "has_steps",
-    "listed",
-    "name_rows",
     "refuse_empty_rows",
-    "show",
 ]
 
 Kind = Literal["series", "sequences"]
@@ -133,10 +130,8 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
     if 0 not in shape:
         if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:
             cells = np.asarray(X)
-            if cells.dtype == object and "NAType" in {
-                t.__name__ for t in set(map(type, cells.flat))
-            }:
-                X = as_array(cells, "X")  # pandas.NA, which float() does not take, becomes NaN
+            if cells.dtype == object:  # pandas.NA, which float() does not take, becomes NaN
+                X = as_array(cells, "X")
         try:
             X = check_array(
                 X,
@@ -330,11 +325,11 @@ def refuse_empty_rows(rows: Any) -> None:
 def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
     usual = int(np.bincount(widths).argmax())
     odd = np.flatnonzero(widths != usual)
-    counts = ", ".join(map(str, np.unique(widths[odd])))
     raise DataFormatError(
         f"The sequences of X have different numbers of features: most have {usual}, but "
-        f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} {counts}. Every "
-        "sequence must be of shape (T_i, F) with the same F."
+        f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} "
+        f"{listed(np.unique(widths[odd]))}. Every sequence must be of shape (T_i, F) with the same "
+        "F."
     )
 
 
@@ -348,8 +343,7 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
     places = []
     for row in np.unique(rows)[:3]:
         steps = bad_steps[rows == row] - sequences.offsets[row]
-        shown = ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
-        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {shown}")
+        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {listed(steps)}")
     more = len(np.unique(rows)) - len(places)
     where = "; ".join(places) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
     if np.isnan(bad).any():
@@ -382,29 +376,6 @@ def _too_few(what: str, shape: str, owner: str) -> str:
     )
 
 
-def show(value: Any) -> str:
-    """Return the repr of a value, cut to 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def listed(labels: Iterable) -> str:
-    """Return the first five labels as text, and how many more there are."""
-    labels = list(labels)
-    text = ", ".join(show(label) if isinstance(label, str) else str(label) for label in labels[:5])
-    return text + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-
-
 def has_steps(row: Any) -> bool:
     """Whether a row of an unpacked X is not an empty sequence."""
     return not hasattr(row, "__len__") or len(row) > 0
-
-
-def name_rows(rows: Any) -> str:
-    """Return "Sequence 3", "Sequences 3 and 5" or "Sequences 1, 2, 3, 4, 5 and 7 more"."""
-    rows = [int(row) for row in rows]
-    if len(rows) == 1:
-        return f"Sequence {rows[0]}"
-    if len(rows) > 5:
-        return f"Sequences {', '.join(map(str, rows[:5]))} and {len(rows) - 5} more"
-    return f"Sequences {', '.join(map(str, rows[:-1]))} and {rows[-1]}"

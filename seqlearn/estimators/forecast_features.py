@@ -12,13 +12,13 @@ import numpy as np
 from seqlearn.data.calendar import calendar_features
 from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.grid import extended, steps_after
+from seqlearn.data.messages import listed
 from seqlearn.data.series import (
     TimeSeries,
     read_features,
     split_panel,
     where_known,
 )
-from seqlearn.data.validation import listed
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecast_settings import Layout
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqlearn.data.deviation import (
+from sklearn.pipeline import make_pipeline
+
+from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn.data.calendar import estimate_season
+from seqlearn.data.column_statistics import (
     may_be_lost,
     mean_and_deviation,
     or_constant,
     refuse_too_large,
 )
-from sklearn.pipeline import make_pipeline
-
-from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
-from seqlearn.data.calendar import estimate_season
 from seqlearn.errors import DataFormatError
 from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler
 

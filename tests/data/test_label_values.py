@@ -213,8 +213,8 @@ def test_sets_of_labels(pack):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([[1, 0], [0, 2]], "several columns with the values 0, 1, 2; .*0 and 1"),
-        ([["a", "b"], ["b", "a"]], "several columns with the values 'a', 'b'"),
+        ([[1, 0], [0, 2]], "several columns with the values 0, 1 and 2; .*0 and 1"),
+        ([["a", "b"], ["b", "a"]], "several columns with the values 'a' and 'b'"),
         ([[1, None], [0, 1]], "Column 1 of row 0 of y has no label"),
         ([[1, 0.5], [0, 1]], "continuous. Column 1 of row 0"),
         ([["a"], ["b", "c"]], "different lengths.*MultiLabelBinarizer"),
