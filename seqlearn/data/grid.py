@@ -1,8 +1,8 @@
 """The grid of a time index: how long a step is, and which step each time stamp is.
 
-`on_grid` puts an index onto steps and names what lies off them, `steps_after`, `extended` and
-`steps_to` go on from its end. A step is a pandas offset for dates and periods, an int for time
-stamps that are ints. Callers: `seqlearn.data.series` and what a forecaster knows ahead.
+`on_grid` puts an index onto steps and names what lies off them; `steps_after`, `extended` and
+`steps_to` continue it past its end. A step is a pandas offset for dates and periods, an int for
+time stamps that are ints.
 """
 
 from typing import Any
@@ -82,15 +82,18 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
     DataFormatError
         Time stamps lie off the steps, which are named, or too far apart.
     """
-    if isinstance(index, pd.DatetimeIndex):
-        if step is None or index.freq == step:
-            return index, np.arange(len(index))
-        if not _is_fixed(step):
-            return _on_calendar(index, step, name)
-    numbers, n = _numbers(index, step)
-    first, positions = _positions(numbers, n)
+    if isinstance(index, pd.DatetimeIndex) and (step is None or index.freq == step):
+        return index, np.arange(len(index))
+    by_calendar = _is_by_calendar(index, step)
+    if by_calendar:
+        whole, positions = _calendar(index, step, name)
+    else:
+        numbers, n = _numbers(index, step)
+        first, positions = _positions(numbers, n)
     if (positions < 0).any():
         _refuse_off(index, positions < 0, step, name)
+    if by_calendar:
+        return whole, positions
     _refuse_endless(index, (int(numbers[-1]) - first) // n, name)
     if isinstance(index, pd.DatetimeIndex):
         return pd.date_range(index[0], periods=int(positions[-1]) + 1, freq=step), positions
@@ -103,7 +106,7 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
 
 def places(index: Any, step: Any) -> np.ndarray:
     """Return the position of each time stamp on steps, -1 off them."""
-    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+    if _is_by_calendar(index, step):
         try:
             return _calendar(index, step)[1]
         except ClockError:
@@ -144,8 +147,8 @@ def steps_between(index: Any, other: Any, name: str) -> int:
         There are too many steps between the end of the one and the start of the other.
     """
     both = index[-1:].append(_as_kind(other[:1], index, name))
-    step = _frequency(index) if kind_of(index) is pd.DatetimeIndex else step_of(index)
-    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+    step = _frequency(index)
+    if _is_by_calendar(index, step):
         if both[1] <= both[0]:
             return int(index.searchsorted(both[1]))
         _refuse_endless(both, int((both[1] - both[0]) / _roughly(step)), name)
@@ -175,12 +178,13 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
             "forecaster can not perform in-sample prediction. Ask for time stamps after the end of "
             "every series."
         )
-    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
-    if isinstance(index, pd.DatetimeIndex) and not _is_fixed(step):
+    step = _frequency(index)
+    if _is_by_calendar(index, step):
         steps = _dates(last, asked.max(), freq=step).get_indexer(asked)
     else:
         numbers, n = _numbers(index[-1:].append(asked), step)
-        steps = _positions(numbers, n, first=0)[1][1:]
+        ahead = numbers[1:] - numbers[0]
+        steps = np.where(ahead % n == 0, ahead // n, -1)
     if (steps < 0).any():
         following = steps_after(index, 2)
         raise DataFormatError(
@@ -198,16 +202,17 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
     DataFormatError
         The steps are not of one length, as those of months are not, or do not divide it.
     """
-    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
-    fixed = isinstance(step, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
-    if not fixed:
+    step = _frequency(index)
+    if isinstance(step, pd.offsets.Day | pd.offsets.Week):  # before pandas 3 a day is a tick too
+        one = pd.Timedelta(days=step.n * (7 if isinstance(step, pd.offsets.Week) else 1))
+    elif isinstance(step, pd.offsets.Tick):
+        one = pd.Timedelta(step)
+    else:
         raise DataFormatError(
             f"fh asks for {listed(lengths)} ahead, but the steps of {name}, of "
             f"{name_of(step, index)}, are not of one length of time. Ask for a number of them, as "
             "in fh=range(1, 13), or for time stamps."
         )
-    days = step.n * (7 if isinstance(step, pd.offsets.Week) else 1)
-    one = pd.Timedelta(step) if isinstance(step, pd.offsets.Tick) else pd.Timedelta(days=days)
     if (lengths % one != pd.Timedelta(0)).any():
         raise DataFormatError(
             f"fh asks for {listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
@@ -217,7 +222,9 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
 
 
 def _frequency(index: Any) -> Any:
-    """Return the frequency of dates, or raise a DataFormatError that says there is none."""
+    """Return the step of an index, or raise a DataFormatError if dates have none."""
+    if not isinstance(index, pd.DatetimeIndex):
+        return step_of(index)
     freq = infer_frequency(index)
     if freq is None:
         raise DataFormatError(
@@ -231,16 +238,9 @@ def _frequency(index: Any) -> Any:
 # Dates whose step is not of one length in nanoseconds.
 
 
-def _on_calendar(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
-    whole, positions = _calendar(index, step, name)
-    if (positions < 0).any():
-        _refuse_off(index, positions < 0, step, name)
-    return whole, positions
-
-
 def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
     """Return the grid and positions that most time stamps are on; -1 for those off it."""
-    best = None
+    found = []
     for anchor in index[:ANCHORS]:  # the first ones may be astray
         _refuse_endless(index, int((index[-1] - anchor) / _roughly(step)), name)
         whole = _dates(anchor, index[-1], freq=step)
@@ -248,11 +248,10 @@ def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
             before = _dates(anchor, index[0], freq=-step)[:0:-1]
             whole = before.append(whole)
         positions = whole.get_indexer(index)
-        if best is None or (positions < 0).sum() < (best[1] < 0).sum():
-            best = whole, positions
+        found.append((whole, positions))
         if (positions >= 0).all():
             break
-    whole, positions = best
+    whole, positions = min(found, key=lambda pair: (pair[1] < 0).sum())
     on = positions[positions >= 0]
     if len(on) == 0:
         return index[:0], positions
@@ -285,6 +284,11 @@ def _roughly(step: Any) -> Any:
     return (start + 10 * step - start) / 10
 
 
+def _is_by_calendar(index: Any, step: Any) -> bool:
+    """Whether time stamps are dates with steps that are not all of one length."""
+    return isinstance(index, pd.DatetimeIndex) and not _is_fixed(step)
+
+
 def _is_fixed(step: Any) -> bool:
     """Whether a frequency of dates has steps of one length, whatever clock they are read on."""
     return isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
@@ -307,21 +311,12 @@ def _numbers(index: Any, step: Any) -> tuple[np.ndarray, int]:
     return np.asarray(index, dtype=np.int64), int(step or 1)
 
 
-def _positions(numbers: np.ndarray, n: int, first: int | None = None) -> tuple[int, np.ndarray]:
-    """Return the first number on the steps that most are on, and all positions; -1 off them.
-
-    With ``first``, the steps are those that the number in that place is on.
-    """
+def _positions(numbers: np.ndarray, n: int) -> tuple[int, np.ndarray]:
+    """Return the first number on the steps that most are on, and all positions; -1 off them."""
     phases = numbers % n
-    if first is not None:
-        phase = phases[first]
-    elif (phases == phases[0]).all():
-        phase = phases[0]
-    else:
-        found, counts = np.unique(phases, return_counts=True)
-        phase = found[counts.argmax()]
-    on = phases == phase
-    start = int(numbers[on][0]) if first is None else int(numbers[first])
+    found, counts = np.unique(phases, return_counts=True)
+    on = phases == found[counts.argmax()]
+    start = int(numbers[on][0])
     return start, np.where(on, (numbers - start) // n, -1)
 
 

@@ -2,7 +2,7 @@
 
 `read_series` turns a frame, one series or a panel of them, into `TimeSeries`: plain arrays and
 the time stamps they belong to. A step that the index leaves out becomes a row of missing values.
-No scaling and no windows here; `seqlearn.data.windows` makes those. Callers: the forecaster.
+No scaling and no windows here; `seqlearn.data.windows` makes those.
 """
 
 import warnings
@@ -76,8 +76,7 @@ class TimeSeries(Record):
 
     def last(self, n: int) -> "TimeSeries":
         """Return the last ``n`` steps."""
-        n = min(n, len(self.index))
-        cut = slice(len(self.index) - n, None)
+        cut = slice(max(len(self.index) - n, 0), None)
         features = None if self.features is None else self.features[cut]
         return replace(self, index=self.index[cut], values=self.values[cut], features=features)
 
@@ -154,7 +153,8 @@ def read_series(
         step = common_step([part.index for _, part in parts])
     for key, part in parts:
         index, positions = on_grid(part.index, step, _name(key))
-        values = _spread(part.to_numpy(np.float64), positions, len(index))
+        values = np.full((len(index), part.shape[1]), np.nan)
+        values[positions] = part.to_numpy(np.float64)
         features = None
         if X is not None:
             block = blocks.get(key)
@@ -255,29 +255,25 @@ def _refuse_disorder(index: Any, what: str) -> None:
 
 
 def _refuse_text(frame: Any, what: str) -> None:
-    wrong = [
-        column
-        for column, dtype in zip(frame.columns, frame.dtypes, strict=True)
-        if getattr(dtype, "kind", "O") not in "buif"
-    ]
-    if wrong:
-        dtype = frame.dtypes.iloc[list(frame.columns).index(wrong[0])]
-        raise DataFormatError(
-            f"Column {wrong[0]!r} of {what} is not numeric, its type is {dtype}. Columns of "
-            "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
-        )
+    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "kind", "O") not in "buif":
+            raise DataFormatError(
+                f"Column {column!r} of {what} is not numeric, its type is {dtype}. Columns of "
+                "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
+            )
 
 
 def _refuse_infinite(series: TimeSeries) -> None:
     for what, values in ((series.name, series.values), ("X", series.features)):
-        if values is not None and np.isinf(values).any():
+        if values is None:
+            continue
+        if np.isinf(values).any():
             step = int(np.isinf(values).any(axis=1).argmax())
             raise DataFormatError(
                 f"{what} is infinite at {series.index[step]}. Numbers and NaN, for a missing "
                 "value, are accepted."
             )
-        if values is not None:
-            refuse_too_large(values, what)
+        refuse_too_large(values, what)
 
 
 def _name(key: Any, what: str = "y") -> str:
@@ -285,14 +281,6 @@ def _name(key: Any, what: str = "y") -> str:
     if key is None:
         return what
     return f"series {(key[0] if len(key) == 1 else key)!r} of {what}"
-
-
-def _spread(values: np.ndarray, positions: np.ndarray, n: int) -> np.ndarray:
-    if len(values) == n:
-        return values
-    spread = np.full((n, values.shape[1]), np.nan)
-    spread[positions] = values
-    return spread
 
 
 def _labels(index: Any, like: Any) -> Any:
