@@ -78,9 +78,9 @@ def channel_labels(table: Any) -> list | None:
     """Return the labels of the channels of a data frame or an xarray DataArray, if it has some."""
     if hasattr(table, "columns"):
         return list(getattr(table, "column_names", table.columns))  # the former of pyarrow
-    if hasattr(table, "dims") and hasattr(table, "coords") and table.dims[-1:]:
-        if table.dims[-1] in table.coords:
-            return np.asarray(table.coords[table.dims[-1]]).tolist()
+    axis = getattr(table, "dims", ())[-1:]
+    if axis and axis[0] in getattr(table, "coords", ()):
+        return np.asarray(table.coords[axis[0]]).tolist()
     return None
 
 

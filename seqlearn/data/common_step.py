@@ -1,7 +1,6 @@
 """The step of a time index that does not declare one: what most gaps between time stamps show.
 
-A time stamp astray, or a few, change nothing; `seqlearn.data.grid` then names them. Callers:
-`seqlearn.data.series`.
+A time stamp astray, or a few, change nothing; `seqlearn.data.grid` then names them.
 """
 
 from collections import Counter

@@ -200,10 +200,8 @@ def _unpack_objects(X: np.ndarray) -> Any:
 def _unpack_data_array(X: Any) -> Any:
     """A DataArray of xarray: the coordinates of the last of three axes are names of channels."""
     values = np.asarray(X)
-    if values.ndim != 3 or X.dims[-1] not in X.coords:
-        return unpack(values)
-    names = channel_names(np.asarray(X.coords[X.dims[-1]]).tolist())
-    return values if names is None else Rows(values, names, (1,) * len(names))
+    names = channel_names(channel_labels(X)) if values.ndim == 3 else None
+    return unpack(values) if names is None else Rows(values, names, (1,) * len(names))
 
 
 def _unpack_frame(X: Any) -> Any:

@@ -20,6 +20,14 @@ __all__ = ["as_labels", "refuse_other_types"]
 
 TYPES = {"U": "text", "M": "dates", "m": "durations", "b": "numbers", "i": "numbers"}
 TYPES |= {"u": "numbers", "f": "numbers"}
+TYPES_OF_LABELS = {  # the first that fits counts: durations are integers to NumPy
+    str: "text",
+    (bool, np.bool_): "bools",
+    np.datetime64: "dates",
+    np.timedelta64: "durations",
+    Integral: "integers",
+    (float, np.floating): "numbers",
+}
 ACCEPTED = "labels are text, whole numbers, bools or NumPy's dates, all of one type"
 
 
@@ -96,17 +104,7 @@ def _is_exact(values: list, array: np.ndarray, found: set[str]) -> bool:
 
 def _type(kind: type) -> str:
     """Name the type of label that a Python type is; empty for one that is not accepted."""
-    if issubclass(kind, str):
-        return "text"
-    if issubclass(kind, bool | np.bool_):
-        return "bools"
-    if issubclass(kind, np.datetime64):
-        return "dates"
-    if issubclass(kind, np.timedelta64):
-        return "durations"
-    if issubclass(kind, Integral):
-        return "integers"
-    return "numbers" if issubclass(kind, float | np.floating) else ""
+    return next((name for base, name in TYPES_OF_LABELS.items() if issubclass(kind, base)), "")
 
 
 def _text(values: list, kinds: dict, place: Callable[[int], str]) -> np.ndarray:

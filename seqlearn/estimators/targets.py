@@ -20,7 +20,8 @@ from seqlearn.data.column_statistics import (
     refuse_far,
     refuse_too_large,
 )
-from seqlearn.data.labels import read_classes, read_row_labels, refuse_other_types
+from seqlearn.data.label_values import refuse_other_types
+from seqlearn.data.labels import read_classes, read_row_labels
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_numbers, read_weights

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
-from seqlearn.data.labels import read_classes, read_labels, read_row_labels, refuse_other_types
+from seqlearn.data.label_values import refuse_other_types
+from seqlearn.data.labels import read_classes, read_labels, read_row_labels
 from seqlearn.errors import DataFormatError
 
 NUL_FREE = st.text(st.characters(exclude_characters="\0"), max_size=3)

@@ -208,9 +208,7 @@ def test_steps_that_are_there_twice_are_named(kind):
 
 
 def test_unsorted_and_double_steps_are_named_by_backtest(fitted):
-    with pytest.raises(
-        DataFormatError, match=r"not ascending, at 38, 37, 36, 35, 34 and 34 more. Sort"
-    ):
+    with pytest.raises(DataFormatError, match=r"not ascending, at 38, 37, .* 34 more. Sort"):
         fitted.backtest(series()[::-1])
     with pytest.raises(DataFormatError, match="more than one row at 39"):
         fitted.backtest(pd.concat([series(), series()[-1:]]))
@@ -290,9 +288,7 @@ def test_x_is_missing(with_x):
 
 def test_rows_of_x_are_missing(with_x):
     X = exogenous()
-    with pytest.raises(
-        DataFormatError, match=r"no row at 41 and 42, for y.*'p' and 'q' at each step"
-    ):
+    with pytest.raises(DataFormatError, match=r"no row at 41 and 42, for y.*'p' and 'q' at"):
         with_x.predict(X=X[: N + 1])
     with pytest.raises(DataFormatError, match=r"no row at 41, for y"):
         with_x.predict(X=X.drop(41))
@@ -312,9 +308,7 @@ def test_columns_of_x_are_others(with_x, fitted):
     X = exogenous()
     with pytest.raises(DataFormatError, match=r"no column 'q', which fit had; it has 'p'"):
         with_x.predict(X=X[["p"]])
-    with pytest.raises(
-        DataFormatError, match=r"has the column 'r', but fit had 'p' and 'q'. Leave"
-    ):
+    with pytest.raises(DataFormatError, match=r"has the column 'r', but fit had 'p' and 'q'."):
         with_x.predict(X=X.assign(r=1.0))
     with pytest.raises(DataFormatError, match=r"has the column .*but fit had no X"):
         fitted.predict(X=X)
