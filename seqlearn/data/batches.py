@@ -61,9 +61,7 @@ class SequenceDataset(torch.utils.data.Dataset):
             self.y = torch.as_tensor(targets).to(device)
             if self.y.is_floating_point():
                 self.y = self.y.to(dtype)
-        self._starts = None  # needed where steps are looked up one by one
-        if not self.full or self.step_y is not None:
-            self._starts = torch.tensor(sequences.offsets[:-1])
+        self._starts = torch.tensor(sequences.offsets[:-1])
         if weights is not None and not (weights == weights[0]).all():
             self.w = torch.as_tensor(weights).to(device, dtype)
 

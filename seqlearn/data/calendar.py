@@ -19,9 +19,9 @@ _LONGEST_SEASON = 360  # in steps, for steps shorter than a day: a minute has th
 
 # Units of calendar offsets by the code of pandas: how many of which unit one step is.
 _UNITS = {
-    **dict.fromkeys(("D",), ("day", 1)),
+    "D": ("day", 1),
     **dict.fromkeys(("B", "C"), ("business day", 1)),
-    **dict.fromkeys(("W",), ("week", 1)),
+    "W": ("week", 1),
     **dict.fromkeys(("SMS", "SME"), ("half month", 1)),
     **dict.fromkeys(("MS", "ME", "BMS", "BME", "CBMS", "CBME", "WOM", "LWOM"), ("month", 1)),
     **dict.fromkeys(("QS", "QE", "BQS", "BQE"), ("month", 3)),

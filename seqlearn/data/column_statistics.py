@@ -80,15 +80,11 @@ def mean_and_deviation(
     size = np.maximum(high - middle, middle - low)
     unit = np.where(size > 0, size, 1.0)
     apart = (values - middle) / unit
-    if weights is None and observed.all():
-        shift = apart.mean(axis=0)
-        deviation = np.sqrt(((apart - shift) ** 2).mean(axis=0))
-    else:
-        shares = observed * (1.0 if weights is None else weights[:, None])
-        total = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
-        apart = np.where(observed, apart, 0.0)
-        shift = (apart * shares).sum(axis=0) / total
-        deviation = np.sqrt(((apart - shift) ** 2 * shares).sum(axis=0) / total)
+    shares = observed * (1.0 if weights is None else weights[:, None])
+    total = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
+    apart = np.where(observed, apart, 0.0)
+    shift = (apart * shares).sum(axis=0) / total
+    deviation = np.sqrt(((apart - shift) ** 2 * shares).sum(axis=0) / total)
     return middle + shift * unit, deviation * unit, np.maximum(np.abs(low), np.abs(high))
 
 

@@ -127,16 +127,14 @@ def read_X(
     """
     name = type(estimator).__name__
     kind = None if known is None else known.kind
+    read = None
     if discrete and kind not in ("series", "sequences"):
         read = _read_discrete(X, kind, first, may_be_empty)
-        if read is not None:
-            sequences, found = read
-            if known is None:
-                return sequences, InputRecord.of(X, sequences, found)
-            _check_channels(name, known, sequences)
-            return sequences, known
+    if read is not None and known is not None:
+        _check_channels(name, known, read[0])
+        return read[0], known
     if known is None:
-        sequences, found = as_sequences(X, dtype=dtype, first=first, owner=name)
+        sequences, found = read or as_sequences(X, dtype=dtype, first=first, owner=name)
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN

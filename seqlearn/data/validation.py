@@ -21,12 +21,7 @@ from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
-__all__ = [
-    "Kind",
-    "as_sequences",
-    "has_steps",
-    "refuse_empty_rows",
-]
+__all__ = ["as_sequences", "has_steps"]
 
 Kind = Literal["series", "sequences"]
 
@@ -98,7 +93,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
         raise DataFormatError(
             f"The offsets of Sequences must rise from 0 to {len(values)}, the number of steps."
         )
-    refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
+    _refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
     return X.astype(_floating(values.dtype) if dtype is None else dtype)
 
 
@@ -242,7 +237,7 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | np.
         if _is_matrix(X, kind, list(map(len, arrays))):
             return np.asarray(arrays)
         return [array[:, None] for array in arrays]  # (T_i, 1)
-    refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+    _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
     odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
     what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {show(X[odd])}"
@@ -296,7 +291,7 @@ def _join(arrays: list[np.ndarray], dtype: Any, first: int, channels: Channels |
     lengths = [len(array) for array in arrays]
     widths = {array.shape[1] for array in arrays}
     if 0 in widths or 0 in lengths:
-        refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+        _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     if len(widths) > 1:
         _refuse_widths(np.array([array.shape[1] for array in arrays]), first)
     if dtype is None:
@@ -313,7 +308,7 @@ def _floating(dtype: np.dtype) -> np.dtype:
 # Refusals.
 
 
-def refuse_empty_rows(rows: Any) -> None:
+def _refuse_empty_rows(rows: Any) -> None:
     """Raise if there are any rows."""
     if len(rows):
         raise DataFormatError(
@@ -354,19 +349,13 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
         f"Input X contains {what}: {where}. {owner} does not accept missing or infinite values; "
         "drop or fill them in first."
     )
-    if np.isnan(bad).all() and _are_at_ends(sequences, rows, bad_steps):
+    from_end = sequences.offsets[1:][rows] - bad_steps
+    if np.isnan(bad).all() and (from_end <= np.bincount(rows)[rows]).all():
         message += (
             " They stand at the ends, like padding: to cut it off, pass "
             "seqlearn.to_sequences(X, padding=np.nan). Padding is never needed."
         )
     raise DataFormatError(message)
-
-
-def _are_at_ends(sequences: Sequences, rows: np.ndarray, steps: np.ndarray) -> bool:
-    """Whether the given steps of each row are the last ones of it."""
-    count = np.bincount(rows, minlength=len(sequences))
-    from_end = sequences.offsets[1:][rows] - steps
-    return bool((from_end <= count[rows]).all())
 
 
 def _too_few(what: str, shape: str, owner: str) -> str:

@@ -125,8 +125,6 @@ def as_word_vectors(source: Any) -> WordVectors:
 
 
 def _read_mapping(mapping: Mapping[str, Any]) -> WordVectors:
-    if len(mapping) == 0:
-        raise DataFormatError("vectors= is empty; at least one word and its vector are needed.")
     words = _check_words(list(mapping))
     rows = [_as_row(word, vector) for word, vector in mapping.items()]
     for word, row in zip(words, rows, strict=True):
@@ -158,8 +156,6 @@ def _as_row(word: str, vector: Any) -> np.ndarray:
 def _read_keyed_vectors(keyed: Any) -> WordVectors:
     """Read what has the two attributes that gensim's KeyedVectors have since version 4."""
     words = _check_words(list(keyed.key_to_index))
-    if not words:
-        raise DataFormatError("vectors= holds no word; at least one is needed.")
     vectors = np.asarray(keyed.vectors)
     if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
         raise DataFormatError(
@@ -177,6 +173,8 @@ def _read_keyed_vectors(keyed: Any) -> WordVectors:
 
 
 def _check_words(words: list[Any]) -> list[str]:
+    if not words:
+        raise DataFormatError("vectors= holds no word; at least one and its vector are needed.")
     for word in words:
         if not isinstance(word, str):
             raise DataFormatError(

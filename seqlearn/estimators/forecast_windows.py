@@ -161,7 +161,6 @@ class WindowModel(Record):
             features,
             window_length=self.layout.window_length,
             horizon=self.layout.horizon,
-            after=self.layout.horizon,
             dtype=dtype,
         )
 
