@@ -225,8 +225,9 @@ def calendar_features(index: pd.Index) -> tuple[np.ndarray, list[str]]:
         )
     times = index.to_timestamp(how="start") if isinstance(index, pd.PeriodIndex) else index
     columns, names = [np.empty((len(times), 0))], []
+    positions = _positions(times)
     for name in _cycles(unit, n):
-        angle = 2 * np.pi * _position(times, name)  # (T,)
+        angle = 2 * np.pi * positions[name]  # (T,)
         columns.append(np.column_stack([np.sin(angle), np.cos(angle)]))  # (T, 2)
         names += [f"{name}_sin", f"{name}_cos"]
     return np.hstack(columns), names
@@ -261,22 +262,18 @@ def _cycles(unit: str, n: int) -> list[str]:
     return ["day_of_year"]
 
 
-def _position(times: pd.DatetimeIndex, name: str) -> np.ndarray:
-    """Return where in the cycle `name` each time lies, from 0 to less than 1, (T,)."""
+def _positions(times: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+    """Return where in each cycle the times lie, from 0 to less than 1, (T,)."""
     second = np.asarray(times.second + times.microsecond / 1e6, dtype=np.float64)
     minute = np.asarray(times.minute) + second / 60
-    if name == "second_of_minute":
-        return second / 60
-    if name == "minute_of_hour":
-        return minute / 60
-    if name == "hour_of_day":
-        return (np.asarray(times.hour) + minute / 60) / 24
-    if name == "day_of_week":
-        return np.asarray(times.dayofweek) / 7
-    if name == "month_of_year":
-        return (np.asarray(times.month) - 1) / 12
-    days = np.where(times.is_leap_year, 366, 365)
-    return (np.asarray(times.dayofyear) - 1) / days  # day_of_year
+    return {
+        "second_of_minute": second / 60,
+        "minute_of_hour": minute / 60,
+        "hour_of_day": (np.asarray(times.hour) + minute / 60) / 24,
+        "day_of_week": np.asarray(times.dayofweek) / 7,
+        "month_of_year": (np.asarray(times.month) - 1) / 12,
+        "day_of_year": (np.asarray(times.dayofyear) - 1) / np.where(times.is_leap_year, 366, 365),
+    }
 
 
 def _without_trend(values: np.ndarray, seen: np.ndarray) -> np.ndarray:

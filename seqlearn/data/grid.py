@@ -15,6 +15,7 @@ from seqlearn.data.messages import listed
 from seqlearn.errors import DataFormatError, NotAheadError
 
 __all__ = [
+    "are_alike",
     "extended",
     "kind_of",
     "name_of",
@@ -58,6 +59,14 @@ def kind_of(index: Any) -> type:
     """Return pandas.DatetimeIndex or PeriodIndex, or int: what time stamps are."""
     kinds = (pd.DatetimeIndex, pd.PeriodIndex)
     return next((kind for kind in kinds if isinstance(index, kind)), int)
+
+
+def are_alike(index: Any, other: Any) -> bool:
+    """Whether time stamps are of one kind: all or none in a time zone, periods of one frequency."""
+    if kind_of(index) is pd.PeriodIndex is kind_of(other):
+        return index.freq == other.freq
+    zones = [getattr(one, "tz", None) is None for one in (index, other)]
+    return kind_of(index) is kind_of(other) and zones[0] == zones[1]
 
 
 def step_of(index: Any) -> Any:
@@ -376,12 +385,10 @@ def _as_kind(stamps: Any, index: Any, name: str) -> Any:
         return periods
     if here is pd.PeriodIndex and there is pd.DatetimeIndex and index.tz is None:
         return stamps.to_timestamp()
-    zones = [getattr(i, "tz", None) is None for i in (stamps, index)]
-    freqs = [i.freq if here is pd.PeriodIndex is there else None for i in (stamps, index)]
-    if here is not there or zones[0] != zones[1] or freqs[0] != freqs[1]:
+    if not are_alike(stamps, index):
         raise DataFormatError(
             f"Time stamps of {stamps.dtype} are no steps of {name}, whose time stamps are of "
             f"{index.dtype}. Give them as the same kind; of a forecast, ask for steps ahead: "
             "fh=range(1, 13)."
         )
-    return stamps.tz_convert(index.tz) if not zones[0] else stamps
+    return stamps if getattr(index, "tz", None) is None else stamps.tz_convert(index.tz)

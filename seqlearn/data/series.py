@@ -16,8 +16,8 @@ import pandas as pd
 from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.common_step import common_step
 from seqlearn.data.grid import (
+    are_alike,
     extended,
-    kind_of,
     name_of,
     on_grid,
     refuse_other_indexes,
@@ -302,21 +302,11 @@ def _labels(index: Any, like: Any) -> Any:
 def refuse_other_stamps(before: Any, now: Any, name: str) -> None:
     """Raise a DataFormatError if an index does not have time stamps of the kind of another."""
     refuse_other_indexes(now, name)
-    if kind_of(before) is not kind_of(now):
+    if not are_alike(before, now):
         raise DataFormatError(
-            f"The time stamps of {name} are a {type(now).__name__} now, and were a "
-            f"{type(before).__name__} before. Give all one kind."
-        )
-    zones = [getattr(index, "tz", None) for index in (before, now)]
-    if (zones[0] is None) != (zones[1] is None):
-        raise DataFormatError(
-            f"The time zone of {name} is {zones[1]} now, and was {zones[0]} before. Give all one, "
-            "with tz_localize."
-        )
-    if isinstance(now, pd.PeriodIndex) and now.freq != before.freq:
-        raise DataFormatError(
-            f"The time stamps of {name} are {now.freqstr!r} periods now, and were "
-            f"{before.freqstr!r} before. Give all one frequency."
+            f"The time stamps of {name} are a {type(now).__name__} of {now.dtype} now, and were a "
+            f"{type(before).__name__} of {before.dtype} before. Give all one kind: all or none in "
+            "a time zone, see tz_localize, and periods of one frequency."
         )
 
 

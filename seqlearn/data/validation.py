@@ -8,6 +8,7 @@ messages about the shape of X are made here.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import accumulate, chain
 from typing import Any, Literal, NoReturn
 
@@ -167,18 +168,15 @@ def _refuse_strings(X: Any, owner: str) -> None:
     """Raise a DataFormatError if X is a 2-D array of strings; objects may be written numbers."""
     if not (isinstance(X, np.ndarray) and X.ndim == 2 and X.size and isinstance(X.flat[0], str)):
         return
-    cause = None
     if X.dtype.kind == "O":
-        try:
+        with suppress(TypeError, ValueError):
             X.astype(np.float64)
             return
-        except (TypeError, ValueError) as error:
-            cause = error
     raise DataFormatError(
         f"Numbers are not compatible with arrays of bytes/strings: X is one, of shape {X.shape}; "
         f"{owner} accepts {ACCEPTED}. If the strings are tokens, pass lists of them, X.tolist(); "
         "if they are numbers, X.astype(float)."
-    ) from cause
+    )
 
 
 def _read_list(

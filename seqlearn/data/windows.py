@@ -117,18 +117,13 @@ class WindowDataset(torch.utils.data.Dataset):
     ):
         self.table = table
         self.device = torch.device(device)
-        n_columns, n_steps = table.values.shape
         span = table.window_length + table.horizon
-        self.n_windows, self.n_channels = len(origins), n_columns if share_channels else 1
+        self.n_windows, self.n_channels = len(origins), len(table.values) if share_channels else 1
         self.lengths = np.full(self.n_windows * self.n_channels, n_segments)
         self._lengths = torch.full((1,), n_segments)
         self._origins = torch.as_tensor(origins).to(self.device)
-        self._values = table.values.to(self.device)
-        if share_channels:
-            self._views = self._values.reshape(-1).unfold(0, span, 1)  # (C S - span + 1, span)
-        else:
-            self._views = self._values.unfold(1, span, 1)  # (C, S - span + 1, span)
-        self._n_steps, self._shared = n_steps, share_channels
+        self._views = table.values.to(self.device).unfold(1, span, 1)  # (C, S - span + 1, span)
+        self._shared = share_channels
         self._features, self.n_known = None, n_known
         if table.features is not None:
             features = table.features.to(self.device)
@@ -155,7 +150,7 @@ class WindowDataset(torch.utils.data.Dataset):
         channel = rows // self.n_windows  # (B,)
         origin = self._origins[window]  # (B,)
         if self._shared:
-            values = self._views[channel * self._n_steps + origin][..., None]  # (B, L + H, 1)
+            values = self._views[channel, origin][..., None]  # (B, L + H, 1)
         else:
             values = self._views[:, origin].permute(1, 2, 0)  # (B, L + H, C)
         n_past = self.table.window_length

@@ -137,20 +137,17 @@ def _read_mapping(mapping: Mapping[str, Any]) -> WordVectors:
 
 
 def _as_row(word: str, vector: Any) -> np.ndarray:
-    wanted = "a vector of numbers, of shape (E,)"
     try:
         row = np.asarray(vector)
+        if row.ndim == 1 and row.size and row.dtype.kind in "fiu":
+            return row
+        problem = f"is {row.dtype} of shape {row.shape}"
     except (TypeError, ValueError, RuntimeError) as cause:
-        raise DataFormatError(
-            f"The vector of {word!r} in vectors= cannot be made an array ({cause}); it must be "
-            f"{wanted}."
-        ) from cause
-    if row.ndim != 1 or row.size == 0 or row.dtype.kind not in "fiu":
-        raise DataFormatError(
-            f"The vector of {word!r} in vectors= is {row.dtype} of shape {row.shape}; it must be "
-            f"{wanted}."
-        )
-    return row
+        problem = f"cannot be made an array ({cause})"
+    raise DataFormatError(
+        f"The vector of {word!r} in vectors= {problem}; it must be a vector of numbers, of shape "
+        "(E,)."
+    )
 
 
 def _read_keyed_vectors(keyed: Any) -> WordVectors:
