@@ -171,7 +171,7 @@ def read_series(
 
 
 def in_own_order(series: Sequence[TimeSeries]) -> list[TimeSeries]:
-    """Return the series of a panel in an order that does not hang on where they stand in it."""
+    """Return the series of a panel in an order that does not depend on where they stand in it."""
     return sorted(series, key=lambda one: [(type(k).__name__, str(k)) for k in one.key or ()])
 
 

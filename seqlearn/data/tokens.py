@@ -3,7 +3,6 @@
 They become `Sequences` of codes into a dictionary of the distinct steps, as Arrow stores strings:
 each distinct word is looked up, spelled and embedded once, not once for every place it stands at.
 Here nothing is learned: which steps a model knows is the business of `seqlearn.data.encoding`.
-`seqlearn.data.input_record` is the caller.
 """
 
 import math
