@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
     from seqlearn import testing as testing
-    from seqlearn.data.conversion import to_sequences
     from seqlearn.data.sequences import Sequences
+    from seqlearn.data.to_sequences import to_sequences
     from seqlearn.displays import ForecastDisplay
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
@@ -45,7 +45,7 @@ _HOMES = {
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
-    "to_sequences": "seqlearn.data.conversion",
+    "to_sequences": "seqlearn.data.to_sequences",
     "trusted_types": "seqlearn.persistence",
 }
 _MODULES = [

@@ -22,12 +22,12 @@ POOL = 16  # batches that are sorted by length together
 
 
 class SequenceDataset(torch.utils.data.Dataset):
-    """Sequences, targets and weights on a device; indexed by an array, it gives a batch.
+    """Sequences, targets and weights on a device; indexed by an array, it returns a batch.
 
     Parameters
     ----------
     sequences : Sequences
-        N sequences. If they are codes, their dictionary is a table of `seqlearn.data.tables`.
+        N sequences. If they are codes, their dictionary is a table of `seqlearn.data.word_tables`.
     targets : ndarray of shape (N, ...) or Sequences, optional
         One target a row, or `Sequences` of the same lengths with a code for each step. Float
         targets take the type of the values.
@@ -61,9 +61,7 @@ class SequenceDataset(torch.utils.data.Dataset):
             self.y = torch.as_tensor(targets).to(device)
             if self.y.is_floating_point():
                 self.y = self.y.to(dtype)
-        self._starts = None  # needed where steps are looked up one by one
-        if not self.full or self.step_y is not None:
-            self._starts = torch.tensor(sequences.offsets[:-1])
+        self._starts = torch.tensor(sequences.offsets[:-1])
         if weights is not None and not (weights == weights[0]).all():
             self.w = torch.as_tensor(weights).to(device, dtype)
 
@@ -73,7 +71,7 @@ class SequenceDataset(torch.utils.data.Dataset):
     def inputs(self, rows: np.ndarray | None = None) -> dict[str, Any]:
         """Return ``{"x": (B, T, F), "lengths": (B,)}`` for ``rows``, or for all of one length.
 
-        Of a dataset with a table, x is what the table gives for the codes.
+        Of a dataset with a table, x is the table's batch of the codes.
         """
         if rows is None and self.full and self.table is None:
             return {"x": self.values, "lengths": self._lengths}
@@ -150,8 +148,8 @@ class BucketedBatches:
         for a, b in pairwise(pools):
             pool = order[a:b]
             pool[:] = pool[np.argsort(lengths[pool], kind="stable")]  # the batches see it
-        turns = torch.randperm(len(batches), generator=self.generator)
-        return [batches[i] for i in turns.tolist()]
+        shuffled = torch.randperm(len(batches), generator=self.generator)
+        return [batches[i] for i in shuffled.tolist()]
 
 
 def as_tensor(values: np.ndarray) -> Tensor:
@@ -163,17 +161,14 @@ def as_tensor(values: np.ndarray) -> Tensor:
 
 def length_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Row numbers in batches, the shortest rows first: the least padding, for evaluation."""
-    if (lengths == lengths[0]).all():
-        order = np.arange(len(lengths))
-    else:
-        order = np.argsort(lengths, kind="stable")
+    order = np.argsort(lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def unless_full(lengths: Tensor) -> Tensor | None:
     """Return the lengths of a padded batch; None if all are as long as the longest.
 
-    Networks cannot ask this: what they do may not hang on the values of tensors.
+    Networks cannot ask this: what they do may not depend on the values of tensors.
     """
     if lengths.stride(0) == 0 or int(lengths.min()) == int(lengths.max()):
         return None

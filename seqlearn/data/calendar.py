@@ -1,23 +1,15 @@
 """What the time axis of a series tells: its frequency, its usual season, positions in the calendar.
 
-Here are answers about an index (`infer_frequency`, `season_length`, `calendar_features`) and, for
-series without dates, about values (`estimate_season`). What a model does with them, window lengths
-and input columns, is the business of the forecaster and of the windows it makes; the forecaster is
-the caller. Importing this file does not import pandas.
+`infer_frequency`, `season_length` and `calendar_features` answer from an index, `estimate_season`,
+for series without dates, from values.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from seqlearn.errors import DataFormatError, InvalidParameterError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from pandas.tseries.offsets import BaseOffset
+from seqlearn.errors import DataFormatError
 
 __all__ = ["calendar_features", "estimate_season", "infer_frequency", "season_length"]
 
@@ -27,23 +19,24 @@ _LONGEST_SEASON = 360  # in steps, for steps shorter than a day: a minute has th
 
 # Units of calendar offsets by the code of pandas: how many of which unit one step is.
 _UNITS = {
-    **dict.fromkeys(("D",), ("day", 1)),
+    "D": ("day", 1),
     **dict.fromkeys(("B", "C"), ("business day", 1)),
-    **dict.fromkeys(("W",), ("week", 1)),
+    "W": ("week", 1),
     **dict.fromkeys(("SMS", "SME"), ("half month", 1)),
     **dict.fromkeys(("MS", "ME", "BMS", "BME", "CBMS", "CBME", "WOM", "LWOM"), ("month", 1)),
     **dict.fromkeys(("QS", "QE", "BQS", "BQE"), ("month", 3)),
     **dict.fromkeys(("HYS", "HYE", "BHYS", "BHYE"), ("month", 6)),
     **dict.fromkeys(("YS", "YE", "BYS", "BYE"), ("month", 12)),
 }
-_YEARLY = {"half month": 24, "month": 12, "week": 52}  # steps of a unit in a year
+# The usual season in units: of days a week, of the others a year.
+_USUAL = {"day": 7, "business day": 5, "half month": 24, "month": 12, "week": 52}
 
 _MIN_PEAK = 0.3  # autocorrelation at a season, and its rise over the lowest before it
 _MIN_DEVIATIONS = 3.0  # of the autocorrelation of differences, had they been independent
 _NEAR_BEST = 0.75  # the shortest season of at least this share of the best one's autocorrelation
 
 
-def infer_frequency(index: pd.Index) -> BaseOffset | None:
+def infer_frequency(index: pd.Index) -> pd.offsets.BaseOffset | None:
     """Return the frequency of a time index: its own, or what its steps show.
 
     Parameters
@@ -64,8 +57,6 @@ def infer_frequency(index: pd.Index) -> BaseOffset | None:
     >>> infer_frequency(pd.RangeIndex(3)) is None
     True
     """
-    import pandas as pd
-
     if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         return None
     if index.freq is not None:
@@ -74,7 +65,7 @@ def infer_frequency(index: pd.Index) -> BaseOffset | None:
     return None if found is None else pd.tseries.frequencies.to_offset(found)
 
 
-def season_length(index: pd.Index, default: int = 1) -> int:
+def season_length(index: pd.Index) -> int:
     """Return the usual main season, in steps, of series with this time index.
 
     Steps shorter than a day: the longest of day, hour, minute and second that is a whole number of
@@ -85,13 +76,12 @@ def season_length(index: pd.Index, default: int = 1) -> int:
     Parameters
     ----------
     index : pandas.Index of length T
-    default : int, default=1
-        The answer where none of this applies: an index of integers, one whose frequency cannot be
-        inferred, or a step that has no such season, for example of 5 days.
 
     Returns
     -------
     int
+        1 where none of this applies: an index of integers, one whose frequency cannot be inferred,
+        or a step that has no such season, for example of 5 days.
 
     References
     ----------
@@ -105,26 +95,17 @@ def season_length(index: pd.Index, default: int = 1) -> int:
     24
     >>> season_length(pd.period_range("2024-01", periods=5, freq="M"))
     12
-    >>> season_length(pd.RangeIndex(100), default=1)
+    >>> season_length(pd.RangeIndex(100))
     1
     """
     frequency = infer_frequency(index)
-    unit, n = (None, 0) if frequency is None else _unit_of(frequency)
+    unit, n = (None, 1) if frequency is None else _unit_of(frequency)
     if unit == "nanosecond":
         cycles = (_DAY, _HOUR, _MINUTE, _SECOND)
         seasons = [cycle // n for cycle in cycles if cycle % n == 0]
-        return next((season for season in seasons if 2 <= season <= _LONGEST_SEASON), default)
-    if unit == "day" and n == 1:
-        return 7
-    if unit == "business day" and n == 1:
-        return 5
-    if unit in _YEARLY:
-        steps = _YEARLY[unit]
-        if n % steps == 0:
-            return 1
-        if steps % n == 0:
-            return steps // n
-    return default
+        return next((season for season in seasons if 2 <= season <= _LONGEST_SEASON), 1)
+    steps = _USUAL.get(unit, 1)
+    return 1 if steps % n else steps // n
 
 
 def estimate_season(values: np.ndarray, max_lag: int) -> int:
@@ -137,7 +118,7 @@ def estimate_season(values: np.ndarray, max_lag: int) -> int:
 
     Parameters
     ----------
-    values : ndarray of shape (T,), float
+    values : ndarray of shape (T,), float64
         The series. Values that are not finite are missing.
     max_lag : int
         The longest season to look for. Half of T is the limit in any case.
@@ -146,13 +127,6 @@ def estimate_season(values: np.ndarray, max_lag: int) -> int:
     -------
     int
         The season, from 2 to `max_lag`; 1 when none is clear.
-
-    Raises
-    ------
-    DataFormatError
-        When `values` has not one dimension.
-    InvalidParameterError
-        When `max_lag` is not a positive whole number.
 
     Examples
     --------
@@ -163,16 +137,8 @@ def estimate_season(values: np.ndarray, max_lag: int) -> int:
     >>> estimate_season(np.random.default_rng(0).normal(size=100).cumsum(), max_lag=40)
     1
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1:
-        raise DataFormatError(
-            f"The season is found in one series, of shape (T,), but got shape {values.shape}. Give "
-            "one column at a time."
-        )
-    if isinstance(max_lag, bool) or not isinstance(max_lag, int | np.integer) or max_lag < 1:
-        raise InvalidParameterError(f"max_lag must be a positive whole number, got {max_lag!r}.")
     seen = np.isfinite(values)
-    longest = min(int(max_lag), len(values) // 2)
+    longest = min(max_lag, len(values) // 2)
     if longest < 2 or seen.sum() < 8:
         return 1
     values = _without_trend(values, seen)
@@ -191,9 +157,7 @@ def estimate_season(values: np.ndarray, max_lag: int) -> int:
     return int(seasons[heights >= _NEAR_BEST * heights.max()][0])
 
 
-def calendar_features(
-    index: pd.Index, freq: str | BaseOffset | None = None
-) -> tuple[np.ndarray, list[str]]:
+def calendar_features(index: pd.Index) -> tuple[np.ndarray, list[str]]:
     """Return where each step lies in the cycles of the calendar, as sines and cosines.
 
     ============================  =================================
@@ -214,9 +178,7 @@ def calendar_features(
     Parameters
     ----------
     index : pandas.DatetimeIndex or pandas.PeriodIndex of length T
-    freq : str, pandas offset or None, default=None
-        The frequency that decides which cycles are taken. None means that of the index, or what its
-        steps show (`infer_frequency`); give it for an index of fewer than three rows without one.
+        Its frequency, or what its steps show (`infer_frequency`), decides which cycles are taken.
 
     Returns
     -------
@@ -229,8 +191,6 @@ def calendar_features(
     ------
     DataFormatError
         When the index has no dates, or no frequency that is known here.
-    InvalidParameterError
-        When `freq` is no frequency of pandas.
 
     Examples
     --------
@@ -241,19 +201,18 @@ def calendar_features(
     >>> features[:, 0].round(6).tolist()
     [0.0, 1.0, 0.0, -1.0]
     """
-    import pandas as pd
-
     if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         raise DataFormatError(
             "Calendar features need dates, a DatetimeIndex or a PeriodIndex, but the index is a "
             f"{type(index).__name__} of {index.dtype}. Give the series such an index, or set "
             "calendar=False."
         )
-    frequency = infer_frequency(index) if freq is None else _offset(freq)
+    frequency = infer_frequency(index)
     if frequency is None:
+        span = f", {index[0]} to {index[-1]}," if len(index) else ""
         raise DataFormatError(
             "Calendar features need a regular index, but the frequency of this DatetimeIndex of "
-            f"{len(index)} rows{_ends(index)} cannot be inferred: it has no freq, and fewer than "
+            f"{len(index)} rows{span} cannot be inferred: it has no freq, and fewer than "
             "three rows or steps of different lengths. Set it (y.asfreq('h') fills gaps with "
             "missing values), or set calendar=False."
         )
@@ -266,25 +225,24 @@ def calendar_features(
         )
     times = index.to_timestamp(how="start") if isinstance(index, pd.PeriodIndex) else index
     columns, names = [np.empty((len(times), 0))], []
+    positions = _positions(times)
     for name in _cycles(unit, n):
-        angle = 2 * np.pi * _position(times, name)  # (T,)
+        angle = 2 * np.pi * positions[name]  # (T,)
         columns.append(np.column_stack([np.sin(angle), np.cos(angle)]))  # (T, 2)
         names += [f"{name}_sin", f"{name}_cos"]
     return np.hstack(columns), names
 
 
-def _unit_of(frequency: BaseOffset) -> tuple[str | None, int]:
-    """Return of which unit, and how many of it, one step is; None and 0 when it is not known.
+def _unit_of(frequency: pd.offsets.BaseOffset) -> tuple[str | None, int]:
+    """Return of which unit, and how many of it, one step is; the unit is None if not known.
 
     A step of fixed length counts nanoseconds, or days where it is whole ones.
     """
-    import pandas as pd
-
     if isinstance(frequency, pd.offsets.Tick):  # in pandas 2 a day is one too
         n = frequency.nanos
         unit, n = ("nanosecond", n) if n % _DAY else ("day", n // _DAY)
     else:
-        unit, each = _UNITS.get(frequency.rule_code.partition("-")[0], (None, 0))
+        unit, each = _UNITS.get(frequency.rule_code.partition("-")[0], (None, 1))
         n = each * frequency.n
     if unit == "day" and n % 7 == 0:
         return "week", n // 7
@@ -304,38 +262,18 @@ def _cycles(unit: str, n: int) -> list[str]:
     return ["day_of_year"]
 
 
-def _position(times: pd.DatetimeIndex, name: str) -> np.ndarray:
-    """Return where in the cycle `name` each time lies, from 0 to less than 1, (T,)."""
+def _positions(times: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+    """Return where in each cycle the times lie, from 0 to less than 1, (T,)."""
     second = np.asarray(times.second + times.microsecond / 1e6, dtype=np.float64)
     minute = np.asarray(times.minute) + second / 60
-    if name == "second_of_minute":
-        return second / 60
-    if name == "minute_of_hour":
-        return minute / 60
-    if name == "hour_of_day":
-        return (np.asarray(times.hour) + minute / 60) / 24
-    if name == "day_of_week":
-        return np.asarray(times.dayofweek) / 7
-    if name == "month_of_year":
-        return (np.asarray(times.month) - 1) / 12
-    days = np.where(times.is_leap_year, 366, 365)
-    return (np.asarray(times.dayofyear) - 1) / days  # day_of_year
-
-
-def _offset(freq: Any) -> BaseOffset:
-    import pandas as pd
-
-    try:
-        offset = pd.tseries.frequencies.to_offset(freq)
-    except (ValueError, TypeError) as error:
-        raise InvalidParameterError(
-            f"freq must be a frequency of pandas, such as 'h', 'D' or 'MS', got {freq!r} ({error})."
-        ) from error
-    return offset
-
-
-def _ends(index: pd.Index) -> str:
-    return f", {index[0]} to {index[-1]}," if len(index) else ""
+    return {
+        "second_of_minute": second / 60,
+        "minute_of_hour": minute / 60,
+        "hour_of_day": (np.asarray(times.hour) + minute / 60) / 24,
+        "day_of_week": np.asarray(times.dayofweek) / 7,
+        "month_of_year": (np.asarray(times.month) - 1) / 12,
+        "day_of_year": (np.asarray(times.dayofyear) - 1) / np.where(times.is_leap_year, 366, 365),
+    }
 
 
 def _without_trend(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -357,12 +295,12 @@ def _autocorrelation(
     """Return the autocorrelation at lags 0 to `n_lags` - 1, and how many pairs each rests on."""
     size = 2 ** math.ceil(math.log2(2 * len(values)))  # so that the ends do not meet
 
-    def products(x: np.ndarray) -> np.ndarray:
+    def sums_of_pairs(x: np.ndarray) -> np.ndarray:
         power = np.abs(np.fft.rfft(x, size)) ** 2
         return np.fft.irfft(power, size)[:n_lags]
 
-    pairs = np.maximum(np.rint(products(seen.astype(np.float64))), 1.0)
-    covariance = products(np.where(seen, values, 0.0)) / pairs
+    pairs = np.maximum(np.rint(sums_of_pairs(seen.astype(np.float64))), 1.0)
+    covariance = sums_of_pairs(np.where(seen, values, 0.0)) / pairs
     if covariance[0] <= 0:
         return np.zeros(n_lags), pairs
     return covariance / covariance[0], pairs

@@ -3,7 +3,7 @@
 A table has a column for each channel and a sequence in each cell: a nested data frame, a column
 of lists, an object array. A data frame for each sequence has its channels in its columns too.
 Names are strings, as in scikit-learn; columns named by anything else go by their place.
-`seqlearn.data.fitted` holds the channels of one X against those of another.
+`seqlearn.data.input_record` holds the channels of one X against those of another.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.messages import listed
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -77,9 +78,9 @@ def channel_labels(table: Any) -> list | None:
     """Return the labels of the channels of a data frame or an xarray DataArray, if it has some."""
     if hasattr(table, "columns"):
         return list(getattr(table, "column_names", table.columns))  # the former of pyarrow
-    if hasattr(table, "dims") and hasattr(table, "coords") and table.dims[-1:]:
-        if table.dims[-1] in table.coords:
-            return np.asarray(table.coords[table.dims[-1]]).tolist()
+    axis = getattr(table, "dims", ())[-1:]
+    if axis and axis[0] in getattr(table, "coords", ()):
+        return np.asarray(table.coords[axis[0]]).tolist()
     return None
 
 
@@ -109,7 +110,7 @@ def channels_of(X: list, n_features: int, first: Any = 0) -> Channels | None:
     Parameters
     ----------
     X : list of N
-        Sequences as `seqlearn.data.unpacking.unpack` returned them.
+        Sequences as `seqlearn.data.containers.unpack` returned them.
     n_features : int
         Values a step.
     first : int
@@ -161,9 +162,5 @@ def name_difference(known: Iterable, given: Iterable) -> str:
         "missing": [name for name in known if name not in given],
         "not known": [name for name in given if name not in known],
     }
-    text = "; ".join(
-        f"{what}: {', '.join(map(repr, names[:5]))}" + (", ..." if len(names) > 5 else "")
-        for what, names in parts.items()
-        if names
-    )
+    text = "; ".join(f"{what}: {listed(names)}" for what, names in parts.items() if names)
     return text or "the same names in another order"

@@ -1,7 +1,6 @@
 """The step of a time index that does not declare one: what most gaps between time stamps show.
 
-A time stamp astray, or a few, change nothing; `seqlearn.data.grid` then names them. Callers:
-`seqlearn.data.series`.
+A time stamp astray, or a few, change nothing; `seqlearn.data.grid` then names them.
 """
 
 from collections import Counter
@@ -9,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.data.calendar import infer_frequency
 from seqlearn.data.grid import places, step_of
@@ -45,8 +45,6 @@ def common_step(indexes: Sequence[Any]) -> Any:
     DataFormatError
         Time stamps that are ints and lie on no common steps.
     """
-    import pandas as pd
-
     declared = next(filter(None, map(step_of, indexes)), None)
     if declared is not None:
         return declared
@@ -96,8 +94,6 @@ def _pairs(positions: np.ndarray) -> tuple[int, int]:
 
 def _candidates(indexes: Sequence[Any], whole: Any) -> list[Any]:
     """Return frequencies that three time stamps in a row show, and the most frequent gap."""
-    import pandas as pd
-
     found = Counter([whole] * LOOKED_AT)  # what all of the longest show
     for index in indexes:
         gaps = np.diff(index.asi8)
@@ -117,8 +113,6 @@ def _candidates(indexes: Sequence[Any], whole: Any) -> list[Any]:
 
 def _offset(length: int, index: Any) -> Any:
     """Return the frequency of a gap between dates that is so many units of the index long."""
-    import pandas as pd
-
     length = pd.Timedelta(int(length), index.unit)
     days = length // pd.Timedelta(days=1)
     whole = length == pd.Timedelta(days=days)
@@ -146,8 +140,6 @@ def _best(indexes: Sequence[Any], candidates: Sequence[Any]) -> Any:
 
 
 def _usable(step: Any) -> Any:
-    import pandas as pd
-
     return None if isinstance(step, pd.offsets.BusinessHour) else step
 
 
@@ -156,8 +148,6 @@ def _is_business(index: Any) -> bool:
 
     Where many are missing, it takes more dates to tell that weekends are not missing by chance.
     """
-    import pandas as pd
-
     n_whole = len(pd.date_range(index[0], index[-1], freq="B"))
     n_weekdays = (index.dayofweek < 5).sum()
     share = 0.5 if len(index) >= ENOUGH else 0.9

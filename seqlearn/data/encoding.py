@@ -1,8 +1,8 @@
-"""What a model learns of its discrete steps: which words, letters and features it knows.
+"""What a model learns of its discrete steps: which words, characters and features it knows.
 
-`Encoding` is learned in ``fit`` from the training rows alone, and turns the dictionaries of
-`seqlearn.data.tokens` into the tables of `seqlearn.data.tables`, in which whatever was not known
-then is code 0. Callers: the estimators.
+`Encoding` is learned in ``fit`` from the training rows alone. It turns the dictionaries of
+`seqlearn.data.tokens` into the tables of `seqlearn.data.word_tables`, in which whatever was not
+known then is code 0.
 """
 
 import re
@@ -13,26 +13,26 @@ import numpy as np
 
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.tables import BagTable, WordTable
 from seqlearn.data.tokens import Bags, Words
 from seqlearn.data.vocabulary import Vocabulary
+from seqlearn.data.word_tables import BagTable, WordTable
 
 __all__ = ["Encoding", "word_shape"]
 
 SHAPE_WORDS = 2  # distinct words of a known shape: that of a single word says no more than it
-SHAPE_LENGTH = 12  # letters of a shape; what follows is left out
+SHAPE_LENGTH = 12  # characters of a shape; what follows is left out
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding(Record):
-    """Vocabularies of steps and, for words that are spelled, of letters.
+    """Vocabularies of steps and, for words that are spelled, of characters.
 
     Attributes
     ----------
     vocabulary : Vocabulary
         Words, or names of features.
     characters : Vocabulary or None
-        Letters.
+        Characters.
     shapes : Vocabulary or None
         Shapes of words as `word_shape` gives them, for words that are spelled.
     extra : dict of str to int
@@ -61,37 +61,25 @@ class Encoding(Record):
         A ``min_frequency`` of 1 keeps all that occurs, however small the weights. A shape is known
         if distinct words have it, whatever they weigh.
         """
-        rare = min_frequency * (1 - 1e-9) if min_frequency > 1 else np.finfo(float).tiny
+        least = np.finfo(float).tiny
+        rare = min_frequency * (1 - 1e-9) if min_frequency > 1 else least
         dictionary = sequences.dictionary
         of_step = np.repeat(weights, sequences.lengths)  # (S,)
         counts = np.bincount(sequences.values[:, 0], of_step, len(dictionary))  # (W,)
         if isinstance(dictionary, Bags):
-            of_bag = np.repeat(counts, np.diff(dictionary.offsets))
-            counts = np.bincount(dictionary.codes, of_bag, len(dictionary.names))
-            seen = np.flatnonzero(counts > 0)
-            names = [dictionary.names[i] for i in seen.tolist()]
-            return cls(Vocabulary.learn(names, counts[seen], min_frequency=rare), None, None, {})
-        seen = np.flatnonzero(counts > 0)
-        words = [dictionary.words[i] for i in seen.tolist()]
-        known = Vocabulary.learn(
-            words,
-            counts[seen],
-            min_frequency=rare,
-            lowercase=lowercase,
-            fold_digits=fold_digits,
-        )
-        letters = shapes = None
-        if characters:
-            distinct, which = np.unique(list(chain.from_iterable(words)), return_inverse=True)
-            of_letter = np.repeat(counts[seen], list(map(len, words)))
-            of_letter = np.bincount(which, of_letter)
-            letters = Vocabulary.learn(
-                distinct.tolist(), of_letter, min_frequency=np.finfo(float).tiny
-            )
-            shapes = Vocabulary.learn(
-                list(map(word_shape, words)), np.ones(len(words)), min_frequency=SHAPE_WORDS
-            )
-        return cls(known, letters, shapes, {})
+            names, of_bag = dictionary.names, np.repeat(counts, np.diff(dictionary.offsets))
+            counts = np.bincount(dictionary.codes, of_bag, len(names))
+            return cls(Vocabulary.learn(names, counts, min_frequency=rare), None, None, {})
+        words, flags = dictionary.words, {"lowercase": lowercase, "fold_digits": fold_digits}
+        known = Vocabulary.learn(words, counts, min_frequency=rare, **flags)
+        if not characters:
+            return cls(known, None, None, {})
+        distinct, which = np.unique(list(chain.from_iterable(words)), return_inverse=True)
+        of_character = np.bincount(which, np.repeat(counts, list(map(len, words))))
+        spelled = Vocabulary.learn(distinct.tolist(), of_character, min_frequency=least)
+        shapes = list(map(word_shape, words))
+        shapes = Vocabulary.learn(shapes, counts > 0, min_frequency=SHAPE_WORDS)
+        return cls(known, spelled, shapes, {})
 
     def with_extra(self, words: list[str]) -> "Encoding":
         """Return an encoding that also knows ``words``; those it knows already stay as they are."""
@@ -126,12 +114,12 @@ class Encoding(Record):
                 codes[i] = self.extra.get(form, self.extra.get(form.lower(), 0))
         if self.characters is None:
             return WordTable(codes)
-        spelled = [word or "\0" for word in words]  # an empty word has one, unknown, letter
+        spelled = [word or "\0" for word in words]  # an empty word has one, unknown, character
         distinct, which = np.unique(list(chain.from_iterable(spelled)), return_inverse=True)
         offsets = np.fromiter(accumulate(map(len, spelled), initial=0), np.int64, len(words) + 1)
-        letters = self.characters.encode(distinct.tolist())[which]
+        characters = self.characters.encode(distinct.tolist())[which]
         shapes = self.shapes.encode(list(map(word_shape, words)))
-        return WordTable(codes, letters, offsets, shapes)
+        return WordTable(codes, characters, offsets, shapes)
 
     def _bag_table(self, bags: Bags) -> BagTable:
         """Leave unknown features out, as crfsuite does."""
@@ -145,7 +133,7 @@ _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 
 
 def word_shape(word: str) -> str:
-    """Return the kinds of letters a word is made of, which words never seen share with others.
+    """Return the kinds of characters a word is made of, which words never seen share with others.
 
     Capitals become "X", other letters "x", decimal digits "d"; what else is ASCII stays, and "u"
     stands for the rest. Three and more of a kind in a row are as two (Collins 2002).
@@ -158,7 +146,7 @@ def word_shape(word: str) -> str:
     Returns
     -------
     str
-        At most 12 letters.
+        At most 12 characters.
 
     References
     ----------
@@ -173,11 +161,11 @@ def word_shape(word: str) -> str:
     return _RUN.sub(r"\1\1", "".join(map(_kind, word)))[:SHAPE_LENGTH]
 
 
-def _kind(letter: str) -> str:
-    if letter.isupper() or letter.istitle():
+def _kind(character: str) -> str:
+    if character.isupper() or character.istitle():
         return "X"
-    if letter.isalpha():
+    if character.isalpha():
         return "x"
-    if letter.isdecimal():
+    if character.isdecimal():
         return "d"
-    return letter if letter.isascii() else "u"
+    return character if character.isascii() else "u"

@@ -1,18 +1,21 @@
 """The grid of a time index: how long a step is, and which step each time stamp is.
 
-`on_grid` puts an index onto steps and names what lies off them, `steps_after`, `extended` and
-`steps_to` go on from its end. A step is a pandas offset for dates and periods, an int for time
-stamps that are ints. Callers: `seqlearn.data.series` and what a forecaster knows ahead.
+`on_grid` puts an index onto steps and names what lies off them; `steps_after`, `extended` and
+`steps_to` continue it past its end. A step is a pandas offset for dates and periods, an int for
+time stamps that are ints.
 """
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.data.calendar import infer_frequency
+from seqlearn.data.messages import listed
 from seqlearn.errors import DataFormatError, NotAheadError
 
 __all__ = [
+    "are_alike",
     "extended",
     "kind_of",
     "name_of",
@@ -26,14 +29,12 @@ __all__ = [
     "steps_to",
 ]
 
-SHOWN = 3  # time stamps that a message lists
+ANCHORS = 3  # time stamps that a grid of dates is tried at
 ENDLESS = 1_000_000  # steps of a grid; more must not be a thousand times the time stamps
 
 
 def refuse_other_indexes(index: Any, what: str) -> None:
     """Raise a DataFormatError if time stamps are neither dates, periods nor ints."""
-    import pandas as pd
-
     is_int = pd.api.types.is_integer_dtype(index.dtype)
     if not (is_int or isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)):
         remedy = "Give it one, for example with y.reset_index(drop=True)."
@@ -56,10 +57,16 @@ def refuse_other_indexes(index: Any, what: str) -> None:
 
 def kind_of(index: Any) -> type:
     """Return pandas.DatetimeIndex or PeriodIndex, or int: what time stamps are."""
-    import pandas as pd
-
     kinds = (pd.DatetimeIndex, pd.PeriodIndex)
     return next((kind for kind in kinds if isinstance(index, kind)), int)
+
+
+def are_alike(index: Any, other: Any) -> bool:
+    """Whether time stamps are of one kind: all or none in a time zone, periods of one frequency."""
+    if kind_of(index) is pd.PeriodIndex is kind_of(other):
+        return index.freq == other.freq
+    zones = [getattr(one, "tz", None) is None for one in (index, other)]
+    return kind_of(index) is kind_of(other) and zones[0] == zones[1]
 
 
 def step_of(index: Any) -> Any:
@@ -84,17 +91,18 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
     DataFormatError
         Time stamps lie off the steps, which are named, or too far apart.
     """
-    import pandas as pd
-
-    if isinstance(index, pd.DatetimeIndex):
-        if step is None or index.freq == step:
-            return index, np.arange(len(index))
-        if not _is_fixed(step):
-            return _on_calendar(index, step, name)
-    numbers, n = _numbers(index, step)
-    first, positions = _positions(numbers, n)
+    if isinstance(index, pd.DatetimeIndex) and (step is None or index.freq == step):
+        return index, np.arange(len(index))
+    by_calendar = _is_by_calendar(index, step)
+    if by_calendar:
+        whole, positions = _calendar(index, step, name)
+    else:
+        numbers, n = _numbers(index, step)
+        first, positions = _positions(numbers, n)
     if (positions < 0).any():
         _refuse_off(index, positions < 0, step, name)
+    if by_calendar:
+        return whole, positions
     _refuse_endless(index, (int(numbers[-1]) - first) // n, name)
     if isinstance(index, pd.DatetimeIndex):
         return pd.date_range(index[0], periods=int(positions[-1]) + 1, freq=step), positions
@@ -107,9 +115,7 @@ def on_grid(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
 
 def places(index: Any, step: Any) -> np.ndarray:
     """Return the position of each time stamp on steps, -1 off them."""
-    import pandas as pd
-
-    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+    if _is_by_calendar(index, step):
         try:
             return _calendar(index, step)[1]
         except ClockError:
@@ -125,8 +131,6 @@ def steps_after(index: Any, n: int) -> Any:
     DataFormatError
         Time stamps without a frequency, so that there is no next one.
     """
-    import pandas as pd
-
     last = index[-1]
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(last, periods=n + 1, freq=index.freq)[1:]
@@ -138,8 +142,6 @@ def steps_after(index: Any, n: int) -> Any:
 
 def extended(index: Any, n: int) -> Any:
     """Return the index with ``n`` further time stamps; a frequency stays."""
-    import pandas as pd
-
     if isinstance(index, pd.DatetimeIndex):
         return _dates(index[0], periods=len(index) + n, freq=_frequency(index))
     return index.append(steps_after(index, n))
@@ -153,11 +155,9 @@ def steps_between(index: Any, other: Any, name: str) -> int:
     DataFormatError
         There are too many steps between the end of the one and the start of the other.
     """
-    import pandas as pd
-
     both = index[-1:].append(_as_kind(other[:1], index, name))
-    step = _frequency(index) if kind_of(index) is pd.DatetimeIndex else step_of(index)
-    if kind_of(index) is pd.DatetimeIndex and not _is_fixed(step):
+    step = _frequency(index)
+    if _is_by_calendar(index, step):
         if both[1] <= both[0]:
             return int(index.searchsorted(both[1]))
         _refuse_endless(both, int((both[1] - both[0]) / _roughly(step)), name)
@@ -179,27 +179,26 @@ def steps_to(index: Any, stamps: Any, name: str) -> np.ndarray:
     NotAheadError
         It is not after the end.
     """
-    import pandas as pd
-
     last, asked = index[-1], _as_kind(stamps, index, name)
     early = asked[asked <= last]
     if len(early):
         raise NotAheadError(
-            f"fh asks for {_listed(early)}, which is not ahead: {name} ends at {last}, and this "
+            f"fh asks for {listed(early)}, which is not ahead: {name} ends at {last}, and this "
             "forecaster can not perform in-sample prediction. Ask for time stamps after the end of "
             "every series."
         )
-    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
-    if isinstance(index, pd.DatetimeIndex) and not _is_fixed(step):
+    step = _frequency(index)
+    if _is_by_calendar(index, step):
         steps = _dates(last, asked.max(), freq=step).get_indexer(asked)
     else:
         numbers, n = _numbers(index[-1:].append(asked), step)
-        steps = _positions(numbers, n, first=0)[1][1:]
+        ahead = numbers[1:] - numbers[0]
+        steps = np.where(ahead % n == 0, ahead // n, -1)
     if (steps < 0).any():
         following = steps_after(index, 2)
         raise DataFormatError(
-            f"fh asks for {_listed(asked[steps < 0])}, which is not a step of {name}: those after "
-            f"its end are {_listed(following)} and so on."
+            f"fh asks for {listed(asked[steps < 0])}, which is not a step of {name}: those after "
+            f"its end are {listed(following)} and so on."
         )
     return steps
 
@@ -212,28 +211,29 @@ def steps_in(lengths: Any, index: Any, name: str) -> np.ndarray:
     DataFormatError
         The steps are not of one length, as those of months are not, or do not divide it.
     """
-    import pandas as pd
-
-    step = _frequency(index) if isinstance(index, pd.DatetimeIndex) else step_of(index)
-    fixed = isinstance(step, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
-    if not fixed:
+    step = _frequency(index)
+    if isinstance(step, pd.offsets.Day | pd.offsets.Week):  # before pandas 3 a day is a tick too
+        one = pd.Timedelta(days=step.n * (7 if isinstance(step, pd.offsets.Week) else 1))
+    elif isinstance(step, pd.offsets.Tick):
+        one = pd.Timedelta(step)
+    else:
         raise DataFormatError(
-            f"fh asks for {_listed(lengths)} ahead, but the steps of {name}, of "
+            f"fh asks for {listed(lengths)} ahead, but the steps of {name}, of "
             f"{name_of(step, index)}, are not of one length of time. Ask for a number of them, as "
             "in fh=range(1, 13), or for time stamps."
         )
-    days = step.n * (7 if isinstance(step, pd.offsets.Week) else 1)
-    one = pd.Timedelta(step) if isinstance(step, pd.offsets.Tick) else pd.Timedelta(days=days)
     if (lengths % one != pd.Timedelta(0)).any():
         raise DataFormatError(
-            f"fh asks for {_listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
+            f"fh asks for {listed(lengths)} ahead, but a step of {name} is {one}. Ask for whole "
             "steps."
         )
     return np.asarray(lengths // one, dtype=np.int64)
 
 
 def _frequency(index: Any) -> Any:
-    """Return the frequency of dates, or raise a DataFormatError that says there is none."""
+    """Return the step of an index, or raise a DataFormatError if dates have none."""
+    if not isinstance(index, pd.DatetimeIndex):
+        return step_of(index)
     freq = infer_frequency(index)
     if freq is None:
         raise DataFormatError(
@@ -247,28 +247,20 @@ def _frequency(index: Any) -> Any:
 # Dates whose step is not of one length in nanoseconds.
 
 
-def _on_calendar(index: Any, step: Any, name: str) -> tuple[Any, np.ndarray]:
-    whole, positions = _calendar(index, step, name)
-    if (positions < 0).any():
-        _refuse_off(index, positions < 0, step, name)
-    return whole, positions
-
-
 def _calendar(index: Any, step: Any, name: str = "y") -> tuple[Any, np.ndarray]:
     """Return the grid and positions that most time stamps are on; -1 for those off it."""
-    best = None
-    for anchor in index[:SHOWN]:  # the first ones may be astray
+    found = []
+    for anchor in index[:ANCHORS]:  # the first ones may be astray
         _refuse_endless(index, int((index[-1] - anchor) / _roughly(step)), name)
         whole = _dates(anchor, index[-1], freq=step)
         if anchor > index[0]:
             before = _dates(anchor, index[0], freq=-step)[:0:-1]
             whole = before.append(whole)
         positions = whole.get_indexer(index)
-        if best is None or (positions < 0).sum() < (best[1] < 0).sum():
-            best = whole, positions
+        found.append((whole, positions))
         if (positions >= 0).all():
             break
-    whole, positions = best
+    whole, positions = min(found, key=lambda pair: (pair[1] < 0).sum())
     on = positions[positions >= 0]
     if len(on) == 0:
         return index[:0], positions
@@ -282,8 +274,6 @@ class ClockError(DataFormatError):
 
 def _dates(start: Any, end: Any = None, *, periods: int | None = None, freq: Any) -> Any:
     """Return pandas.date_range, or name a step that the clock of a time zone does not have once."""
-    import pandas as pd
-
     if start.tz is not None and not _is_fixed(freq):
         end_there = None if end is None else end.tz_convert(start.tz).tz_localize(None)
         clock = pd.date_range(start.tz_localize(None), end_there, periods, freq)
@@ -299,16 +289,17 @@ def _dates(start: Any, end: Any = None, *, periods: int | None = None, freq: Any
 
 def _roughly(step: Any) -> Any:
     """Return how long one step is, about."""
-    import pandas as pd
-
     start = pd.Timestamp("2001-01-01")
     return (start + 10 * step - start) / 10
 
 
+def _is_by_calendar(index: Any, step: Any) -> bool:
+    """Whether time stamps are dates with steps that are not all of one length."""
+    return isinstance(index, pd.DatetimeIndex) and not _is_fixed(step)
+
+
 def _is_fixed(step: Any) -> bool:
     """Whether a frequency of dates has steps of one length, whatever clock they are read on."""
-    import pandas as pd
-
     return isinstance(step, pd.offsets.Tick) and not isinstance(step, pd.offsets.Day)
 
 
@@ -320,8 +311,6 @@ def _numbers(index: Any, step: Any) -> tuple[np.ndarray, int]:
 
     Those of periods are their ordinals, those of dates are in a unit that divides the step.
     """
-    import pandas as pd
-
     if isinstance(index, pd.PeriodIndex):
         return index.asi8, index.freq.n
     if isinstance(index, pd.DatetimeIndex):
@@ -331,21 +320,12 @@ def _numbers(index: Any, step: Any) -> tuple[np.ndarray, int]:
     return np.asarray(index, dtype=np.int64), int(step or 1)
 
 
-def _positions(numbers: np.ndarray, n: int, first: int | None = None) -> tuple[int, np.ndarray]:
-    """Return the first number on the steps that most are on, and all positions; -1 off them.
-
-    With ``first``, the steps are those that the number in that place is on.
-    """
+def _positions(numbers: np.ndarray, n: int) -> tuple[int, np.ndarray]:
+    """Return the first number on the steps that most are on, and all positions; -1 off them."""
     phases = numbers % n
-    if first is not None:
-        phase = phases[first]
-    elif (phases == phases[0]).all():
-        phase = phases[0]
-    else:
-        found, counts = np.unique(phases, return_counts=True)
-        phase = found[counts.argmax()]
-    on = phases == phase
-    start = int(numbers[on][0]) if first is None else int(numbers[first])
+    found, counts = np.unique(phases, return_counts=True)
+    on = phases == found[counts.argmax()]
+    start = int(numbers[on][0])
     return start, np.where(on, (numbers - start) // n, -1)
 
 
@@ -354,17 +334,9 @@ def _positions(numbers: np.ndarray, n: int, first: int | None = None) -> tuple[i
 
 def name_of(step: Any, index: Any) -> str:
     """Return how messages call the step of an index."""
-    import pandas as pd
-
     if kind_of(index) is pd.PeriodIndex:
         return repr(index.freqstr)  # 'M', whose offset is called 'ME'
     return repr(getattr(step, "freqstr", step))
-
-
-def _listed(stamps: Any) -> str:
-    """Name up to three time stamps."""
-    names = ", ".join(map(str, stamps[:SHOWN]))
-    return names if len(stamps) <= SHOWN else f"{names} and {len(stamps) - SHOWN} more"
 
 
 def _refuse_off(index: Any, off: np.ndarray, step: Any, name: str) -> None:
@@ -373,7 +345,7 @@ def _refuse_off(index: Any, off: np.ndarray, step: Any, name: str) -> None:
         remedy = "move them onto steps (resample), or give the index a finer step (asfreq)."
     raise DataFormatError(
         f"{int(off.sum())} of the {len(index)} time stamps of {name} are not on the steps of the "
-        f"others, of {name_of(step, index)}: {_listed(index[off])}. Leave those rows out, {remedy}"
+        f"others, of {name_of(step, index)}: {listed(index[off])}. Leave those rows out, {remedy}"
         f"{_zone_hint(index)}"
     )
 
@@ -402,8 +374,6 @@ def _refuse_endless(index: Any, n_steps: int, name: str) -> None:
 
 def _as_kind(stamps: Any, index: Any, name: str) -> Any:
     """Return the time stamps that a horizon asks for as those of the series are written."""
-    import pandas as pd
-
     here, there = kind_of(stamps), kind_of(index)
     if here is pd.DatetimeIndex and there is pd.PeriodIndex and stamps.tz is None:
         periods = stamps.to_period(index.freq)
@@ -415,12 +385,10 @@ def _as_kind(stamps: Any, index: Any, name: str) -> Any:
         return periods
     if here is pd.PeriodIndex and there is pd.DatetimeIndex and index.tz is None:
         return stamps.to_timestamp()
-    zones = [getattr(i, "tz", None) is None for i in (stamps, index)]
-    freqs = [i.freq if here is pd.PeriodIndex is there else None for i in (stamps, index)]
-    if here is not there or zones[0] != zones[1] or freqs[0] != freqs[1]:
+    if not are_alike(stamps, index):
         raise DataFormatError(
             f"Time stamps of {stamps.dtype} are no steps of {name}, whose time stamps are of "
             f"{index.dtype}. Give them as the same kind; of a forecast, ask for steps ahead: "
             "fh=range(1, 13)."
         )
-    return stamps.tz_convert(index.tz) if not zones[0] else stamps
+    return stamps if getattr(index, "tz", None) is None else stamps.tz_convert(index.tz)

@@ -2,23 +2,32 @@
 
 `as_labels` holds values against that, whatever they stand for: labels of sequences, of steps, or
 the classes of a partial fit. Nothing is turned into another type, above all not into text, so
-that two labels that differ never become one. `seqlearn.data.labels` is the caller.
+that two labels that differ never become one.
 """
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from seqlearn.data.checking import show
-from seqlearn.data.targets import is_missing, plain_cells
+from seqlearn.data.containers import is_missing
+from seqlearn.data.messages import show
+from seqlearn.data.targets import plain_cells
 from seqlearn.errors import DataFormatError
 
 __all__ = ["as_labels", "refuse_other_types"]
 
 TYPES = {"U": "text", "M": "dates", "m": "durations", "b": "numbers", "i": "numbers"}
 TYPES |= {"u": "numbers", "f": "numbers"}
+TYPES_OF_LABELS = {  # the first that fits counts: durations are integers to NumPy
+    str: "text",
+    (bool, np.bool_): "bools",
+    np.datetime64: "dates",
+    np.timedelta64: "durations",
+    Integral: "integers",
+    (float, np.floating): "numbers",
+}
 ACCEPTED = "labels are text, whole numbers, bools or NumPy's dates, all of one type"
 
 
@@ -46,9 +55,7 @@ def as_labels(values: np.ndarray | list, place: Callable[[int], str]) -> np.ndar
         values = list(values)
     if isinstance(values, list):
         values = _typed(values, place)
-    if values.dtype.kind in "Mm" and (missing := np.flatnonzero(np.isnat(values))).size:
-        _refuse_missing("NaT", place(int(missing[0])))
-    if values.dtype.kind == "f":
+    if values.dtype.kind in "Mmf":
         _refuse_no_class(values, place)
     return values
 
@@ -97,17 +104,7 @@ def _is_exact(values: list, array: np.ndarray, found: set[str]) -> bool:
 
 def _type(kind: type) -> str:
     """Name the type of label that a Python type is; empty for one that is not accepted."""
-    if issubclass(kind, str):
-        return "text"
-    if issubclass(kind, bool | np.bool_):
-        return "bools"
-    if issubclass(kind, np.datetime64):
-        return "dates"
-    if issubclass(kind, np.timedelta64):
-        return "durations"
-    if issubclass(kind, Integral):
-        return "integers"
-    return "numbers" if issubclass(kind, float | np.floating) else ""
+    return next((name for base, name in TYPES_OF_LABELS.items() if issubclass(kind, base)), "")
 
 
 def _text(values: list, kinds: dict, place: Callable[[int], str]) -> np.ndarray:
@@ -122,15 +119,16 @@ def _text(values: list, kinds: dict, place: Callable[[int], str]) -> np.ndarray:
     return np.asarray(values)
 
 
-def _refuse_missing(value: Any, where: str) -> None:
-    shown = {"nan": "NaN", "--": "masked"}.get(str(value), value)
+def _refuse_missing(value: Any, where: str) -> NoReturn:
+    names = {"nan": "NaN", "--": "masked", "inf": "infinity", "-inf": "infinity"}
+    what = names.get(str(value), value)
     raise DataFormatError(
-        f"{where} is missing ({shown}); a label is needed there. Drop it, with what belongs to it "
-        "in X, or give what has no label one of its own."
+        f"Input y contains {what}: {where} has no label ({what}); one is needed there. Drop it, "
+        "with what belongs to it in X, or give what has no label one of its own."
     )
 
 
-def _refuse_type(value: Any, where: str) -> None:
+def _refuse_type(value: Any, where: str) -> NoReturn:
     if isinstance(value, list | tuple | np.ndarray):
         advice = "There, one label a step or sequence is accepted."
     elif isinstance(value, set | frozenset):
@@ -172,15 +170,11 @@ def _refuse_large(values: list, place: Callable[[int], str]) -> None:
 
 
 def _refuse_no_class(values: np.ndarray, place: Callable[[int], str]) -> None:
-    """Raise if floats are not whole numbers."""
-    if not np.isfinite(values).all():
-        i = int(np.flatnonzero(~np.isfinite(values))[0])
-        what = "NaN" if np.isnan(values[i]) else "infinity"
-        raise DataFormatError(
-            f"Input y contains {what}: {place(i)} is {values[i]}; a label is needed there. Drop "
-            "it, with what belongs to it in X, or give what has no label one of its own."
-        )
-    broken = np.flatnonzero(values != np.floor(values))
+    """Raise if dates or floats are missing or infinite, or floats not whole numbers."""
+    unknown = np.flatnonzero(~np.isfinite(values))
+    if len(unknown):
+        _refuse_missing(values[unknown[0]], place(int(unknown[0])))
+    broken = np.flatnonzero(values != np.floor(values)) if values.dtype.kind == "f" else []
     if len(broken):
         i = int(broken[0])
         raise DataFormatError(

@@ -3,22 +3,23 @@
 `read_row_labels` reads a label, or a set of labels, for each sequence, `read_labels` one for each
 step, held against the lengths of the sequences. Both take any container and accept the same
 labels, those of `seqlearn.data.label_values`. What labels mean, and which may follow each other,
-is not known here. The classifier, the tagger and the metrics are the callers.
+is not known here.
 """
 
 import warnings
 from collections.abc import Callable
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
 from seqlearn.data.channels import take_rows
-from seqlearn.data.checking import has_steps, listed
-from seqlearn.data.label_values import as_labels, refuse_other_types
+from seqlearn.data.label_values import as_labels
+from seqlearn.data.messages import listed
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights, unpack_targets
+from seqlearn.data.validation import has_steps
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "read_classes",
     "read_labels",
     "read_row_labels",
-    "refuse_other_types",
     "split_steps",
     "without_empty",
 ]
@@ -87,9 +87,8 @@ def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray
 
 def read_classes(classes: Any) -> np.ndarray:
     """Return the distinct labels of a list of them, in ascending order."""
-    return np.unique(
-        as_labels(unpack_targets(classes, "classes"), lambda i: f"Entry {i} of classes")
-    )
+    labels = unpack_targets(classes, "classes")
+    return np.unique(as_labels(labels, lambda i: f"Entry {i} of classes"))
 
 
 def _width(y: np.ndarray | list) -> int | None:
@@ -160,23 +159,14 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
         Another number of rows or labels than of sequences or steps; or a label is missing or not
         accepted, or labels are of mixed types.
     """
-    rows = label_rows(y)
-    if len(rows) != len(lengths):
-        raise DataFormatError(
-            "Found input variables with inconsistent numbers of samples: X has "
-            f"{len(lengths)} sequences, y has {len(rows)} rows of labels."
-        )
+    rows = _rows_of_labels(y, len(lengths))
     for i, (row, length) in enumerate(zip(rows, lengths.tolist(), strict=True)):
         if not isinstance(row, list | tuple | np.ndarray):
             raise DataFormatError(
                 f"Row {first + i} of y is {row!r}; every row must be a list with one label for "
                 f"each of the {length} steps of sequence {first + i} of X."
             )
-        if len(row) != length:
-            raise DataFormatError(
-                f"Row {first + i} of y has {len(row)} labels, but sequence {first + i} of X has "
-                f"{length} steps; every step needs one label."
-            )
+        _check_length(row, length, first + i)
     kinds = {row.dtype.kind if isinstance(row, np.ndarray) else None for row in rows}
     if len(kinds) == 1 and not kinds & {None, "O", "T"}:
         flat = np.concatenate(rows)
@@ -195,6 +185,25 @@ def label_rows(y: Any, name: str = "y") -> list:
         unpack_targets(row, f"Row {i} of {name}") if _is_container(row) else row
         for i, row in enumerate(unpack_targets(y, name))
     ]
+
+
+def _rows_of_labels(y: Any, n_sequences: int) -> list:
+    """Return the rows of y, of which there must be one a sequence."""
+    rows = label_rows(y)
+    if len(rows) != n_sequences:
+        raise DataFormatError(
+            "Found input variables with inconsistent numbers of samples: X has "
+            f"{n_sequences} sequences, y has {len(rows)} rows of labels."
+        )
+    return rows
+
+
+def _check_length(row: Any, n_steps: int, number: int) -> None:
+    if len(row) != n_steps:
+        raise DataFormatError(
+            f"Row {number} of y has {len(row)} labels, but sequence {number} of X has {n_steps} "
+            "steps; every step needs one label."
+        )
 
 
 def _is_container(row: Any) -> bool:
@@ -217,7 +226,7 @@ def _place(lengths: np.ndarray, first: Any) -> Callable[[int], str]:
 def split_steps(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return flat values of shape (S, ...) as a 1-D object array of one array a sequence."""
     rows = np.empty(len(offsets) - 1, dtype=object)
-    for i, (start, end) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+    for i, (start, end) in enumerate(pairwise(offsets.tolist())):
         rows[i] = values[start:end]
     return rows
 
@@ -233,19 +242,10 @@ def without_empty(X: list, y: Any, sample_weight: Any) -> tuple[RowNumbers, list
     kept = [i for i, row in enumerate(X) if has_steps(row)]
     if len(kept) == len(X):
         return RowNumbers(np.arange(len(X))), X, y, sample_weight
-    rows = label_rows(y)
-    if len(rows) != len(X):
-        raise DataFormatError(
-            "Found input variables with inconsistent numbers of samples: X has "
-            f"{len(X)} sequences, y has {len(rows)} rows of labels."
-        )
+    rows = _rows_of_labels(y, len(X))
     weights = read_weights(sample_weight, len(X))
     for i in set(range(len(X))) - set(kept):
-        if len(rows[i]):
-            raise DataFormatError(
-                f"Row {i} of y has {len(rows[i])} labels, but sequence {i} of X has 0 steps; every "
-                "step needs one label."
-            )
+        _check_length(rows[i], 0, i)
     numbers = RowNumbers(np.asarray(kept, dtype=np.int64))
     weights = weights if weights is None else weights[kept]
     return numbers, take_rows(X, kept), [rows[i] for i in kept], weights

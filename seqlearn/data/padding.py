@@ -2,7 +2,7 @@
 
 A padded batch is a gather of flat values at the step numbers given here. Padded steps repeat the
 last valid one, so they are as harmless to any arithmetic as the data itself; nothing reads them.
-`seqlearn.data.batches` pads sequences with it, `seqlearn.data.tables` the letters of words.
+`seqlearn.data.batches` pads sequences with it, `seqlearn.data.word_tables` the characters of words.
 """
 
 import torch

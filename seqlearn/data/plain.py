@@ -5,12 +5,13 @@ NumPy arrays, and for the rest a type and its state, never code. pandas' indexes
 frequencies cannot be stored so, nor can a type of torch or a dictionary with other keys.
 `as_plain` writes them down in plain values, `from_plain` makes them again. `PlainState` does both
 for a class, in pickles too: there is one way to save a model. What a model learns is a `Record`,
-or several in each other; they are written down as well. Callers: the estimators and the net.
+or several in each other; they are written down as well.
 """
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqlearn.errors import DataFormatError
 
@@ -81,24 +82,21 @@ def _plain(value: Any, strict: bool) -> Any:
     if kind in (list, tuple):
         return kind(_plain(one, strict) for one in value)
     if kind is dict:
-        rows = _as_rows(value)
-        if rows is not None:
-            return {KIND: "rows", "keys": _plain(list(value), strict), "rows": rows}
-        if all(type(key) is str for key in value) and KIND not in value:
+        values = _stacked(list(value.values()))
+        if type(values) is list and all(type(key) is str for key in value) and KIND not in value:
             return {key: _plain(one, strict) for key, one in value.items()}
-        parts = {"keys": list(value), "values": list(value.values())}
-        return {KIND: "dict", **{name: _plain(part, strict) for name, part in parts.items()}}
+        return _marked("dict", strict, keys=list(value), values=values)
     if isinstance(value, Record):
         name = f"{kind.__module__}.{kind.__qualname__}"
-        return {KIND: "record", "name": name, "fields": _plain(vars(value), strict)}
+        return _marked("record", strict, name=name, fields=vars(value))
     if isinstance(value, np.dtype) and not value.hasobject:
-        return {KIND: "dtype", "name": value.str}
+        return _marked("dtype", dtype=value.str)
     package = kind.__module__.partition(".")[0]
     try:
         if package == "pandas":
             return _pandas_as_plain(value)
         if package == "sktime" and kind.__name__ == "ForecastingHorizon":
-            return _marked(kind, state=vars(value))
+            return _marked("ForecastingHorizon", state=vars(value))
         if strict and not isinstance(value, np.generic):
             raise _NotPlain
     except _NotPlain:
@@ -117,17 +115,12 @@ def _entries_as_plain(array: np.ndarray, strict: bool) -> Any:
     return {KIND: "strings", **parts} if array.dtype == np.dtypes.StringDType() else array
 
 
-def _as_rows(value: dict) -> np.ndarray | None:
+def _stacked(values: list) -> list | np.ndarray:
     """Stack many arrays that are alike, such as vectors of words: skops makes a file of each."""
-    arrays = list(value.values())
-    if len(arrays) < MANY or type(arrays[0]) is not np.ndarray:
-        return None
-    form = (arrays[0].shape, arrays[0].dtype)
-    if form[1].kind in "biufc" and all(
-        type(one) is np.ndarray and (one.shape, one.dtype) == form for one in arrays
-    ):
-        return np.stack(arrays)
-    return None
+    if len(values) < MANY or set(map(type, values)) != {np.ndarray}:
+        return values
+    forms = {(one.shape, one.dtype) for one in values}
+    return np.stack(values) if len(forms) == 1 and values[0].dtype.kind in "biufc" else values
 
 
 def from_plain(value: Any) -> Any:
@@ -143,67 +136,57 @@ def from_plain(value: Any) -> Any:
     return _MAKERS[value[KIND]](**parts)
 
 
-# pandas is imported where there is a value of it, or was one.
-
-
 def _pandas_as_plain(value: Any) -> dict[str, Any]:
-    import pandas as pd
-
     kind = type(value)
     if kind is pd.DataFrame:
         columns = [_column(value.iloc[:, i]) for i in range(value.shape[1])]
-        parts = {"index": value.index, "columns": value.columns, "values": columns}
-    elif kind is pd.Series:
-        parts = {"index": value.index, "values": _column(value), "name": value.name}
-    elif isinstance(value, pd.Index):
-        return _index_as_plain(value)
-    elif kind in (pd.Timestamp, pd.Timedelta, pd.Period):
-        kind, parts = "first", {"of": pd.Index([value])}
-    elif kind.__name__ == "FrozenList":
-        kind, parts = "names", {"names": list(value)}
-    elif isinstance(value, pd.tseries.offsets.BaseOffset):
+        return _marked("DataFrame", index=value.index, columns=value.columns, values=columns)
+    if kind is pd.Series:
+        return _marked("Series", index=value.index, values=_column(value), name=value.name)
+    if isinstance(value, pd.Index):
+        return _marked(kind.__name__, **_index_parts(value), name=value.name)
+    if kind in (pd.Timestamp, pd.Timedelta, pd.Period):
+        return _marked("first", of=pd.Index([value]))
+    if kind.__name__ == "FrozenList":
+        return _marked("names", names=list(value))
+    if isinstance(value, pd.offsets.BaseOffset):
         return _frequency_as_plain(value)
-    else:
-        raise _NotPlain
-    return _marked(kind, **parts)
+    raise _NotPlain
 
 
-def _index_as_plain(index: Any) -> dict[str, Any]:
-    import pandas as pd
-
-    kind, name = type(index), index.name
+def _index_parts(index: pd.Index) -> dict[str, Any]:
+    """Return what an index is made of, besides its name."""
+    kind = type(index)
     if kind is pd.RangeIndex:
-        return _marked(kind, start=index.start, stop=index.stop, step=index.step, name=name)
+        return {"start": index.start, "stop": index.stop, "step": index.step}
     if kind is pd.MultiIndex:
         codes = [np.asarray(codes) for codes in index.codes]
-        return _marked(kind, levels=list(index.levels), codes=codes, names=list(index.names))
+        return {"levels": list(index.levels), "codes": codes, "names": list(index.names)}
     if kind is pd.DatetimeIndex:
         zone = None if index.tz is None else str(index.tz)
         if zone is not None and _in_zone(pd.DatetimeIndex([0]), zone).tz != index.tz:
             raise _NotPlain
         values = index.asi8.view(f"datetime64[{index.unit}]")
-        return _marked(kind, values=values, zone=zone, freq=index.freq, name=name)
+        return {"values": values, "zone": zone, "freq": index.freq}
     if kind is pd.TimedeltaIndex:
-        return _marked(kind, values=index.to_numpy(), freq=index.freq, name=name)
+        return {"data": index.to_numpy(), "freq": index.freq}
     if kind is pd.PeriodIndex:
-        return _marked(kind, ordinals=index.asi8, freq=index.freq, name=name)
+        return {"ordinals": index.asi8, "freq": index.freq}
     if kind is pd.CategoricalIndex:
         codes, ordered = np.asarray(index.codes), index.ordered
-        return _marked(kind, codes=codes, categories=index.categories, ordered=ordered, name=name)
+        return {"codes": codes, "categories": index.categories, "ordered": ordered}
     if kind is not pd.Index:
         raise _NotPlain
     if isinstance(index.dtype, np.dtype):
-        return _marked(kind, values=index.to_numpy(), dtype=None, name=name)
-    values, dtype = index.astype(object).to_numpy(), str(index.dtype)
-    values = np.where(index.isna(), None, values)
+        return {"values": index.to_numpy(), "dtype": None}
+    dtype = str(index.dtype)
     if pd.array([None], dtype=dtype).dtype != index.dtype:
         raise _NotPlain
-    return _marked(kind, values=values, dtype=dtype, name=name)
+    values = np.where(index.isna(), None, index.astype(object).to_numpy())
+    return {"values": values, "dtype": dtype}
 
 
 def _frequency_as_plain(freq: Any) -> dict[str, Any]:
-    import pandas as pd
-
     try:
         if pd.tseries.frequencies.to_offset(freq.freqstr) == freq:
             return _marked("frequency", text=freq.freqstr)
@@ -214,20 +197,17 @@ def _frequency_as_plain(freq: Any) -> dict[str, Any]:
         given["holidays"] = np.array(given["holidays"], "datetime64[D]")
     name, plain = type(freq).__name__, all(type(value) in AS_THEY_ARE for value in given.values())
     parts = {"name": name, "n": freq.n, "normalize": freq.normalize, "given": given}
-    if not plain or name not in pd.offsets.__all__ or _offset(**parts) != freq:
+    if not plain or name not in pd.offsets.__all__ or _make_offset(**parts) != freq:
         raise _NotPlain
     return _marked("offset", **parts)
 
 
-def _marked(kind: Any, **parts: Any) -> dict[str, Any]:
-    """Write down a value by its parts, all of which have to be plain."""
-    name = kind if isinstance(kind, str) else kind.__name__
-    return {KIND: name, **{key: _plain(part, strict=True) for key, part in parts.items()}}
+def _marked(kind: str, strict: bool = True, **parts: Any) -> dict[str, Any]:
+    """Write down a value by its parts, all of which have to be plain if ``strict``."""
+    return {KIND: kind, **{key: _plain(part, strict) for key, part in parts.items()}}
 
 
 def _column(column: Any) -> Any:
-    import pandas as pd
-
     if isinstance(column.dtype, np.dtype) and column.dtype.kind not in "mM":
         return column.to_numpy()
     return pd.Index(column.array)
@@ -254,82 +234,36 @@ def _make_objects(values: list, shape: list[int]) -> np.ndarray:
     return array.reshape(shape)
 
 
-def _make_strings(values: list[str], shape: list[int]) -> np.ndarray:
-    return np.array(values, np.dtypes.StringDType()).reshape(shape)
-
-
-def _make_frame(index: Any, columns: Any, values: list) -> Any:
-    import pandas as pd
-
+def _make_frame(index: pd.Index, columns: pd.Index, values: list) -> pd.DataFrame:
     frame = pd.DataFrame(dict(enumerate(values)), index=index)
     frame.columns = columns
     return frame
 
 
-def _make_series(index: Any, values: Any, name: Any) -> Any:
-    import pandas as pd
-
-    return pd.Series(getattr(values, "array", values), index=index, name=name)
-
-
-def _make_index(values: np.ndarray, dtype: str | None, name: Any) -> Any:
-    import pandas as pd
-
-    if dtype is not None:
-        return pd.Index(pd.array(values, dtype=dtype), name=name)
-    return pd.Index(values, dtype=values.dtype, name=name)
+def _make_index(values: np.ndarray, dtype: str | None, name: Any) -> pd.Index:
+    if dtype is None:
+        return pd.Index(values, dtype=values.dtype, name=name)
+    return pd.Index(pd.array(values, dtype=dtype), name=name)
 
 
-def _make_dates(values: np.ndarray, zone: str | None, freq: Any, name: Any) -> Any:
-    import pandas as pd
-
-    dates = _in_zone(pd.DatetimeIndex(values), zone)
-    return pd.DatetimeIndex(dates, freq=freq, name=name)
+def _make_dates(values: np.ndarray, zone: str | None, **parts: Any) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(_in_zone(pd.DatetimeIndex(values), zone), **parts)
 
 
-def _in_zone(dates: Any, zone: str | None) -> Any:
+def _in_zone(dates: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     return dates if zone is None else dates.tz_localize("UTC").tz_convert(zone)
 
 
-def _make_periods(ordinals: np.ndarray, freq: Any, name: Any) -> Any:
-    import pandas as pd
-
-    return pd.PeriodIndex.from_ordinals(ordinals, freq=freq, name=name)
+def _make_categories(name: Any, **parts: Any) -> pd.CategoricalIndex:
+    return pd.CategoricalIndex(pd.Categorical.from_codes(**parts), name=name)
 
 
-def _make_categories(codes: np.ndarray, categories: Any, ordered: bool, name: Any) -> Any:
-    import pandas as pd
-
-    values = pd.Categorical.from_codes(codes, categories=categories, ordered=ordered)
-    return pd.CategoricalIndex(values, name=name)
-
-
-def _make(kind: str, **arguments: Any) -> Any:
-    import pandas as pd
-
-    return getattr(pd, kind)(**arguments)
-
-
-def _make_frequency(text: str) -> Any:
-    import pandas as pd
-
-    return pd.tseries.frequencies.to_offset(text)
-
-
-def _offset(name: str, n: int, normalize: bool, given: dict[str, Any]) -> Any:
-    import pandas as pd
-
+def _make_offset(name: str, n: int, normalize: bool, given: dict[str, Any]) -> Any:
     if name not in pd.offsets.__all__:
         raise DataFormatError(f"The saved model holds a frequency {name!r}, which pandas has not.")
     if "holidays" in given:
         given = {**given, "holidays": list(given["holidays"])}
     return getattr(pd.offsets, name)(n, normalize, **given)
-
-
-def _make_names(names: list) -> Any:
-    import pandas as pd
-
-    return type(pd.RangeIndex(0).names)(names)
 
 
 def _make_horizon(state: dict[str, Any]) -> Any:
@@ -341,24 +275,23 @@ def _make_horizon(state: dict[str, Any]) -> Any:
 
 
 _MAKERS = {
-    "rows": lambda keys, rows: dict(zip(keys, rows, strict=True)),
     "dict": lambda keys, values: dict(zip(keys, values, strict=True)),
     "objects": _make_objects,
-    "strings": _make_strings,
-    "dtype": lambda name: np.dtype(name),
+    "strings": lambda values, shape: np.array(values, np.dtypes.StringDType()).reshape(shape),
+    "dtype": np.dtype,
     "record": _make_record,
     "DataFrame": _make_frame,
-    "Series": _make_series,
+    "Series": lambda values, **parts: pd.Series(getattr(values, "array", values), **parts),
     "Index": _make_index,
-    "RangeIndex": lambda **parts: _make("RangeIndex", **parts),
-    "MultiIndex": lambda **parts: _make("MultiIndex", **parts, verify_integrity=False),
+    "RangeIndex": pd.RangeIndex,
+    "MultiIndex": lambda name, **parts: pd.MultiIndex(**parts, verify_integrity=False),
     "DatetimeIndex": _make_dates,
-    "TimedeltaIndex": lambda values, **parts: _make("TimedeltaIndex", data=values, **parts),
-    "PeriodIndex": _make_periods,
+    "TimedeltaIndex": pd.TimedeltaIndex,
+    "PeriodIndex": lambda **parts: pd.PeriodIndex.from_ordinals(**parts),
     "CategoricalIndex": _make_categories,
     "first": lambda of: of[0],
-    "names": _make_names,
-    "frequency": _make_frequency,
-    "offset": _offset,
+    "names": lambda names: type(pd.RangeIndex(0).names)(names),
+    "frequency": lambda text: pd.tseries.frequencies.to_offset(text),
+    "offset": _make_offset,
     "ForecastingHorizon": _make_horizon,
 }

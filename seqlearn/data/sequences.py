@@ -2,7 +2,7 @@
 
 `Sequences` is what every estimator works on inside. It indexes like the rows of an array, so
 scikit-learn's splitters work on it, and a batch of it is one gather. Making one out of
-what a user has is the business of `seqlearn.data.conversion`; padding that of
+what a user has is the business of `seqlearn.data.to_sequences`; padding that of
 `seqlearn.data.batches`.
 """
 

@@ -2,7 +2,7 @@
 
 `read_series` turns a frame, one series or a panel of them, into `TimeSeries`: plain arrays and
 the time stamps they belong to. A step that the index leaves out becomes a row of missing values.
-No scaling and no windows here; `seqlearn.data.windows` makes those. Callers: the forecaster.
+No scaling and no windows here; `seqlearn.data.windows` makes those.
 """
 
 import warnings
@@ -11,19 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.common_step import common_step
 from seqlearn.data.grid import (
+    are_alike,
     extended,
-    kind_of,
     name_of,
     on_grid,
     refuse_other_indexes,
     step_of,
     steps_between,
 )
+from seqlearn.data.messages import listed
 from seqlearn.data.plain import Record
-from seqlearn.data.spread import refuse_too_large
 from seqlearn.errors import DataFormatError
 
 __all__ = [
@@ -38,7 +40,6 @@ __all__ = [
     "where_known",
 ]
 
-SHOWN = 3  # time stamps that a message lists
 MANY, SPARSE = 20, 0.25  # rows, and what share of the steps they are, below which it is said
 
 
@@ -75,8 +76,7 @@ class TimeSeries(Record):
 
     def last(self, n: int) -> "TimeSeries":
         """Return the last ``n`` steps."""
-        n = min(n, len(self.index))
-        cut = slice(len(self.index) - n, None)
+        cut = slice(max(len(self.index) - n, 0), None)
         features = None if self.features is None else self.features[cut]
         return replace(self, index=self.index[cut], values=self.values[cut], features=features)
 
@@ -153,7 +153,8 @@ def read_series(
         step = common_step([part.index for _, part in parts])
     for key, part in parts:
         index, positions = on_grid(part.index, step, _name(key))
-        values = _spread(part.to_numpy(np.float64), positions, len(index))
+        values = np.full((len(index), part.shape[1]), np.nan)
+        values[positions] = part.to_numpy(np.float64)
         features = None
         if X is not None:
             block = blocks.get(key)
@@ -170,7 +171,7 @@ def read_series(
 
 
 def in_own_order(series: Sequence[TimeSeries]) -> list[TimeSeries]:
-    """Return the series of a panel in an order that does not hang on where they stand in it."""
+    """Return the series of a panel in an order that does not depend on where they stand in it."""
     return sorted(series, key=lambda one: [(type(k).__name__, str(k)) for k in one.key or ()])
 
 
@@ -240,43 +241,39 @@ def _warn_of_gaps(series: list[TimeSeries], n_rows: list[int]) -> None:
 def _refuse_disorder(index: Any, what: str) -> None:
     refuse_other_indexes(index, what)
     if index.has_duplicates:
-        twice = index[index.duplicated()].unique()[:SHOWN]
+        twice = index[index.duplicated()].unique()
         raise DataFormatError(
-            f"{what} has more than one row at {', '.join(map(str, twice))}. Keep one row a time "
+            f"{what} has more than one row at {listed(twice)}. Keep one row a time "
             "stamp, for example with y.groupby(level=-1).mean()."
         )
     if not index.is_monotonic_increasing:
-        at = np.flatnonzero(index[1:] < index[:-1])[:SHOWN] + 1
+        at = np.flatnonzero(index[1:] < index[:-1]) + 1
         raise DataFormatError(
-            f"The time stamps of {what} are not ascending, at {', '.join(map(str, index[at]))}. "
+            f"The time stamps of {what} are not ascending, at {listed(index[at])}. "
             "Sort the rows with sort_index()."
         )
 
 
 def _refuse_text(frame: Any, what: str) -> None:
-    wrong = [
-        column
-        for column, dtype in zip(frame.columns, frame.dtypes, strict=True)
-        if getattr(dtype, "kind", "O") not in "buif"
-    ]
-    if wrong:
-        dtype = frame.dtypes.iloc[list(frame.columns).index(wrong[0])]
-        raise DataFormatError(
-            f"Column {wrong[0]!r} of {what} is not numeric, its type is {dtype}. Columns of "
-            "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
-        )
+    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "kind", "O") not in "buif":
+            raise DataFormatError(
+                f"Column {column!r} of {what} is not numeric, its type is {dtype}. Columns of "
+                "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
+            )
 
 
 def _refuse_infinite(series: TimeSeries) -> None:
     for what, values in ((series.name, series.values), ("X", series.features)):
-        if values is not None and np.isinf(values).any():
+        if values is None:
+            continue
+        if np.isinf(values).any():
             step = int(np.isinf(values).any(axis=1).argmax())
             raise DataFormatError(
                 f"{what} is infinite at {series.index[step]}. Numbers and NaN, for a missing "
                 "value, are accepted."
             )
-        if values is not None:
-            refuse_too_large(values, what)
+        refuse_too_large(values, what)
 
 
 def _name(key: Any, what: str = "y") -> str:
@@ -286,18 +283,8 @@ def _name(key: Any, what: str = "y") -> str:
     return f"series {(key[0] if len(key) == 1 else key)!r} of {what}"
 
 
-def _spread(values: np.ndarray, positions: np.ndarray, n: int) -> np.ndarray:
-    if len(values) == n:
-        return values
-    spread = np.full((n, values.shape[1]), np.nan)
-    spread[positions] = values
-    return spread
-
-
 def _labels(index: Any, like: Any) -> Any:
     """Return the time stamps of X, as those of y are written."""
-    import pandas as pd
-
     if isinstance(like, pd.PeriodIndex) and isinstance(index, pd.DatetimeIndex):
         periods = index.to_period(like.freq)
         if not periods.is_unique:
@@ -314,24 +301,12 @@ def _labels(index: Any, like: Any) -> Any:
 
 def refuse_other_stamps(before: Any, now: Any, name: str) -> None:
     """Raise a DataFormatError if an index does not have time stamps of the kind of another."""
-    import pandas as pd
-
     refuse_other_indexes(now, name)
-    if kind_of(before) is not kind_of(now):
+    if not are_alike(before, now):
         raise DataFormatError(
-            f"The time stamps of {name} are a {type(now).__name__} now, and were a "
-            f"{type(before).__name__} before. Give all one kind."
-        )
-    zones = [getattr(index, "tz", None) for index in (before, now)]
-    if (zones[0] is None) != (zones[1] is None):
-        raise DataFormatError(
-            f"The time zone of {name} is {zones[1]} now, and was {zones[0]} before. Give all one, "
-            "with tz_localize."
-        )
-    if isinstance(now, pd.PeriodIndex) and now.freq != before.freq:
-        raise DataFormatError(
-            f"The time stamps of {name} are {now.freqstr!r} periods now, and were "
-            f"{before.freqstr!r} before. Give all one frequency."
+            f"The time stamps of {name} are a {type(now).__name__} of {now.dtype} now, and were a "
+            f"{type(before).__name__} of {before.dtype} before. Give all one kind: all or none in "
+            "a time zone, see tz_localize, and periods of one frequency."
         )
 
 
@@ -342,8 +317,6 @@ def _joined(old: np.ndarray, gap: int, new: np.ndarray) -> np.ndarray:
 
 def panel_index(keys: list[tuple], stamps: list[Any]) -> Any:
     """Return the index of a panel: each key with its time stamps."""
-    import pandas as pd
-
     parts = [
         pd.MultiIndex.from_arrays([*([level] * len(times) for level in key), times])
         for key, times in zip(keys, stamps, strict=True)

@@ -1,7 +1,7 @@
 """Holding rows out for early stopping: a part that training never sees.
 
-Called by the estimators on the canonical training set, in which equal rows are merged, so no
-row can stand on both sides.
+Rows that are equal have been merged before (`seqlearn.data.merge_rows`), so no row can stand on
+both sides.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def hold_out(strata: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
     """Split rows at random into a training and a validation part, each stratum alike.
 
     A stratum of one row stays in the training part, so every class that occurs is trained on;
-    the others give about ``fraction`` of their rows, and at least one stays in training.
+    of the others about ``fraction`` of the rows are held out, and at least one stays in training.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 `unpack_targets` undoes the containers that users keep y and weights in, and refuses masks, which
 NumPy drops without a word. `read_numbers` and `read_weights` make float64 of what it returns;
-labels are read in `seqlearn.data.labels`. The estimators and the metrics are the callers.
+labels are read in `seqlearn.data.labels`.
 """
 
 from collections.abc import Mapping, Set
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.checking import listed, show
+from seqlearn.data.containers import is_missing, unpack_tensor
+from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import refuse_container
-from seqlearn.data.unpacking import unpack_tensor
 from seqlearn.errors import DataFormatError
 
-__all__ = ["is_missing", "plain_cells", "read_numbers", "read_weights", "unpack_targets"]
+__all__ = ["plain_cells", "read_numbers", "read_weights", "unpack_targets"]
 
 LARGEST, SMALLEST = 1e290, 1e-290  # weights between these can be added, multiplied and divided
+TOO_LARGE = "infinity or a value too large for dtype('float64')"
 DATES = (np.datetime64, np.timedelta64, date, time, timedelta)
-MISSING = {"NoneType", "NAType", "NaTType", "MaskedConstant"}  # names of types
 MASKED = (
     "{} is a masked array, and masks are not read. Leave the masked entries out, with what belongs "
     "to them in X, or fill them: array.filled(value)."
@@ -51,12 +51,13 @@ def unpack_targets(y: Any, name: str = "y") -> np.ndarray | list:
     """
     if type(y) is not list:
         y = _opened(y, name)
-    if type(y) is list or y.dtype == object:
-        cells = y if type(y) is list else y.ravel()
-        if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, cells))):
-            for i, cell in enumerate(cells):
-                if np.ma.is_masked(cell) and np.ndim(cell):
-                    raise DataFormatError(MASKED.format(f"Row {i} of {name}"))
+        if isinstance(y, np.ndarray) and y.dtype != object:
+            return y
+    cells = y if type(y) is list else y.ravel()
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, cells))):
+        for i, cell in enumerate(cells):
+            if np.ma.is_masked(cell) and np.ndim(cell):
+                raise DataFormatError(MASKED.format(f"Row {i} of {name}"))
     return plain_cells(y) if type(y) is list else y
 
 
@@ -107,15 +108,6 @@ def _plain(cell: Any) -> Any:
     return unpack_tensor(cell).tolist() if is_tensor else cell
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a value stands for one that is not there: None, NaN, NaT, pandas' NA, a mask."""
-    if isinstance(value, float | np.floating | Decimal):
-        return bool(value != value)
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(value))
-    return type(value).__name__ in MISSING
-
-
 def read_numbers(y: Any, name: str = "y") -> np.ndarray:
     """Return numbers in float64, in the shape that they were given in.
 
@@ -137,9 +129,7 @@ def read_numbers(y: Any, name: str = "y") -> np.ndarray:
     numbers = y.astype(np.float64)
     if numbers.size and not np.isfinite(numbers).all():
         rows = np.unique(np.nonzero(~np.isfinite(numbers))[0])
-        what = "NaN"
-        if not np.isnan(numbers).any():
-            what = "infinity or a value too large for dtype('float64')"
+        what = "NaN" if np.isnan(numbers).any() else TOO_LARGE
         raise DataFormatError(
             f"Input {name} contains {what}. Every row needs a finite number, which is not so in "
             f"row{'s' * (len(rows) > 1)} {listed(rows)}: drop what is not known, with what belongs "
@@ -172,9 +162,7 @@ def _from_objects(y: np.ndarray | list, name: str) -> np.ndarray:
     try:
         return cells.astype(np.float64)
     except OverflowError as cause:
-        raise DataFormatError(
-            f"Input {name} contains infinity or a value too large for dtype('float64') ({cause})."
-        ) from cause
+        raise DataFormatError(f"Input {name} contains {TOO_LARGE} ({cause}).") from cause
 
 
 def _advice(cell: Any, name: str) -> str:

@@ -3,7 +3,6 @@
 They become `Sequences` of codes into a dictionary of the distinct steps, as Arrow stores strings:
 each distinct word is looked up, spelled and embedded once, not once for every place it stands at.
 Here nothing is learned: which steps a model knows is the business of `seqlearn.data.encoding`.
-`seqlearn.data.fitted` is the caller.
 """
 
 import math
@@ -16,9 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqlearn.data.channels import channel_labels
-from seqlearn.data.checking import show
+from seqlearn.data.containers import NUMBERS, is_missing, steps_of
+from seqlearn.data.messages import show
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import NUMBERS, is_missing, steps_of
 from seqlearn.errors import DataFormatError
 
 __all__ = ["Bags", "Words", "discrete_kind", "read_discrete"]

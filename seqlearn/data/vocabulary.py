@@ -1,21 +1,19 @@
 """`Vocabulary`: the words a model knows, each with a number; learned in ``fit``, kept by the model.
 
-Called by the estimators for sequences of tokens, be they words or single characters. How a text
-becomes tokens is the business of `seqlearn.preprocessing.Tokenizer`, what a number means to a
-network that of its embedding, and vectors learned elsewhere are read by
+Words are whatever stands for a step: words, characters or names of features. How a text becomes
+words is the business of `seqlearn.preprocessing.Tokenizer`; vectors learned elsewhere are read by
 `seqlearn.data.word_vectors`.
 """
 
 import math
 import re
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from seqlearn.data.plain import Record
-from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.errors import DataFormatError
 
 __all__ = ["Vocabulary"]
 
@@ -60,8 +58,6 @@ class Vocabulary(Record):
     (5, array([6., 3., 3., 2.]))
     """
 
-    __hash__ = None
-
     def __init__(
         self,
         words: Sequence[str],
@@ -70,23 +66,11 @@ class Vocabulary(Record):
         lowercase: bool = False,
         fold_digits: bool = False,
     ):
-        self.lowercase = _as_bool("lowercase", lowercase)
-        self.fold_digits = _as_bool("fold_digits", fold_digits)
-        self.words = tuple(_as_strings(words))
-        self.counts = _as_counts(counts, len(self.words))
+        self.lowercase, self.fold_digits = lowercase, fold_digits
+        self.words = tuple(words)
+        self.counts = np.array(counts, dtype=np.float64)
         self.counts.setflags(write=False)
-        self._codes = dict(zip(self.words, range(1, len(self.words) + 1), strict=True))
-        if len(self._codes) < len(self.words):
-            raise DataFormatError(
-                f"The {len(self.words)} words of a Vocabulary must be distinct, but only "
-                f"{len(self._codes)} are. Vocabulary.learn adds the counts of equal words."
-            )
-        if self._normalise_all(self.words) != list(self.words):
-            raise DataFormatError(
-                "The words of a Vocabulary must be in normal form, in lower case with "
-                "lowercase=True and without digits but 0 with fold_digits=True. Vocabulary.learn "
-                "brings them there."
-            )
+        self._codes = {word: code for code, word in enumerate(self.words, 1)}
 
     @classmethod
     def learn(
@@ -108,8 +92,7 @@ class Vocabulary(Record):
         words : sequence of str
             W words.
         counts : array-like of shape (W,)
-            How often each occurs, or the sum of the weights of its occurrences; finite and not
-            negative.
+            How often each occurs, or the sum of the weights of its occurrences.
         min_frequency : float, default=1
             Words whose added counts are less are left out; greater than 0. If no word reaches it,
             every word has the code 0 and the length of the vocabulary is 1.
@@ -121,39 +104,15 @@ class Vocabulary(Record):
         Returns
         -------
         Vocabulary
-
-        Raises
-        ------
-        InvalidParameterError
-            ``min_frequency`` is not a number greater than 0, or a flag is not a bool.
-        DataFormatError
-            A word is not a string, or the counts do not fit the words.
         """
-        if (
-            not isinstance(min_frequency, Real)
-            or isinstance(min_frequency, bool)
-            or not 0 < min_frequency < math.inf
-        ):
-            raise InvalidParameterError(
-                f"min_frequency must be a finite number greater than 0. Got {min_frequency!r} "
-                "instead."
-            )
-        vocabulary = cls((), (), lowercase=lowercase, fold_digits=fold_digits)
-        words = _as_strings(words)
+        flags = {"lowercase": lowercase, "fold_digits": fold_digits}
         added: dict[str, list[float]] = {}
-        for word, count in zip(
-            vocabulary._normalise_all(words), _as_counts(counts, len(words)).tolist(), strict=True
-        ):
-            added.setdefault(word, []).append(count)
-        totals = [(math.fsum(parts), word) for word, parts in added.items()]
-        chosen = [pair for pair in totals if pair[0] >= min_frequency]
-        chosen.sort(key=lambda pair: (-pair[0], pair[1]))
-        return cls(
-            [word for _, word in chosen],
-            [total for total, _ in chosen],
-            lowercase=lowercase,
-            fold_digits=fold_digits,
-        )
+        for word, count in zip(cls((), (), **flags)._normalise_all(words), counts, strict=True):
+            added.setdefault(word, []).append(float(count))
+        totals = {word: math.fsum(parts) for word, parts in added.items()}
+        known = [word for word, total in totals.items() if total >= min_frequency]
+        known.sort(key=lambda word: (-totals[word], word))
+        return cls(known, [totals[word] for word in known], **flags)
 
     def normalise(self, word: str) -> str:
         """Return the form in which a word is looked up.
@@ -212,26 +171,12 @@ class Vocabulary(Record):
         flags = (self.lowercase, self.fold_digits) == (other.lowercase, other.fold_digits)
         return flags and self.words == other.words and np.array_equal(self.counts, other.counts)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_codes"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self.counts.setflags(write=False)
-        self._codes = dict(zip(self.words, range(1, len(self.words) + 1), strict=True))
-
     def __repr__(self) -> str:
         parts = [f"{len(self.words)} word{'s' * (len(self.words) != 1)}"]
         parts += [repr(word[:20]) for word in self.words[:5]]
         parts += ["..."] * (len(self.words) > 5)
         flags = [name for name in ("lowercase", "fold_digits") if getattr(self, name)]
         return f"<Vocabulary: {', '.join(parts)}{'; ' * bool(flags)}{', '.join(flags)}>"
-
-
-def _as_bool(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise InvalidParameterError(f"{name} must be True or False. Got {value!r} instead.")
-    return bool(value)
 
 
 def _as_strings(words: Any) -> list[str]:
@@ -251,21 +196,3 @@ def _as_strings(words: Any) -> list[str]:
                 "Convert it: str(word)."
             )
     return [str(word) for word in words]
-
-
-def _as_counts(counts: Any, n_words: int) -> np.ndarray:
-    """Return counts as a new float64 array of shape (n_words,)."""
-    try:
-        array = np.array(counts, dtype=np.float64)
-    except (TypeError, ValueError) as cause:
-        raise DataFormatError(f"counts must be numbers, one a word: {cause}.") from cause
-    if array.shape != (n_words,):
-        raise DataFormatError(
-            f"counts must be of shape ({n_words},), one a word. Got shape {array.shape}."
-        )
-    bad = np.flatnonzero(~((array >= 0) & (array < np.inf)))
-    if len(bad):
-        raise DataFormatError(
-            f"counts must be finite and not negative, but number {bad[0]} is {array[bad[0]]}."
-        )
-    return array

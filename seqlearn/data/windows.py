@@ -3,7 +3,7 @@
 Windows are never cut out beforehand. `SeriesTable` holds every value once, each series after as
 many missing steps as a window is long, so that a window may reach back before the beginning;
 a batch is one gather from an overlapping view of it. `WindowDataset` is what
-`seqlearn.training.net` trains on. Callers: `seqlearn.estimators.forecasting.windows`.
+`seqlearn.training.net` trains on.
 """
 
 from typing import NamedTuple
@@ -31,22 +31,20 @@ class SeriesTable:
     ----------
     values : list of ndarray of shape (T_i, C)
         The series, NaN where missing.
-    features : list of ndarray of shape (T_i + after, P) or None
-        Exogenous columns of the same steps and of those that follow.
+    features : list of ndarray of shape (T_i, P) or (T_i + H, P), or None
+        Exogenous columns of the same steps, and of those that follow.
     window_length : int
         Steps before an origin, L.
     horizon : int
-        Steps after it, H.
-    after : int
-        Steps that follow each series, whose values are unknown: H to forecast from the end.
+        Steps after it, H: as many, of unknown values, follow each series.
     dtype : numpy dtype
         Of the tensors.
     """
 
-    def __init__(self, values, features, *, window_length, horizon, after, dtype):
+    def __init__(self, values, features, *, window_length, horizon, dtype):
         self.window_length, self.horizon = window_length, horizon
         self.lengths = np.array([len(part) for part in values])
-        blocks = self.lengths + window_length + after
+        blocks = self.lengths + window_length + horizon
         self.starts = np.concatenate(([0], np.cumsum(blocks)))[:-1]  # of the room before a series
         n_steps, n_columns = int(blocks.sum()), values[0].shape[1]
         table = np.full((n_columns, n_steps), np.nan, dtype=dtype)
@@ -79,12 +77,12 @@ class SeriesTable:
         known = ~torch.isnan(self.values).numpy()
         total = np.concatenate(([0], np.cumsum(known.sum(axis=0))))
         middle = origins + self.window_length
-        end = np.minimum(middle + self.horizon, len(total) - 1)
+        end = middle + self.horizon
         return total[middle] - total[origins], total[end] - total[middle]
 
 
 class WindowDataset(torch.utils.data.Dataset):
-    """Windows of a table, as rows; indexed by an array of rows, it gives a batch.
+    """Windows of a table, as rows; indexed by an array of rows, it returns a batch.
 
     Parameters
     ----------
@@ -119,18 +117,13 @@ class WindowDataset(torch.utils.data.Dataset):
     ):
         self.table = table
         self.device = torch.device(device)
-        n_columns, n_steps = table.values.shape
         span = table.window_length + table.horizon
-        self.n_windows, self.n_channels = len(origins), n_columns if share_channels else 1
+        self.n_windows, self.n_channels = len(origins), len(table.values) if share_channels else 1
         self.lengths = np.full(self.n_windows * self.n_channels, n_segments)
         self._lengths = torch.full((1,), n_segments)
         self._origins = torch.as_tensor(origins).to(self.device)
-        self._values = table.values.to(self.device)
-        if share_channels:
-            self._views = self._values.reshape(-1).unfold(0, span, 1)  # (C S - span + 1, span)
-        else:
-            self._views = self._values.unfold(1, span, 1)  # (C, S - span + 1, span)
-        self._n_steps, self._shared = n_steps, share_channels
+        self._views = table.values.to(self.device).unfold(1, span, 1)  # (C, S - span + 1, span)
+        self._shared = share_channels
         self._features, self.n_known = None, n_known
         if table.features is not None:
             features = table.features.to(self.device)
@@ -157,7 +150,7 @@ class WindowDataset(torch.utils.data.Dataset):
         channel = rows // self.n_windows  # (B,)
         origin = self._origins[window]  # (B,)
         if self._shared:
-            values = self._views[channel * self._n_steps + origin][..., None]  # (B, L + H, 1)
+            values = self._views[channel, origin][..., None]  # (B, L + H, 1)
         else:
             values = self._views[:, origin].permute(1, 2, 0)  # (B, L + H, C)
         n_past = self.table.window_length

@@ -1,7 +1,6 @@
 """Word vectors learned elsewhere: `as_word_vectors` reads the files and objects that hold them.
 
-Called by the estimators for their parameter that takes such vectors; which of the words a model
-needs is their business. The text formats of GloVe, word2vec and fastText are read here; their
+The text formats of GloVe, word2vec and fastText are read here; their
 binary formats are recognised and refused.
 """
 
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from seqlearn.data.messages import show
 from seqlearn.errors import DataFormatError, DatasetNotFoundError, InvalidParameterError
 
 __all__ = ["WordVectors", "as_word_vectors"]
@@ -125,8 +125,6 @@ def as_word_vectors(source: Any) -> WordVectors:
 
 
 def _read_mapping(mapping: Mapping[str, Any]) -> WordVectors:
-    if len(mapping) == 0:
-        raise DataFormatError("vectors= is empty; at least one word and its vector are needed.")
     words = _check_words(list(mapping))
     rows = [_as_row(word, vector) for word, vector in mapping.items()]
     for word, row in zip(words, rows, strict=True):
@@ -139,27 +137,22 @@ def _read_mapping(mapping: Mapping[str, Any]) -> WordVectors:
 
 
 def _as_row(word: str, vector: Any) -> np.ndarray:
-    wanted = "a vector of numbers, of shape (E,)"
     try:
         row = np.asarray(vector)
+        if row.ndim == 1 and row.size and row.dtype.kind in "fiu":
+            return row
+        problem = f"is {row.dtype} of shape {row.shape}"
     except (TypeError, ValueError, RuntimeError) as cause:
-        raise DataFormatError(
-            f"The vector of {word!r} in vectors= cannot be made an array ({cause}); it must be "
-            f"{wanted}."
-        ) from cause
-    if row.ndim != 1 or row.size == 0 or row.dtype.kind not in "fiu":
-        raise DataFormatError(
-            f"The vector of {word!r} in vectors= is {row.dtype} of shape {row.shape}; it must be "
-            f"{wanted}."
-        )
-    return row
+        problem = f"cannot be made an array ({cause})"
+    raise DataFormatError(
+        f"The vector of {word!r} in vectors= {problem}; it must be a vector of numbers, of shape "
+        "(E,)."
+    )
 
 
 def _read_keyed_vectors(keyed: Any) -> WordVectors:
     """Read what has the two attributes that gensim's KeyedVectors have since version 4."""
     words = _check_words(list(keyed.key_to_index))
-    if not words:
-        raise DataFormatError("vectors= holds no word; at least one is needed.")
     vectors = np.asarray(keyed.vectors)
     if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype.kind not in "fiu":
         raise DataFormatError(
@@ -177,6 +170,8 @@ def _read_keyed_vectors(keyed: Any) -> WordVectors:
 
 
 def _check_words(words: list[Any]) -> list[str]:
+    if not words:
+        raise DataFormatError("vectors= holds no word; at least one and its vector are needed.")
     for word in words:
         if not isinstance(word, str):
             raise DataFormatError(
@@ -228,9 +223,8 @@ def _read_file(path: Path) -> WordVectors:
 
 def _decompress(file: io.BufferedReader, path: Path) -> io.BufferedReader:
     start = file.peek(4)[:4]
-    for magic, what in REFUSED.items():
-        if start == magic:
-            raise DataFormatError(f"{path} is {what}")
+    if start in REFUSED:
+        raise DataFormatError(f"{path} is {REFUSED[start]}")
     if start[:2] == b"\x1f\x8b":
         return io.BufferedReader(gzip.GzipFile(fileobj=file), CHUNK)
     return file
@@ -282,13 +276,11 @@ def _looks_binary(rows: bytes, width: int) -> bool:
 
 def _read_layout(first: bytes, second: bytes, stated: int | None) -> tuple[int, bool]:
     """Return the number of values a word, and whether the first line is a header."""
-    for number, line in enumerate((first, second), start=1):
-        if len(line) == LONGEST:
-            raise _MalformedLine(
-                number,
-                f"there is no line end within {LONGEST} bytes. This is not a text file of word "
-                "vectors.",
-            )
+    if LONGEST in (len(first), len(second)):
+        raise _MalformedLine(
+            1 if len(first) == LONGEST else 2,
+            f"there is no line end within {LONGEST} bytes. This is not a text file of vectors.",
+        )
     if stated:
         is_header = stated == 1 or len(second.split()) != 2
         return stated if is_header else 1, is_header
@@ -339,18 +331,15 @@ def _parse(lines: list[bytes], number: int, width: int) -> tuple[list[str], np.n
 def _decode(lines: list[bytes], number: int) -> str:
     try:
         return b"".join(lines).decode()
-    except UnicodeDecodeError:
-        for i, line in enumerate(lines, start=number):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                raise _MalformedLine(
-                    i,
-                    f"it is not UTF-8 text (byte {error.start}: {error.reason}). Convert another "
-                    "encoding with 'iconv -f latin1 -t utf-8'; drop broken characters with 'iconv "
-                    "-c -f utf-8 -t utf-8'.",
-                ) from None
-        raise
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        place = len(before) - before.rfind(b"\n") - 1
+        raise _MalformedLine(
+            number + before.count(b"\n"),
+            f"it is not UTF-8 text (byte {place}: {error.reason}). Convert another encoding "
+            "with 'iconv -f latin1 -t utf-8'; drop broken characters with 'iconv -c -f utf-8 -t "
+            "utf-8'.",
+        ) from None
 
 
 def _split_line(line: str, number: int, width: int) -> tuple[str, str]:
@@ -396,6 +385,4 @@ def _width_fault(expected: int, found: int, line: str) -> str:
 
 
 def _show(text: str | bytes) -> str:
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
-    text = text.strip()
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+    return show((text.decode(errors="replace") if isinstance(text, bytes) else text).strip())

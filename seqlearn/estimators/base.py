@@ -18,14 +18,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
-from seqlearn.data.canonical import merge_rows
-from seqlearn.data.conversion import as_sequences, unpack
-from seqlearn.data.fitted import InputRecord, read_X
+from seqlearn.data.column_statistics import may_be_lost, refuse_lost
+from seqlearn.data.containers import unpack
+from seqlearn.data.input_record import InputRecord, read_X
+from seqlearn.data.merge_rows import merge_rows
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
-from seqlearn.data.spread import may_be_lost, refuse_lost
 from seqlearn.data.targets import read_weights
+from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.parameter_objects import ParameterObjects

@@ -13,16 +13,17 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils.class_weight import compute_class_weight
 
-from seqlearn.data.labels import read_classes, read_row_labels, refuse_other_types
-from seqlearn.data.plain import Record
-from seqlearn.data.sequences import Sequences
-from seqlearn.data.spread import (
-    mean_and_spread,
+from seqlearn.data.column_statistics import (
+    mean_and_deviation,
     or_constant,
     refuse_drowned,
     refuse_far,
     refuse_too_large,
 )
+from seqlearn.data.label_values import refuse_other_types
+from seqlearn.data.labels import read_classes, read_row_labels
+from seqlearn.data.plain import Record
+from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.printing import short_repr
@@ -343,7 +344,7 @@ class Numbers(Targets):
         self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
     ) -> "Numbers":
         """Return targets that know mean and spread of the numbers of ``rows``."""
-        mean, spread, largest = mean_and_spread(codes, weights)  # (C,)
+        mean, spread, largest = mean_and_deviation(codes, weights)  # (C,)
         return replace(self, mean=mean, scale=or_constant(spread, largest))
 
     def scaled(self, codes: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -381,7 +382,7 @@ class NextSteps(Targets):
         sequences = sequences.take(rows)
         values = sequences.values.astype(np.float64)  # (S, F)
         refuse_drowned(values, sequences.dtype, range(values.shape[1]), "X", SCALE)
-        _, spread, largest = mean_and_spread(values, np.repeat(weights, sequences.lengths))
+        _, spread, largest = mean_and_deviation(values, np.repeat(weights, sequences.lengths))
         return replace(self, scale=or_constant(spread, largest, np.maximum(largest, 1.0)))
 
 

@@ -1,6 +1,6 @@
 """From discrete steps to vectors: words, their spelling, and bags of features.
 
-These inputs read the batches of `seqlearn.data.tables`: the distinct
+These inputs read the batches of `seqlearn.data.word_tables`: the distinct
 steps of a batch, each embedded once, and an index that puts them in their places.
 """
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.checking import show
 from seqlearn.data.labels import label_rows
+from seqlearn.data.messages import show
 from seqlearn.data.targets import plain_cells, unpack_targets
 from seqlearn.errors import DataFormatError, InvalidParameterError
 

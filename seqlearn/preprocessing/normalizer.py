@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import read_X
+from seqlearn.data.column_statistics import or_constant
+from seqlearn.data.containers import unpack
+from seqlearn.data.input_record import read_X
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.spread import or_constant
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
 __all__ = ["SequenceNormalizer"]

@@ -14,8 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.channels import Channels
-from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import InputRecord, read_X
+from seqlearn.data.containers import unpack
+from seqlearn.data.input_record import InputRecord, read_X
 from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences

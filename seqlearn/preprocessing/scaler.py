@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.conversion import unpack
-from seqlearn.data.fitted import read_X
+from seqlearn.data.column_statistics import mean_and_deviation, or_constant, refuse_too_large
+from seqlearn.data.containers import unpack
+from seqlearn.data.input_record import read_X
 from seqlearn.data.plain import Record
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_too_large
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
@@ -32,7 +32,7 @@ class _Moments(Record):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Moments":
-        return cls(len(values), *mean_and_spread(values))
+        return cls(len(values), *mean_and_deviation(values))
 
     def plus(self, other: "_Moments") -> "_Moments":
         n_steps = self.n_steps + other.n_steps

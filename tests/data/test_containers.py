@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from seqlearn import to_sequences
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.containers import unpack
 from seqlearn.data.tokens import discrete_kind, read_discrete
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError
 
 pl = pytest.importorskip("polars")

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
-from seqlearn.data.labels import read_classes, read_labels, read_row_labels, refuse_other_types
+from seqlearn.data.label_values import refuse_other_types
+from seqlearn.data.labels import read_classes, read_labels, read_row_labels
 from seqlearn.errors import DataFormatError
 
 NUL_FREE = st.text(st.characters(exclude_characters="\0"), max_size=3)
@@ -119,19 +120,19 @@ class Colour(enum.Enum):
 
 FIRST = ("Unknown label type.*label", "of type")  # what is wrong from the first label on
 REFUSED = {
-    "None": (["a", None, "b", "c"], "missing \\(None\\)"),
-    "None among numbers": ([1, None, 2, 3], "missing \\(None\\)"),
-    "None among bools": ([True, None, False, True], "missing \\(None\\)"),
-    "NA": (["a", pd.NA, "b", "c"], "missing \\(<NA>\\)"),
-    "NA among numbers": ([1, pd.NA, 2, 3], "missing \\(<NA>\\)"),
-    "NaN among text": (["a", np.nan, "b", "c"], "missing \\(NaN\\)"),
-    "NaN among bools": ([True, np.nan, False, True], "missing \\(NaN\\)"),
+    "None": (["a", None, "b", "c"], "has no label \\(None\\)"),
+    "None among numbers": ([1, None, 2, 3], "has no label \\(None\\)"),
+    "None among bools": ([True, None, False, True], "has no label \\(None\\)"),
+    "NA": (["a", pd.NA, "b", "c"], "has no label \\(<NA>\\)"),
+    "NA among numbers": ([1, pd.NA, 2, 3], "has no label \\(<NA>\\)"),
+    "NaN among text": (["a", np.nan, "b", "c"], "has no label \\(NaN\\)"),
+    "NaN among bools": ([True, np.nan, False, True], "has no label \\(NaN\\)"),
     "NaN": ([1.0, np.nan, 2.0, 3.0], "contains NaN"),
     "NaN among integers": ([1, np.nan, 2, 3], "contains NaN"),
     "infinity": ([1.0, np.inf, 2.0, 3.0], "contains infinity"),
-    "mask": ([1, np.ma.masked, 2, 3], "missing \\(masked\\)"),
-    "NaT": ([np.datetime64("2020"), np.datetime64("NaT")] * 2, "missing \\(NaT\\)"),
-    "pandas' NaT": ([np.datetime64("2020"), pd.NaT] * 2, "missing \\(NaT\\)"),
+    "mask": ([1, np.ma.masked, 2, 3], "has no label \\(masked\\)"),
+    "NaT": ([np.datetime64("2020"), np.datetime64("NaT")] * 2, "has no label \\(NaT\\)"),
+    "pandas' NaT": ([np.datetime64("2020"), pd.NaT] * 2, "has no label \\(NaT\\)"),
     "text and a number": (["a", 1, "b", "c"], "mixed types, text and numbers.*'a' and 1"),
     "numbers and text": (["a", 1, "b", 2], "mixed types, text and numbers.*'a' and 1"),
     "text and a bool": (["a", True, "b", "c"], "mixed types, text and bools.*'a' and True"),
@@ -174,11 +175,13 @@ def test_what_is_no_label_is_refused_at_its_place(labels, message):
 @pytest.mark.parametrize("y", [pd.Series(["a", None] * 2), pl.Series(["a", None] * 2)])
 def test_gaps_of_columns_are_named(y):
     for read in (read_row_labels, lambda y: read_labels([y], np.array([4]))):
-        with pytest.raises(DataFormatError, match=r"(Row|Step) 1 of .*missing \((NaN|None|<NA>)\)"):
+        with pytest.raises(
+            DataFormatError, match=r"(Row|Step) 1 of .*has no label \((NaN|None|<NA>)\)"
+        ):
             read(y)
     with pytest.raises(DataFormatError, match=r"missing|NaN"):
         read_row_labels(pd.Series([1, None, 2], dtype="Int64"))
-    with pytest.raises(DataFormatError, match="Row 2 of y is missing"):
+    with pytest.raises(DataFormatError, match="Row 2 of y has no label"):
         read_row_labels(pa.array(["a", "b", None]))
 
 
@@ -211,9 +214,9 @@ def test_sets_of_labels(pack):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([[1, 0], [0, 2]], "several columns with the values 0, 1, 2; .*0 and 1"),
-        ([["a", "b"], ["b", "a"]], "several columns with the values 'a', 'b'"),
-        ([[1, None], [0, 1]], "Column 1 of row 0 of y is missing"),
+        ([[1, 0], [0, 2]], "several columns with the values 0, 1 and 2; .*0 and 1"),
+        ([["a", "b"], ["b", "a"]], "several columns with the values 'a' and 'b'"),
+        ([[1, None], [0, 1]], "Column 1 of row 0 of y has no label"),
         ([[1, 0.5], [0, 1]], "continuous. Column 1 of row 0"),
         ([["a"], ["b", "c"]], "different lengths.*MultiLabelBinarizer"),
         ([["a"], "b"], "different lengths.*MultiLabelBinarizer"),

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn import Sequences, to_sequences
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.containers import unpack
+from seqlearn.data.messages import listed
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError, SeqlearnError
 
 
@@ -75,7 +77,7 @@ REFUSED = {
     "a missing cell": (pd.Series([np.ones(2), None, np.ones(3)]), "Sequence 1 of X is None"),
     "widths": (
         rows((2, 3), (2, 1), (4, 3), (1, 2)),
-        "most have 3, but sequences 1 and 3 have 1, 2.*same F",
+        "most have 3, but sequences 1 and 3 have 1 and 2.*same F",
     ),
     "one width": (rows((2, 3), (2, 1), (4, 3)), "most have 3, but sequence 1 has 1"),
     "a ragged row": ([np.ones((1, 2)), [[1, 2], [3]]], "Sequence 1 of X is not rectangular"),
@@ -205,7 +207,7 @@ def test_rows_and_steps_of_nan_and_infinity_are_named(data):
     for step in steps:
         X[row][step, data.draw(st.integers(0, 1))] = value
     word = "NaN" if np.isnan(value) else "infinity"
-    named = ", ".join(map(str, steps))
+    named = listed(steps)
     for given_X in (X, to_sequences(X)):
         with pytest.raises(DataFormatError, match=f"{word}.*sequence {row} at steps? {named}[. ]"):
             read(given_X)
@@ -214,7 +216,7 @@ def test_rows_and_steps_of_nan_and_infinity_are_named(data):
 
 def test_many_bad_rows_are_counted():
     X = np.full((9, 7), np.nan)
-    with pytest.raises(DataFormatError, match=r"0 at steps 0, 1, 2, 3, 4, \.\.\.;.*6 more sequ"):
+    with pytest.raises(DataFormatError, match=r"0 at steps 0, 1, 2, 3, 4 and 2 more;.*6 more sequ"):
         read(X)
 
 

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seqlearn.data.grid import extended, step_of, steps_after
+from seqlearn.data.messages import listed
 from seqlearn.data.series import (
     panel_index,
     read_features,
@@ -108,9 +109,7 @@ def test_time_stamps_without_a_step_keep_that_of_most_gaps(name, kept):
     except DataFormatError as error:
         assert 0 < len(off) < len(places) / 2
         assert str(error).startswith(f"{len(off)} of the {len(places)} time stamps of y are not")
-        assert f": {', '.join(str(y.index[places.index(place)]) for place in off[:3])}" in str(
-            error
-        )
+        assert f": {listed([y.index[places.index(place)] for place in off])}" in str(error)
     else:
         assert not off or 2 * (n_on - 1 - len(off)) <= len(places)
         assert_is(series, y.reindex(index[: max(kept) + 1]))
@@ -142,7 +141,7 @@ def test_steps_of_a_known_frequency_have_their_features():
 
 def test_time_stamps_off_the_known_frequency_are_refused():
     y = frame(pd.date_range("2024-01-05", periods=9, freq="h"))
-    off = r"8 of the 9 time stamps of y are not on the steps .* 'D': 2024-01-05 01:00:00, .*5 more"
+    off = r"8 of the 9 time stamps of y are not on the steps .* 'D': 2024-01-05 01:00:00, .*3 more"
     with pytest.raises(DataFormatError, match=off):
         read_one(y, step=pd.offsets.Day())
 

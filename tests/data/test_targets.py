@@ -103,7 +103,7 @@ def test_numbers_are_those_of_float(values, pack):
         ([1, None], "Row 1 of y is None.*missing"),
         (pd.array([1, pd.NA], dtype="Int64"), "NaN.*row 1|Row 1 of y is <NA>.*missing"),
         ([[1, 2], [3, pd.NA]], "Row 1 of y is <NA>.*missing"),
-        ([1.0, np.nan, 2.0, np.nan], "Input y contains NaN.*rows 1, 3"),
+        ([1.0, np.nan, 2.0, np.nan], "Input y contains NaN.*rows 1 and 3"),
         ([[1.0, 2.0], [np.inf, 0.0]], "contains infinity or a value too large.*row 1:"),
         ([1.0, 10**400], "too large for dtype"),
         ([Decimal("1e400")], "too large for dtype"),

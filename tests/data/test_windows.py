@@ -45,7 +45,6 @@ def make(lengths, n_columns, window_length, horizon, n_features, ahead=False):
         features,
         window_length=window_length,
         horizon=horizon,
-        after=horizon,
         dtype=np.float64,
     )
     return values, features, table
@@ -126,9 +125,7 @@ def test_observed_counts_the_values_of_each_window(shape):
     for part in values:
         part[rng.random(part.shape) < 0.3] = np.nan
     length, horizon = shape["window_length"], shape["horizon"]
-    table = SeriesTable(
-        values, None, window_length=length, horizon=horizon, after=horizon, dtype=np.float32
-    )
+    table = SeriesTable(values, None, window_length=length, horizon=horizon, dtype=np.float32)
     origins, places = everything(table, shape["lengths"])
     before, after = table.observed(origins)
     for (i, step), n_before, n_after in zip(places, before, after, strict=True):
@@ -157,7 +154,6 @@ def dataset_of(n_steps, window_length, n_columns=2, weights=None, shared=True):
         [np.zeros((n_steps, 3))],
         window_length=window_length,
         horizon=24,
-        after=24,
         dtype=np.float32,
     )
     origins = table.origins(0, window_length, n_steps - 25)
@@ -203,7 +199,6 @@ def test_features_without_columns_are_none():
         [np.zeros((5, 0))],
         window_length=2,
         horizon=1,
-        after=1,
         dtype=np.float32,
     )
     assert table.features is None

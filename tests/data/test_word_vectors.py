@@ -275,7 +275,7 @@ def test_vectors_in_order_are_shared():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({}, "vectors= is empty"),
+        ({}, "vectors= holds no word"),
         ({"a": [1, 2], "b": [1, 2, 3]}, "'b' in vectors= has 3 values, but that of 'a'.*has 2"),
         ({"a": [[1, 2]]}, r"'a' in vectors= is int64 of shape \(1, 2\)"),
         ({"a": 1.0}, r"'a' in vectors= is float64 of shape \(\)"),

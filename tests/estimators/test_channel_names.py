@@ -157,7 +157,7 @@ def test_columns_of_several_values_a_step():
         plain = model.predict_proba(joined)
     np.testing.assert_array_equal(model.predict_proba(X), plain)
     narrow = pd.DataFrame({"x": X["z"], "z": X["x"]})
-    with pytest.raises(ValueError, match=r"2 columns with 1, 2 values a step, but .* with 2, 1"):
+    with pytest.raises(ValueError, match=r"2 columns with 1 and 2 values .* with 2 and 1\."):
         model.predict(narrow)
     with pytest.raises(ValueError, match="X has 2 features, but LSTMClassifier is expecting 3"):
         model.predict(ROWS)

@@ -266,7 +266,7 @@ DATES = np.arange(6).astype("datetime64[D]")
         (SktimeLSTMRegressor, pd.Series(DATES), "Row 0 of y is .*datetime64"),
         (SktimeLSTMRegressor, np.ma.array(np.ones(6), mask=[0, 1] * 3), "y is a masked array"),
         (SktimeLSTMClassifier, np.ma.array([0, 1] * 3, mask=[0, 1] * 3), "y is a masked array"),
-        (SktimeLSTMClassifier, np.array(["a", None] * 3, object), "Row 1 of y is missing"),
+        (SktimeLSTMClassifier, np.array(["a", None] * 3, object), "Row 1 of y has no label"),
         (SktimeLSTMClassifier, np.array(["a", 1] * 3, object), "of mixed types, text and numbers"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqlearn.data.tables import BagTable, WordTable
+from seqlearn.data.word_tables import BagTable, WordTable
 from seqlearn.errors import InvalidParameterError
 from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input, Inputs

@@ -307,7 +307,7 @@ def test_a_fit_that_fails_in_arithmetic_leaves_the_scaler_as_it_was(method):
         (np.ones((2, 4, 1)), np.ones((2, 4)), "X is a 2-D array, but in fit it was 3-D or a list"),
         (make_rows(features=1), pd.DataFrame(np.ones((2, 4))), "X is a 2-D array"),
         (pd.DataFrame({"a": [1.0], "b": [2.0]}), pd.DataFrame({"b": [1.0], "a": [2.0]}), "order"),
-        (make_rows(), [np.full((2, 3), np.inf)], "infinity.*sequence 0 at steps 0, 1"),
+        (make_rows(), [np.full((2, 3), np.inf)], "infinity.*sequence 0 at steps 0 and 1"),
     ],
 )
 def test_what_does_not_fit_the_fit_is_refused(fitted, X, message):

@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.calendar import calendar_features
-from seqlearn.data.checking import listed
+from seqlearn.data.column_statistics import refuse_too_large
 from seqlearn.data.grid import extended, steps_after
-from seqlearn.data.series import TimeSeries, read_features, split_panel, where_known
-from seqlearn.data.spread import refuse_too_large
+from seqlearn.data.messages import listed
+from seqlearn.data.series import (
+    TimeSeries,
+    read_features,
+    split_panel,
+    where_known,
+)
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecasting.settings import Layout
 

@@ -87,7 +87,7 @@ class Layout(Record):
 
 def season_of(series: Sequence[TimeSeries]) -> int:
     """Return the season of the frequency, or, of integer time stamps, that of most series."""
-    season = season_length(series[0].index, 1)
+    season = season_length(series[0].index)
     if season > 1 or hasattr(series[0].index, "freq"):
         return season
     some = [series[i] for i in np.unique(np.linspace(0, len(series) - 1, LOOKED_AT).astype(int))]

@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.column_statistics import (
+    mean_and_deviation,
+    or_constant,
+    refuse_drowned,
+    refuse_far,
+)
 from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
-from seqlearn.data.spread import mean_and_spread, or_constant, refuse_drowned, refuse_far
 from seqlearn.data.windows import SeriesTable, WindowDataset
 from seqlearn.estimators.forecasting.quantiles import around, at_levels, conformal_shifts
 from seqlearn.estimators.forecasting.settings import Layout
@@ -155,7 +160,6 @@ class WindowModel(Record):
             features,
             window_length=self.layout.window_length,
             horizon=self.layout.horizon,
-            after=self.layout.horizon,
             dtype=dtype,
         )
 
@@ -204,5 +208,5 @@ class WindowModel(Record):
 
 def _mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; its size where it does not vary; NaN left out."""
-    mean, spread, largest = mean_and_spread(values)
+    mean, spread, largest = mean_and_deviation(values)
     return mean, or_constant(spread, largest, np.where(largest > 0, largest, 1.0))

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.channels import take_rows
-from seqlearn.data.checking import has_steps
-from seqlearn.data.conversion import unpack
+from seqlearn.data.containers import unpack
 from seqlearn.data.labels import RowNumbers, split_steps, without_empty
+from seqlearn.data.validation import has_steps
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
 from seqlearn.estimators.parameter_checks import (
     CLASS_LOSS_CHECKS,

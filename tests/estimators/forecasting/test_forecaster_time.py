@@ -272,8 +272,8 @@ def test_time_stamps_that_are_no_steps_are_refused_before_any_training(index, te
 @pytest.mark.parametrize(
     ("index", "text"),
     [
-        (DAYS[60:].tz_localize("UTC"), "time zone of y is UTC now, and was None before"),
-        (pd.RangeIndex(60, 65), "RangeIndex now, and were a DatetimeIndex before"),
+        (DAYS[60:].tz_localize("UTC"), r"UTC\] now, and were a DatetimeIndex of datetime64"),
+        (pd.RangeIndex(60, 65), "RangeIndex of int64 now, and were a DatetimeIndex of"),
         (pd.timedelta_range("0s", periods=4, freq="s"), "TimedeltaIndex"),
         (pd.DatetimeIndex(["2204-01-01"]), "steps|not ahead|longest gap"),
     ],

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.channels import Channels, channel_labels, channel_names
-from seqlearn.data.checking import as_sequences, name_rows
+from seqlearn.data.containers import unpack, unpack_panel
+from seqlearn.data.messages import name_rows
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_numbers, unpack_targets
-from seqlearn.data.unpacking import split_panel, unpack
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["as_sequences", "to_sequences", "unpack"]
+__all__ = ["to_sequences"]
 
 
 def to_sequences(
@@ -81,7 +82,7 @@ def to_sequences(
             f"dtype must be a floating type, such as 'float32', not {np.dtype(dtype)}: a network "
             "computes with nothing else."
         )
-    unpacked = unpack(split_panel(X))
+    unpacked = unpack(unpack_panel(X))
     sequences, kind = as_sequences(unpacked, dtype=dtype, allow_nan=True, owner="to_sequences")
     if lengths is not None:
         labels = channel_labels(X) if kind == "series" else None

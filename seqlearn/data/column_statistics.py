@@ -1,8 +1,7 @@
-"""Level and spread of columns: the one rule by which every scale of the package is taken.
+"""Mean and standard deviation of columns: the one rule for every scale of the package.
 
-Values are brought to at most 1 before they are squared, so that columns of 1e155 or 1e-165 have
-a spread as all others do, and a level far above the spread does not drown it. Callers: scalers,
-the targets of the regressor, the encoder's features and the forecaster's series.
+Values are brought to at most 1 before they are squared. So columns of 1e155 or of 1e-165 have a
+standard deviation like all others, and a mean far above the deviation does not round it away.
 """
 
 import warnings
@@ -14,7 +13,7 @@ from seqlearn.errors import DataFormatError
 
 __all__ = [
     "may_be_lost",
-    "mean_and_spread",
+    "mean_and_deviation",
     "or_constant",
     "refuse_drowned",
     "refuse_far",
@@ -28,13 +27,13 @@ FEW_STEPS = 256  # of a column that are looked at first
 LARGEST = 1e300  # size of a value; sums and differences of a few of them are finite
 
 
-def or_constant(spread: Any, largest: Any, constant: Any = 1.0) -> np.ndarray:
-    """Return the spread, or what stands for that of a constant column.
+def or_constant(scale: Any, largest: Any, constant: Any = 1.0) -> np.ndarray:
+    """Return the scale of columns, or what stands for it where a column is constant.
 
     Parameters
     ----------
-    spread : array-like of shape (F,)
-        A measure of it, in the units of the values.
+    scale : array-like of shape (F,)
+        Standard deviation or the like, in the units of the values.
     largest : array-like of shape (F,)
         Size of the largest value it was computed from: up to ten of its rounding errors are none.
     constant : array-like of shape (F,), default=1.0
@@ -45,11 +44,11 @@ def or_constant(spread: Any, largest: Any, constant: Any = 1.0) -> np.ndarray:
     >>> or_constant([1.0, 1e-12, 1e-165], [8e11, 1e5, 1e-165]).tolist()
     [1.0, 1.0, 1e-165]
     """
-    spread = np.asarray(spread)
-    return np.where(spread > ROUNDING * np.asarray(largest), spread, constant)
+    scale = np.asarray(scale)
+    return np.where(scale > ROUNDING * np.asarray(largest), scale, constant)
 
 
-def mean_and_spread(
+def mean_and_deviation(
     values: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, standard deviation and largest size of each column.
@@ -63,13 +62,13 @@ def mean_and_spread(
 
     Returns
     -------
-    mean, spread, largest : ndarray of shape (F,)
-        ``or_constant(spread, largest)`` is a scale to divide by.
+    mean, deviation, largest : ndarray of shape (F,)
+        ``or_constant(deviation, largest)`` is a scale to divide by.
 
     Examples
     --------
-    >>> mean, spread, _ = mean_and_spread(np.array([[8e11], [8e11 + 2]]))
-    >>> (mean - 8e11).tolist(), spread.tolist()
+    >>> mean, deviation, _ = mean_and_deviation(np.array([[8e11], [8e11 + 2]]))
+    >>> (mean - 8e11).tolist(), deviation.tolist()
     ([1.0], [1.0])
     """
     if weights is not None and not weights.all():
@@ -81,16 +80,12 @@ def mean_and_spread(
     size = np.maximum(high - middle, middle - low)
     unit = np.where(size > 0, size, 1.0)
     apart = (values - middle) / unit
-    if weights is None and observed.all():
-        shift = apart.mean(axis=0)
-        spread = np.sqrt(((apart - shift) ** 2).mean(axis=0))
-    else:
-        shares = observed * (1.0 if weights is None else weights[:, None])
-        total = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
-        apart = np.where(observed, apart, 0.0)
-        shift = (apart * shares).sum(axis=0) / total
-        spread = np.sqrt(((apart - shift) ** 2 * shares).sum(axis=0) / total)
-    return middle + shift * unit, spread * unit, np.maximum(np.abs(low), np.abs(high))
+    shares = observed * (1.0 if weights is None else weights[:, None])
+    total = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
+    apart = np.where(observed, apart, 0.0)
+    shift = (apart * shares).sum(axis=0) / total
+    deviation = np.sqrt(((apart - shift) ** 2 * shares).sum(axis=0) / total)
+    return middle + shift * unit, deviation * unit, np.maximum(np.abs(low), np.abs(high))
 
 
 def refuse_drowned(
@@ -155,14 +150,14 @@ def _drowned(
     values: np.ndarray, dtype: np.dtype, columns: list | range, name: str, least: float
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Return which columns a dtype does not hold, which vary at all, and words for the first."""
-    _, spread, largest = mean_and_spread(values)
-    varies = or_constant(spread, largest, 0.0) > 0
-    lost = varies & (spread < np.maximum(np.finfo(dtype).eps * largest, least))
+    _, deviation, largest = mean_and_deviation(values)
+    varies = or_constant(deviation, largest, 0.0) > 0
+    lost = varies & (deviation < np.maximum(np.finfo(dtype).eps * largest, least))
     i = int(lost.argmax())
     return (
         lost,
         varies,
-        f"Column {columns[i]!r} of {name} varies by {spread[i]:.2g} at a size of "
+        f"Column {columns[i]!r} of {name} varies by {deviation[i]:.2g} at a size of "
         f"{largest[i]:.2g}, which dtype={np.dtype(dtype).name!r} does not hold.",
     )
 

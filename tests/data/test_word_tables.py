@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding, word_shape
-from seqlearn.data.tables import GROUP_COST, ROW_BLOCK, WordTable, group_starts
 from seqlearn.data.tokens import read_discrete
+from seqlearn.data.word_tables import GROUP_COST, ROW_BLOCK, WordTable, group_starts
 
 quick = settings(deadline=None, max_examples=60)
 CPU = torch.device("cpu")

@@ -1,14 +1,14 @@
 """Checking and casting: what `unpack` returned becomes `Sequences` of finite numbers.
 
-`as_sequences` is the second of the two steps of `seqlearn.data.conversion`. It runs in every
-call of every estimator, for one sequence as for a million, so the usual case takes few steps and
-the search for what is wrong begins only where something is. All messages about the shape of X
-are made here.
+`as_sequences` runs in every call of every estimator, for one sequence as for a million, so the
+usual case takes few steps, and the search for what is wrong begins only where something is. All
+messages about the shape of X are made here.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import accumulate, chain
 from typing import Any, Literal, NoReturn
 
@@ -16,20 +16,13 @@ import numpy as np
 from sklearn.utils import check_array
 
 from seqlearn.data.channels import Channels, Rows, channels_of
+from seqlearn.data.containers import NUMBERS, as_array, refuse_mask, unpack_tensor
+from seqlearn.data.messages import listed, name_rows, show
 from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.unpacking import NUMBERS, as_array, refuse_mask, unpack_tensor
 from seqlearn.errors import DataFormatError
 
-__all__ = [
-    "Kind",
-    "as_sequences",
-    "has_steps",
-    "listed",
-    "name_rows",
-    "refuse_empty_rows",
-    "show",
-]
+__all__ = ["as_sequences", "has_steps"]
 
 Kind = Literal["series", "sequences"]
 
@@ -101,7 +94,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
         raise DataFormatError(
             f"The offsets of Sequences must rise from 0 to {len(values)}, the number of steps."
         )
-    refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
+    _refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
     return X.astype(_floating(values.dtype) if dtype is None else dtype)
 
 
@@ -133,10 +126,8 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
     if 0 not in shape:
         if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:
             cells = np.asarray(X)
-            if cells.dtype == object and "NAType" in {
-                t.__name__ for t in set(map(type, cells.flat))
-            }:
-                X = as_array(cells, "X")  # pandas.NA, which float() does not take, becomes NaN
+            if cells.dtype == object:  # pandas.NA, which float() does not take, becomes NaN
+                X = as_array(cells, "X")
         try:
             X = check_array(
                 X,
@@ -177,18 +168,15 @@ def _refuse_strings(X: Any, owner: str) -> None:
     """Raise a DataFormatError if X is a 2-D array of strings; objects may be written numbers."""
     if not (isinstance(X, np.ndarray) and X.ndim == 2 and X.size and isinstance(X.flat[0], str)):
         return
-    cause = None
     if X.dtype.kind == "O":
-        try:
+        with suppress(TypeError, ValueError):
             X.astype(np.float64)
             return
-        except (TypeError, ValueError) as error:
-            cause = error
     raise DataFormatError(
         f"Numbers are not compatible with arrays of bytes/strings: X is one, of shape {X.shape}; "
         f"{owner} accepts {ACCEPTED}. If the strings are tokens, pass lists of them, X.tolist(); "
         "if they are numbers, X.astype(float)."
-    ) from cause
+    )
 
 
 def _read_list(
@@ -247,7 +235,7 @@ def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | np.
         if _is_matrix(X, kind, list(map(len, arrays))):
             return np.asarray(arrays)
         return [array[:, None] for array in arrays]  # (T_i, 1)
-    refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+    _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
     odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
     what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {show(X[odd])}"
@@ -301,7 +289,7 @@ def _join(arrays: list[np.ndarray], dtype: Any, first: int, channels: Channels |
     lengths = [len(array) for array in arrays]
     widths = {array.shape[1] for array in arrays}
     if 0 in widths or 0 in lengths:
-        refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
+        _refuse_empty_rows([first + i for i, array in enumerate(arrays) if array.size == 0])
     if len(widths) > 1:
         _refuse_widths(np.array([array.shape[1] for array in arrays]), first)
     if dtype is None:
@@ -318,7 +306,7 @@ def _floating(dtype: np.dtype) -> np.dtype:
 # Refusals.
 
 
-def refuse_empty_rows(rows: Any) -> None:
+def _refuse_empty_rows(rows: Any) -> None:
     """Raise if there are any rows."""
     if len(rows):
         raise DataFormatError(
@@ -330,11 +318,11 @@ def refuse_empty_rows(rows: Any) -> None:
 def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
     usual = int(np.bincount(widths).argmax())
     odd = np.flatnonzero(widths != usual)
-    counts = ", ".join(map(str, np.unique(widths[odd])))
     raise DataFormatError(
         f"The sequences of X have different numbers of features: most have {usual}, but "
-        f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} {counts}. Every "
-        "sequence must be of shape (T_i, F) with the same F."
+        f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} "
+        f"{listed(np.unique(widths[odd]))}. Every sequence must be of shape (T_i, F) with the same "
+        "F."
     )
 
 
@@ -348,8 +336,7 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
     places = []
     for row in np.unique(rows)[:3]:
         steps = bad_steps[rows == row] - sequences.offsets[row]
-        shown = ", ".join(map(str, steps[:5])) + (", ..." if len(steps) > 5 else "")
-        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {shown}")
+        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {listed(steps)}")
     more = len(np.unique(rows)) - len(places)
     where = "; ".join(places) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
     if np.isnan(bad).any():
@@ -360,19 +347,13 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
         f"Input X contains {what}: {where}. {owner} does not accept missing or infinite values; "
         "drop or fill them in first."
     )
-    if np.isnan(bad).all() and _are_at_ends(sequences, rows, bad_steps):
+    from_end = sequences.offsets[1:][rows] - bad_steps
+    if np.isnan(bad).all() and (from_end <= np.bincount(rows)[rows]).all():
         message += (
             " They stand at the ends, like padding: to cut it off, pass "
             "seqlearn.to_sequences(X, padding=np.nan). Padding is never needed."
         )
     raise DataFormatError(message)
-
-
-def _are_at_ends(sequences: Sequences, rows: np.ndarray, steps: np.ndarray) -> bool:
-    """Whether the given steps of each row are the last ones of it."""
-    count = np.bincount(rows, minlength=len(sequences))
-    from_end = sequences.offsets[1:][rows] - steps
-    return bool((from_end <= count[rows]).all())
 
 
 def _too_few(what: str, shape: str, owner: str) -> str:
@@ -382,29 +363,6 @@ def _too_few(what: str, shape: str, owner: str) -> str:
     )
 
 
-def show(value: Any) -> str:
-    """Return the repr of a value, cut to 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def listed(labels: Iterable) -> str:
-    """Return the first five labels as text, and how many more there are."""
-    labels = list(labels)
-    text = ", ".join(show(label) if isinstance(label, str) else str(label) for label in labels[:5])
-    return text + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-
-
 def has_steps(row: Any) -> bool:
     """Whether a row of an unpacked X is not an empty sequence."""
     return not hasattr(row, "__len__") or len(row) > 0
-
-
-def name_rows(rows: Any) -> str:
-    """Return "Sequence 3", "Sequences 3 and 5" or "Sequences 1, 2, 3, 4, 5 and 7 more"."""
-    rows = [int(row) for row in rows]
-    if len(rows) == 1:
-        return f"Sequence {rows[0]}"
-    if len(rows) > 5:
-        return f"Sequences {', '.join(map(str, rows[:5]))} and {len(rows) - 5} more"
-    return f"Sequences {', '.join(map(str, rows[:-1]))} and {rows[-1]}"

@@ -3,7 +3,7 @@
 Gradient descent with Adam amplifies differences in the last digit, so a weight of 2 and a row
 given twice would end in visibly different models although their losses are equal on paper. Making
 both the *same* training set is the only exact way. It also makes ``fit`` independent of the order
-of rows. Called by the estimators, once a fit.
+of rows.
 """
 
 import math

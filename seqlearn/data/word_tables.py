@@ -1,9 +1,8 @@
 """What a model knows of the distinct steps of its data, as tensors: word codes and spellings, bags.
 
 A table takes the place of the dictionary in `Sequences` once a model has encoded it
-(`seqlearn.data.encoding`). For a batch of codes it gives the distinct ones among them, which is
-what the networks of `seqlearn.inputs.embeddings` read: a word that stands at ten places of a
-batch is embedded once. Callers: `seqlearn.data.batches`.
+(`seqlearn.data.encoding`). For a batch of codes it returns the distinct ones among them: a word
+that stands at ten places of a batch is embedded once.
 """
 
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 
 ROW_BLOCK = 16  # oneDNN prepares a kernel for each new shape, in the time of a call: have few
-GROUP_COST = 256  # letters of the time that one more call of the network over letters takes
+GROUP_COST = 256  # characters of the time that one more call of the network over characters takes
 
 __all__ = ["BagBatch", "BagTable", "WordBatch", "WordTable"]
 
@@ -25,7 +24,7 @@ class WordBatch(NamedTuple):
 
     index: Tensor  # (B, T), into the U words
     words: Tensor  # (U,), codes of the vocabulary, the longest words first if they are spelled
-    spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of letters, (u,) lengths on the CPU:
+    spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of characters, (u,) lengths on the CPU:
     # of the U words, in groups of like length; the last word again fills the last group up
     shapes: Tensor | None  # (U,), codes of the words' shapes if they are spelled
 
@@ -47,11 +46,11 @@ class WordTable:
     words : ndarray of shape (W,), int64
         Codes of the words.
     characters : ndarray of shape (M,), int64, optional
-        Codes of the letters of all words, one word after the other.
+        Codes of the characters of all words, one word after the other.
     offsets : ndarray of shape (W + 1,), int64, optional
-        Where the letters of each word begin; every word has at least one.
+        Where the characters of each word begin; every word has at least one.
     shapes : ndarray of shape (W,), int64, optional
-        Codes of the words' shapes; given with the letters.
+        Codes of the words' shapes; given with the characters.
     """
 
     def __init__(self, words: np.ndarray, characters=None, offsets=None, shapes=None):
@@ -62,12 +61,14 @@ class WordTable:
         self._lengths = None if offsets is None else np.diff(offsets)
 
     def with_unknown(self) -> "WordTable":
-        """Return a table with one more word: unknown, of one unknown letter and unknown shape."""
+        """Return a table with one more, unknown, word of one unknown character."""
         words = np.append(self.words.numpy(), 0)
         if self.characters is None:
             return WordTable(words)
-        letters, shapes = (np.append(x.numpy(), 0) for x in (self.characters, self.shapes))
-        return WordTable(words, letters, np.append(self.offsets.numpy(), len(letters)), shapes)
+        characters, shapes = (np.append(x.numpy(), 0) for x in (self.characters, self.shapes))
+        return WordTable(
+            words, characters, np.append(self.offsets.numpy(), len(characters)), shapes
+        )
 
     def batch(self, codes: np.ndarray, device: torch.device) -> WordBatch:
         """Return the distinct words of a padded batch of codes, (B, T)."""
@@ -83,8 +84,8 @@ class WordTable:
             for group in np.split(filled, group_starts(self._lengths[filled])[1:]):
                 starts = self.offsets[group]  # (u,)
                 lengths = self.offsets[group + 1] - starts
-                letters = self.characters[padded_steps(starts, lengths)]  # (u, K)
-                spelling.append((letters.to(device, non_blocking=True), lengths))
+                characters = self.characters[padded_steps(starts, lengths)]  # (u, K)
+                spelling.append((characters.to(device, non_blocking=True), lengths))
             shapes = self.shapes[distinct].to(device, non_blocking=True)
         words = self.words[distinct].to(device, non_blocking=True)
         index = torch.as_tensor(index).to(device, non_blocking=True)
@@ -94,13 +95,13 @@ class WordTable:
 def group_starts(lengths: np.ndarray) -> list[int]:
     """Cut words, the longest first, into groups that are read in the least time.
 
-    A group costs its rows times the letters of its longest word, and `GROUP_COST`. The best groups
-    up to a place follow from the best ones up to every place before it.
+    A group costs its rows times the characters of its longest word, and `GROUP_COST`. The best
+    groups up to a place follow from the best ones up to every place before it.
 
     Parameters
     ----------
     lengths : ndarray of shape (U,)
-        Letters of each word, falling; U is a multiple of `ROW_BLOCK`.
+        Characters of each word, falling; U is a multiple of `ROW_BLOCK`.
 
     Returns
     -------
@@ -116,8 +117,7 @@ def group_starts(lengths: np.ndarray) -> list[int]:
         candidates = costs[:i] + longest[:i] * (place - places[:i]) + GROUP_COST
         origins.append(int(candidates.argmin()))
         costs[i] = candidates[origins[i]]
-    starts = []
-    i = len(places) - 1
+    starts, i = [], len(places) - 1
     while i > 0:
         i = origins[i]
         starts.append(int(places[i]))

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn import Sequences, to_sequences
-from seqlearn.data.conversion import as_sequences, unpack
+from seqlearn.data.containers import unpack
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError
 
 quick = settings(deadline=None, max_examples=50)

@@ -1,12 +1,12 @@
 """Undoing containers: what pandas, polars, pyarrow and torch hold becomes arrays and lists.
 
-`unpack` is the first of the two steps of `seqlearn.data.conversion`. It looks at containers only:
-whether the values in them are numbers, and finite, and of one width, is checked in the second
-step. None of these packages is imported here; what is refused is in `seqlearn.data.refusals`.
+`unpack` looks at containers only; whether the values in them are numbers, and finite, and of one
+width, is checked in `seqlearn.data.validation`. None of these packages is imported here. Containers
+that are refused are in `seqlearn.data.refusals`.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import chain
 from numbers import Number, Real
 from typing import Any
@@ -23,13 +23,14 @@ __all__ = [
     "as_array",
     "is_missing",
     "refuse_mask",
-    "split_panel",
+    "unpack_panel",
     "steps_of",
     "unpack",
     "unpack_tensor",
 ]
 
 NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
+MISSING = {"NoneType", "NAType", "NaTType", "MaskedConstant"}  # names of types
 
 
 def unpack(X: Any) -> Any:
@@ -78,7 +79,7 @@ def unpack_tensor(X: Any) -> Any:
         ) from cause
 
 
-def split_panel(X: Any) -> Any:
+def unpack_panel(X: Any) -> Any:
     """Split a pandas object with a MultiIndex, (instance, time), into one array an instance.
 
     The last level is time; rows of an instance keep their order, instances that of their first
@@ -105,13 +106,8 @@ def as_array(row: Any, name: str) -> np.ndarray:
     refuse_mask(row, name)
     try:
         array = np.asarray(row)
-        if (
-            array.dtype == object
-            and array.ndim == 1
-            and len(array)
-            and all(map(_is_sequence, array))
-        ):
-            steps = array.tolist()
+        steps = array.tolist() if array.dtype == object and array.ndim == 1 else []
+        if steps and all(map(_is_sequence, steps)):
             refuse_mask(steps, name)
             array = np.asarray(steps)  # as Parquet files give (T_i, F)
     except ValueError as cause:
@@ -139,11 +135,10 @@ def refuse_mask(X: Any, name: str) -> None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for one that is not there: None, NaN, NaT or ``pandas.NA``."""
-    pandas = sys.modules.get("pandas")
-    if value is None or (pandas is not None and (value is pandas.NA or value is pandas.NaT)):
-        return True
-    return isinstance(value, Real) and value != value
+    """Whether a value stands for one that is not there: None, NaN, NaT, pandas' NA, a mask."""
+    if isinstance(value, Real | Decimal | np.datetime64 | np.timedelta64):
+        return bool(value != value)
+    return type(value).__name__ in MISSING
 
 
 def steps_of(row: Any) -> Sequence | np.ndarray | None:
@@ -155,14 +150,10 @@ def steps_of(row: Any) -> Sequence | np.ndarray | None:
     if isinstance(row, str | bytes | bytearray | memoryview | Mapping):
         return None
     if packages_of(row) & FRAMES:
-        row = row.as_py() if hasattr(row, "as_py") else row  # a cell of pyarrow
-        if isinstance(row, list):
-            return row
-        if hasattr(row, "columns") or not hasattr(row, "__len__"):
-            return None
-        if not _is_open(getattr(row, "dtype", None)):
-            return None
-        return _listed(row)
+        if hasattr(row, "as_py"):  # a cell of pyarrow
+            return steps_of(row.as_py())
+        is_column = hasattr(row, "__len__") and not hasattr(row, "columns")
+        return _listed(row) if is_column and _is_open(getattr(row, "dtype", None)) else None
     return list(row) if isinstance(row, Sequence) else None
 
 
@@ -171,8 +162,6 @@ def _is_panel(X: Any) -> bool:
 
 
 def _is_sequence(cell: Any) -> bool:
-    if isinstance(cell, list | tuple):
-        return True
     if isinstance(cell, Sequence):
         return not isinstance(cell, str | bytes)
     return np.ndim(cell) > 0
@@ -211,10 +200,8 @@ def _unpack_objects(X: np.ndarray) -> Any:
 def _unpack_data_array(X: Any) -> Any:
     """A DataArray of xarray: the coordinates of the last of three axes are names of channels."""
     values = np.asarray(X)
-    if values.ndim != 3 or X.dims[-1] not in X.coords:
-        return unpack(values)
-    names = channel_names(np.asarray(X.coords[X.dims[-1]]).tolist())
-    return values if names is None else Rows(values, names, (1,) * len(names))
+    names = channel_names(channel_labels(X)) if values.ndim == 3 else None
+    return unpack(values) if names is None else Rows(values, names, (1,) * len(names))
 
 
 def _unpack_frame(X: Any) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn import to_sequences
-from seqlearn.data.canonical import merge_rows
+from seqlearn.data.merge_rows import merge_rows
 
 quick = settings(deadline=None, max_examples=80)
 

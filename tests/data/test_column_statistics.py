@@ -1,4 +1,4 @@
-"""One rule of spread, wherever the package takes a scale: levels and units do not matter.
+"""One rule of deviation, wherever the package takes a scale: levels and units do not matter.
 
 The oracle is exact arithmetic, in fractions.
 """
@@ -14,7 +14,12 @@ from sklearn.pipeline import make_pipeline
 
 from seqlearn import BiLSTMTagger, LSTMClassifier, LSTMRegressor, SequenceEncoder
 from seqlearn.data.calendar import estimate_season
-from seqlearn.data.spread import may_be_lost, mean_and_spread, or_constant, refuse_too_large
+from seqlearn.data.column_statistics import (
+    may_be_lost,
+    mean_and_deviation,
+    or_constant,
+    refuse_too_large,
+)
 from seqlearn.errors import DataFormatError
 from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler
 
@@ -43,21 +48,21 @@ def test_mean_and_deviation_are_those_of_exact_arithmetic(steps, level, unit, we
     weights = [(7 * i) % 5 / 2 for i in range(1, len(steps) + 1)] if weighted else None
     if weighted and not any(weights):
         return
-    mean, spread, largest = mean_and_spread(
+    mean, deviation, largest = mean_and_deviation(
         values[:, None], None if weights is None else np.array(weights)
     )
     expected = exactly(values.tolist(), weights)
     np.testing.assert_allclose(mean[0], expected[0], rtol=1e-12, atol=1e-12 * unit)
-    np.testing.assert_allclose(spread[0], expected[1], rtol=1e-12)
+    np.testing.assert_allclose(deviation[0], expected[1], rtol=1e-12)
     used = values if weights is None else values[np.array(weights) > 0]
     assert largest[0] == np.abs(used).max()
 
 
 def test_missing_values_and_rows_without_weight_are_left_out():
     values = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan], [1e300, 1.0]])
-    mean, spread, largest = mean_and_spread(values, np.array([1.0, 1.0, 1.0, 0.0]))
+    mean, deviation, largest = mean_and_deviation(values, np.array([1.0, 1.0, 1.0, 0.0]))
     assert mean.tolist() == [2.0, 0.0]
-    assert spread.tolist() == [1.0, 0.0]
+    assert deviation.tolist() == [1.0, 0.0]
     assert largest.tolist() == [3.0, 0.0]
 
 
@@ -65,17 +70,17 @@ def test_missing_values_and_rows_without_weight_are_left_out():
 @pytest.mark.parametrize("n", [1, 3, 100_001])
 def test_a_constant_is_constant_however_often_it_is_there(value, n):
     values = np.full((n, 1), value)
-    mean, spread, largest = mean_and_spread(values)
-    assert (mean[0], spread[0]) == (value, 0.0)
-    assert mean_and_spread(values, np.full(n, 0.1))[1][0] == 0.0
-    assert or_constant(spread, largest)[0] == 1.0
+    mean, deviation, largest = mean_and_deviation(values)
+    assert (mean[0], deviation[0]) == (value, 0.0)
+    assert mean_and_deviation(values, np.full(n, 0.1))[1][0] == 0.0
+    assert or_constant(deviation, largest)[0] == 1.0
 
 
 def test_rounding_errors_of_the_largest_value_are_no_spread():
     value = 8e11
     low = np.nextafter(value, 0)
-    for spread, expected in ((value - low, 1.0), (20 * (value - low), 20 * (value - low))):
-        assert or_constant(spread, value) == expected
+    for deviation, expected in ((value - low, 1.0), (20 * (value - low), 20 * (value - low))):
+        assert or_constant(deviation, value) == expected
 
 
 def test_values_without_room_for_a_sum_are_refused():

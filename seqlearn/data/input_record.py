@@ -17,11 +17,11 @@ from sklearn.utils.validation import (
 )
 
 from seqlearn.data.channels import channel_labels, channel_names, channels_of, name_difference
-from seqlearn.data.checking import has_steps, name_rows
-from seqlearn.data.conversion import as_sequences
+from seqlearn.data.messages import listed, name_rows
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import discrete_kind, read_discrete
+from seqlearn.data.validation import as_sequences, has_steps
 from seqlearn.errors import DataFormatError
 
 __all__ = ["InputRecord", "read_X"]
@@ -32,6 +32,7 @@ KINDS = {
     "tokens": "lists of tokens",
     "features": "lists of feature dictionaries",
 }
+SAME_KIND = "Give the same kind in fit and after it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,30 +127,26 @@ def read_X(
     """
     name = type(estimator).__name__
     kind = None if known is None else known.kind
+    read = None
     if discrete and kind not in ("series", "sequences"):
         read = _read_discrete(X, kind, first, may_be_empty)
-        if read is not None:
-            sequences, found = read
-            if known is None:
-                return sequences, InputRecord.of(X, sequences, found)
-            _check_channels(name, known, sequences)
-            return sequences, known
+    if read is not None and known is not None:
+        _check_channels(name, known, read[0])
+        return read[0], known
     if known is None:
-        sequences, found = as_sequences(X, dtype=dtype, first=first, owner=name)
+        sequences, found = read or as_sequences(X, dtype=dtype, first=first, owner=name)
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
         _check_columns(estimator, X, known, warn)
     sequences, found = as_sequences(X, dtype=dtype, kind=kind, first=first, owner=name)
     if found != kind:
-        hint = (
-            "Give the same kind in fit and after it."
-            if kind in ("tokens", "features")
-            else "A 2-D array (N, T) holds univariate series of one fixed length T; give "
+        any_length = (
+            "A 2-D array (N, T) holds univariate series of one fixed length T; give "
             f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
             "allow any length."
         )
-        raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
+        _refuse_kind(found, kind, SAME_KIND if kind in ("tokens", "features") else any_length)
     if kind == "series" and not is_table:
         _check_columns(estimator, X, known, warn)
     if kind == "sequences":
@@ -163,10 +160,7 @@ def _read_discrete(
     """Return lists of tokens or feature dictionaries as codes, and which it was; else None."""
     found = discrete_kind(X, first=first)
     if found is not None and kind not in (None, found):
-        raise DataFormatError(
-            f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. Give the same kind in fit and "
-            "after it."
-        )
+        _refuse_kind(found, kind, SAME_KIND)
     if found is None:
         if kind is None or not isinstance(X, list) or not X or any(map(has_steps, X)):
             return None
@@ -174,9 +168,18 @@ def _read_discrete(
     sequences = read_discrete(X, found, first=first)
     empty = np.flatnonzero(sequences.lengths == 0)
     if len(empty) and not may_be_empty:
-        _refuse_empty(first + empty, found)
+        raise DataFormatError(
+            f"{name_rows(first + empty)} of X {'is' if len(empty) == 1 else 'are'} empty, with no "
+            f"{'token' if found == 'tokens' else 'feature dictionary'} to learn from: a blank "
+            "text, perhaps, or dropped words. Leave them out of fit, and their targets too; in "
+            "prediction, empty sequences may stay."
+        )
     sequences.channels = channels_of(X, 1, first)
     return sequences, found
+
+
+def _refuse_kind(found: str, kind: str, hint: str) -> NoReturn:
+    raise DataFormatError(f"X is {KINDS[found]}, but in fit it was {KINDS[kind]}. {hint}")
 
 
 def _check_columns(estimator: Any, X: Any, known: InputRecord, warn: bool) -> None:
@@ -205,8 +208,8 @@ def _check_channels(name: str, known: InputRecord, sequences: Sequences, warn: b
         )
     if channels is not None and widths is not None and channels.widths != widths:
         raise DataFormatError(
-            f"X has {len(channels.widths)} columns with {_shown(channels.widths)} values a step, "
-            f"but {name} was fitted on {len(widths)} with {_shown(widths)}. Give the same columns "
+            f"X has {len(channels.widths)} columns with {listed(channels.widths)} values a step, "
+            f"but {name} was fitted on {len(widths)} with {listed(widths)}. Give the same columns "
             "in the same order, in fit and after it."
         )
     if warn and (given is None) != (names is None):
@@ -216,18 +219,3 @@ def _check_channels(name: str, known: InputRecord, sequences: Sequences, warn: b
             UserWarning,
             stacklevel=5,
         )
-
-
-def _shown(widths: tuple[int, ...]) -> str:
-    return ", ".join(map(str, widths[:5])) + (", ..." if len(widths) > 5 else "")
-
-
-def _refuse_empty(rows: Any, kind: str) -> NoReturn:
-    what = "token" if kind == "tokens" else "feature dictionary"
-    is_one = len(rows) == 1
-    raise DataFormatError(
-        f"{name_rows(rows)} of X {'is' if is_one else 'are'} empty, with no {what} to learn from: "
-        f"{'a blank text' if is_one else 'blank texts'}, perhaps, or dropped words. Leave "
-        f"{'it' if is_one else 'them'} out of fit, and {'its' if is_one else 'their'} targets too; "
-        "in prediction, empty sequences may stay."
-    )
