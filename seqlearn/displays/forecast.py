@@ -2,7 +2,7 @@
 
 What lives here says what is in the picture; it computes no forecast of its own. It knows a
 forecaster by what sktime's have (``predict``, ``predict_interval``, tags) and does not import
-sktime. Rows and columns are chosen in `tables`, drawing is in `drawing`. Users call this file.
+sktime. Rows and columns are chosen in `selection`, drawing is in `drawing`. Users call this file.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from seqlearn.displays.drawing import (
     make_axes,
     styled,
 )
-from seqlearn.displays.tables import (
+from seqlearn.displays.selection import (
     choose_instance,
     choose_variables,
     columns_like,
