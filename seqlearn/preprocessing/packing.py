@@ -20,7 +20,7 @@ from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
-from seqlearn.preprocessing.tables import cells_of, frame_of, table_like
+from seqlearn.preprocessing.frames import cells_of, frame_of, table_like
 
 __all__ = ["StepTransformer", "change_steps"]
 
