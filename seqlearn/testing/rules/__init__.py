@@ -6,14 +6,14 @@ added by `seqlearn.testing.Check`. Cores, rows and comparisons come from
 sentence, and a backend that breaks it in tests/test_testing.py.
 """
 
-from seqlearn.testing.rules import along_time, building, copies, learning, noise, rows
+from seqlearn.testing.rules import along_time, building, copies, learning, rows, seeds
 from seqlearn.testing.rules.rule import Rule
 
 __all__ = ["RULES", "Rule"]
 
 RULES = [
     value
-    for module in (building, rows, along_time, learning, noise, copies)
+    for module in (building, rows, along_time, learning, seeds, copies)
     for value in vars(module).values()
     if isinstance(value, Rule)
 ]
