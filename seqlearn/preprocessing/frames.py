@@ -1,6 +1,6 @@
 """Sequences in the cells of a data frame, a column for each channel, as X had them.
 
-A library of data frames is imported only where X is one of its frames or `set_output` asked for one.
+A library of data frames is imported only where X is one of its frames or `set_output` asks for it.
 """
 
 from importlib import import_module
