@@ -13,17 +13,6 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "choose_instance",
-    "choose_variables",
-    "columns_like",
-    "during_forecast",
-    "intervals_like",
-    "of_instance",
-    "times",
-    "to_frame",
-]
-
 
 def to_frame(data: Any, what: str, like: "pd.DataFrame | None" = None) -> "pd.DataFrame":
     """Return a series as a frame; an array gets the index and columns of ``like``."""
