@@ -6,16 +6,14 @@ report in `report` stands on the same counts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from operator import eq
 from typing import Any, Literal
 
 import numpy as np
 
+from seqlearn.data.label_values import TYPES, as_labels
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics.checking import (
-    Joined,
     check_choice,
     check_zero_division,
     join_pair,
@@ -255,10 +253,12 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
     """
     true, pred = join_pair(y_true, y_pred)
     weights = read_weights(sample_weight, len(true.lengths))
-    if _kind_of_label(true) != _kind_of_label(pred):
+    labels = [as_labels(y.labels, y.place) for y in (true, pred)]
+    kinds = [TYPES[array.dtype.kind] for array in labels]
+    if kinds[0] != kinds[1]:
         raise DataFormatError(
-            f"y_true holds {_kind_of_label(true)} and y_pred {_kind_of_label(pred)}, so that no "
-            "two labels can be equal. Convert one of them."
+            f"y_true holds {kinds[0]} and y_pred {kinds[1]}, so that no two labels can be equal. "
+            "Convert one of them."
         )
     steps = true.lengths if weights is None else true.lengths * weights
     if not steps.any():
@@ -266,9 +266,8 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
             "y_true and y_pred hold no step, or none with a positive weight: the accuracy is "
             "undefined. Give at least one sequence that is not empty."
         )
-    hits = np.fromiter(map(eq, true.labels, pred.labels), bool, len(true.labels))
     each = None if weights is None else np.repeat(weights, true.lengths)
-    return float(np.average(hits, weights=each))
+    return float(np.average(labels[0] == labels[1], weights=each))
 
 
 @dataclass(frozen=True)
@@ -359,21 +358,3 @@ def check_parameters(scheme: Any, mode: Any, average: Any, labels: Any) -> None:
             f"labels={labels!r} is empty or names a type twice; name each type once, or pass None "
             "for all."
         )
-
-
-def _kind_of_label(y: Joined) -> str:
-    """Return "strings" or "numbers"; other labels, and both in one argument, are refused."""
-    numbers = (bool, np.bool_, Integral, float, np.floating)
-    y.refuse_types(lambda kind: issubclass(kind, (str, *numbers)), "a string or a whole number")
-    distinct = dict.fromkeys(y.labels)
-    kinds = {"strings" if isinstance(label, str) else "numbers" for label in distinct}
-    if len(kinds) > 1:
-        raise DataFormatError(f"{y.name} mixes strings and numbers; use one kind of label.")
-    for label in distinct:
-        if isinstance(label, (float, np.floating)) and not float(label).is_integer():
-            raise DataFormatError(
-                f"{y.place(y.labels.index(label))}: {label!r} is not a whole number. Labels are "
-                "classes: leave out steps without a label, and score numbers with a regression "
-                "metric."
-            )
-    return kinds.pop() if kinds else "nothing"

@@ -154,20 +154,11 @@ def find_spans(ys: list[Joined], scheme: Scheme, mode: Mode) -> tuple[list[str],
 
 def _encode(ys: list[Joined]) -> tuple[dict[str, int], list[np.ndarray]]:
     """Number the distinct labels in order of occurrence; return the numbers of all labels too."""
-    codes: dict[str, int] = defaultdict(count().__next__)
-    try:
-        coded = [np.fromiter(map(codes.__getitem__, y.labels), np.intp, len(y.labels)) for y in ys]
-    except TypeError:  # a label that is not hashable, so not a string
-        _refuse_other_than_strings(ys)
-        raise
-    if not all(isinstance(label, str) for label in codes):
-        _refuse_other_than_strings(ys)
-    return dict(codes), coded
-
-
-def _refuse_other_than_strings(ys: list[Joined]) -> None:
     for y in ys:
-        y.refuse_types(lambda kind: issubclass(kind, str), "a string such as 'B-PER' or 'O'")
+        y.refuse_other_than_text()
+    codes: dict[str, int] = defaultdict(count().__next__)
+    coded = [np.fromiter(map(codes.__getitem__, y.labels), np.intp, len(y.labels)) for y in ys]
+    return dict(codes), coded
 
 
 def _find_borders(
