@@ -13,7 +13,7 @@ import numpy as np
 from seqlearn.data.label_values import TYPES, as_labels
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.metrics.checking import (
+from seqlearn.metrics.joined import (
     check_choice,
     check_zero_division,
     join_pair,

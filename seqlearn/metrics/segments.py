@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqlearn.errors import DataFormatError
-from seqlearn.metrics.checking import Joined, check_choice, join_one
+from seqlearn.metrics.joined import Joined, check_choice, join_one
 
 Scheme = Literal["BIO", "IOB2", "BIOES", "IOBES", "BILOU"]
 Mode = Literal["default", "strict"]
