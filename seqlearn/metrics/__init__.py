@@ -11,7 +11,7 @@ from seqlearn.metrics.scores import (
     span_recall_score,
     token_accuracy_score,
 )
-from seqlearn.metrics.segments import spans
+from seqlearn.metrics.span_borders import spans
 
 __all__ = [
     "classification_report_spans",

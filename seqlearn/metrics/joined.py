@@ -2,7 +2,7 @@
 
 Containers are undone, and weights read, by `seqlearn.data`, as in every fit. Sequences leave this
 file laid end to end in one flat list, with their lengths, so that the scores count with
-whole-array operations. What a label means is the business of `segments`.
+whole-array operations. What a label means is the business of `span_borders`.
 """
 
 from collections.abc import Iterable

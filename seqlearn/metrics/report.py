@@ -5,7 +5,7 @@ from typing import Any
 from seqlearn.errors import InvalidParameterError
 from seqlearn.metrics.joined import check_zero_division
 from seqlearn.metrics.scores import count_spans, measure
-from seqlearn.metrics.segments import Mode, Scheme, check_reading
+from seqlearn.metrics.span_borders import Mode, Scheme, check_reading
 
 
 def classification_report_spans(

@@ -1,6 +1,6 @@
 """The scores: precision, recall and F1 of spans, and the accuracy of tokens.
 
-Spans are found in `segments`; here they are counted by type and the counts are averaged. The
+Spans are found in `span_borders`; here they are counted by type and the counts are averaged. The
 report in `report` stands on the same counts.
 """
 
@@ -18,7 +18,7 @@ from seqlearn.metrics.joined import (
     check_zero_division,
     join_pair,
 )
-from seqlearn.metrics.segments import Mode, Scheme, Spans, check_reading, find_spans
+from seqlearn.metrics.span_borders import Mode, Scheme, Spans, check_reading, find_spans
 
 Average = Literal["micro", "macro", "weighted"]
 Measure = Literal["precision", "recall", "f1"]
