@@ -4,6 +4,7 @@ No rule lives here, and nothing that a plugin's author calls. All randomness com
 with fixed seeds, so that a check that fails once fails always.
 """
 
+import pickle
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
 LONG = (300, 1, 130, 257)  # as many rows, beyond the blocks that a core may cut its steps into
 INPUT, HIDDEN = 3, 5
+RANDOM_STATES = {  # how each is read and written
+    "torch": (
+        lambda: torch.get_rng_state().numpy(),
+        lambda state: torch.set_rng_state(torch.from_numpy(state)),
+    ),
+    "NumPy": (np.random.get_state, np.random.set_state),
+    "Python": (random.getstate, random.setstate),
+}
 
 
 class Broken(AssertionError):
@@ -132,24 +141,15 @@ def moved_random_states():
     from the second time on.
     """
 
-    def read():
-        key, *rest = np.random.get_state()[1:]
-        return {
-            "torch": torch.get_rng_state().numpy().tobytes(),
-            "NumPy": (key.tobytes(), *rest),
-            "Python": random.getstate(),
-        }
-
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    kept = {name: get() for name, (get, _) in RANDOM_STATES.items()}
     torch.rand(1)
     np.random.random()
     random.random()
     try:
-        yield read
+        yield lambda: {name: pickle.dumps(get()) for name, (get, _) in RANDOM_STATES.items()}
     finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])
-        random.setstate(kept[2])
+        for name, (_, put) in RANDOM_STATES.items():
+            put(kept[name])
 
 
 def require(holds: bool, found: str) -> None:
