@@ -98,12 +98,11 @@ def read_conll(
     [['B-PER', 'O'], ['O', 'B-LOC']]
     """
     is_listed = isinstance(columns, Sequence) and not isinstance(columns, str)
-    if not is_listed or not all(type(column) is int for column in columns):
+    if not is_listed or not columns or not all(type(column) is int for column in columns):
         raise InvalidParameterError(
-            f"columns must be a sequence of whole numbers, such as (0, -1), got {columns!r}."
+            "columns must be a sequence of whole numbers, such as (0, -1), and name at least one "
+            f"column, got {columns!r}."
         )
-    if not columns:
-        raise InvalidParameterError(f"columns must name at least one column, got {columns!r}.")
     if separator is not None and not (isinstance(separator, str) and separator):
         raise InvalidParameterError(
             "separator must be None, for runs of spaces and tabs, or a text such as '\\t', got "
@@ -117,10 +116,6 @@ def read_conll(
         raise InvalidParameterError(
             "empty must be 'error', 'skip' or 'keep': what is done with a line that has an empty "
             f"column; got {empty!r}."
-        )
-    if not isinstance(encoding, str):
-        raise InvalidParameterError(
-            f"encoding must be the name of one, such as 'utf-8' or 'latin-1', got {encoding!r}."
         )
     lines = _read_lines(path, encoding)
     rows = _conll_rows(path, lines, columns, separator, comment, empty)
@@ -210,7 +205,7 @@ def _read_lines(path: str | os.PathLike[str], encoding: str) -> list[str]:
             ) from error
     try:
         text = data.decode(encoding)
-    except LookupError as error:
+    except (LookupError, TypeError) as error:
         raise InvalidParameterError(
             f"encoding={encoding!r} is not a text encoding that Python knows ({error}). Accepted "
             "are names such as 'utf-8', 'latin-1' or 'utf-16'."
