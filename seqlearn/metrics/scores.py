@@ -346,15 +346,14 @@ def check_parameters(scheme: Any, mode: Any, average: Any, labels: Any) -> None:
     check_choice("average", average, ["micro", "macro", "weighted", None])
     if labels is None:
         return
-    if not isinstance(labels, (list, tuple, np.ndarray)) or not all(
-        isinstance(kind, str) for kind in labels
-    ):
-        raise InvalidParameterError(
-            f"labels={labels!r} is not accepted; give a list of types, such as ['PER', 'LOC'], or "
-            "None for all."
-        )
-    if len(labels) == 0 or len(set(labels)) < len(labels):
-        raise InvalidParameterError(
-            f"labels={labels!r} is empty or names a type twice; name each type once, or pass None "
-            "for all."
-        )
+    is_listed = isinstance(labels, (list, tuple, np.ndarray))
+    if not is_listed or not all(isinstance(kind, str) for kind in labels):
+        problem = "is not accepted"
+    elif len(labels) == 0 or len(set(labels)) < len(labels):
+        problem = "is empty or names a type twice"
+    else:
+        return
+    raise InvalidParameterError(
+        f"labels={labels!r} {problem}; give a list of types, such as ['PER', 'LOC'], each once, or "
+        "None for all."
+    )
