@@ -1,8 +1,7 @@
 """``python -m seqlearn new-plugin NAME``: the folder of a distribution with one new backend.
 
 What is written works as it is: a minimal gated unit in plain torch, whose equations the author
-replaces, its registration, and a test that holds the contract up to it. CONTRIBUTING.md
-explains the same files.
+replaces, its registration, and a test that holds the contract up to it.
 """
 
 import re
@@ -183,15 +182,14 @@ def plugin_files(name: str) -> dict[str, str]:
             f"first, for example 'relu' or 'min-gru'. Got {name!r} instead."
         )
     module = "seqlearn_" + name.replace("-", "_")
-    names = {
-        "name": name,
-        "module": module,
-        "class_name": "".join(part.capitalize() for part in name.split("-")),
-    }
+    class_name = "".join(part.capitalize() for part in name.split("-"))
     texts = {
         "pyproject.toml": PYPROJECT,
         f"{module}.py": MODULE,
         f"tests/test_{module.removeprefix('seqlearn_')}.py": TEST,
         "README.md": README,
     }
-    return {path: Template(text).substitute(names) for path, text in texts.items()}
+    return {
+        path: Template(text).substitute(name=name, module=module, class_name=class_name)
+        for path, text in texts.items()
+    }
