@@ -13,11 +13,7 @@ import numpy as np
 from seqlearn.data.label_values import TYPES, as_labels
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.metrics.joined import (
-    check_choice,
-    check_zero_division,
-    join_pair,
-)
+from seqlearn.metrics.joined import Joined, check_choice, check_zero_division, join_pair
 from seqlearn.metrics.span_borders import Mode, Scheme, Spans, check_reading, find_spans
 
 Average = Literal["micro", "macro", "weighted"]
@@ -251,8 +247,7 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
     >>> token_accuracy_score([["B-PER", "O", "O"], ["O"]], [["B-PER", "O", "B-PER"], ["O"]])
     0.75
     """
-    true, pred = join_pair(y_true, y_pred)
-    weights = read_weights(sample_weight, len(true.lengths))
+    true, pred, weights = _join(y_true, y_pred, sample_weight)
     labels = [as_labels(y.labels, y.place) for y in (true, pred)]
     kinds = [TYPES[array.dtype.kind] for array in labels]
     if kinds[0] != kinds[1]:
@@ -260,14 +255,19 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
             f"y_true holds {kinds[0]} and y_pred {kinds[1]}, so that no two labels can be equal. "
             "Convert one of them."
         )
-    steps = true.lengths if weights is None else true.lengths * weights
-    if not steps.any():
+    if not true.labels or (weights is not None and not weights.any()):
         raise DataFormatError(
             "y_true and y_pred hold no step, or none with a positive weight: the accuracy is "
             "undefined. Give at least one sequence that is not empty."
         )
-    each = None if weights is None else np.repeat(weights, true.lengths)
-    return float(np.average(labels[0] == labels[1], weights=each))
+    return float(np.average(labels[0] == labels[1], weights=weights))
+
+
+def _join(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Joined, Joined, np.ndarray | None]:
+    """Lay the sequences of both arguments end to end, and return a weight for each step."""
+    true, pred = join_pair(y_true, y_pred)
+    weights = read_weights(sample_weight, len(true.lengths))
+    return true, pred, None if weights is None else np.repeat(weights, true.lengths)
 
 
 @dataclass(frozen=True)
@@ -301,13 +301,11 @@ def count_spans(
     y_true: Any, y_pred: Any, scheme: Scheme, mode: Mode, sample_weight: Any = None
 ) -> SpanCounts:
     """Count the spans of each type that has one, types sorted; parameters are already checked."""
-    true, pred = join_pair(y_true, y_pred)
-    weights = read_weights(sample_weight, len(true.lengths))
+    true, pred, weights = _join(y_true, y_pred, sample_weight)
     types, (true_spans, pred_spans) = find_spans([true, pred], scheme, mode)
-    each = None if weights is None else np.repeat(weights, true.lengths)
 
     def count(found: Spans, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        share = None if each is None else each[found.start[rows]]
+        share = None if weights is None else weights[found.start[rows]]
         return np.bincount(found.kind[rows], weights=share, minlength=len(types))
 
     true_from = np.full(len(true.labels), -1)  # the true span that starts at each step

@@ -48,10 +48,7 @@ class Setting:
         """Build a core in eval mode; equal seeds give equal weights."""
         with draw_from(seeded(seed)):
             core = self.backend.build(
-                *sizes,
-                num_layers=self.layers,
-                bidirectional=self.bidirectional,
-                dropout=dropout,
+                *sizes, num_layers=self.layers, bidirectional=self.bidirectional, dropout=dropout
             )
         return core.eval() if isinstance(core, nn.Module) else core
 
