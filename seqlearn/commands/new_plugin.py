@@ -68,7 +68,7 @@ def plugin_files(name: str) -> dict[str, str]:
     Raises
     ------
     InvalidParameterError
-        ``name`` is no lower-case word of letters, digits and single hyphens.
+        ``name`` has another form.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise InvalidParameterError(

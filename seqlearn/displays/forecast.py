@@ -44,7 +44,7 @@ class ForecastDisplay:
         Point forecast of one instance: steps x variables.
     y_intervals : DataFrame of shape (T, 2 * V * number of coverages) or None, default=None
         Interval forecast with columns (variable, coverage, "lower" or "upper"), as sktime's
-        ``predict_interval`` gives it.
+        ``predict_interval`` returns it.
     y : DataFrame with V columns or None, default=None
         History to draw.
     y_true : DataFrame with V columns or None, default=None
@@ -220,9 +220,9 @@ class ForecastDisplay:
         Parameters
         ----------
         y_pred : Series or DataFrame
-            Point forecast, as sktime's ``predict`` gives it.
+            Point forecast, as sktime's ``predict`` returns it.
         y_intervals : DataFrame or None, default=None
-            Interval forecast, as sktime's ``predict_interval`` gives it.
+            Interval forecast, as sktime's ``predict_interval`` returns it.
         y : Series, DataFrame or None, default=None
             History to draw.
         y_true, n_history, instance, variable, ax, **plot_params

@@ -121,7 +121,7 @@ def _columns_like(
     if times(table.index).dtype.kind != times(y_pred.index).dtype.kind:
         raise DataFormatError(
             f"{what} has a {type(table.index).__name__} as its index, the forecast a "
-            f"{type(y_pred.index).__name__}; give both dates, or both numbers."
+            f"{type(y_pred.index).__name__}; pass both with dates, or both with numbers."
         )
     return table[names]
 
@@ -135,7 +135,7 @@ def _intervals_like(table: "pd.DataFrame", y_pred: "pd.DataFrame", names: list) 
     if set(variables) != set(y_pred.columns) or not table.index.equals(y_pred.index):
         raise DataFormatError(
             "y_intervals must have the rows of y_pred and columns (variable, coverage, 'lower' or "
-            "'upper'), as sktime's predict_interval gives them."
+            "'upper'), as sktime's predict_interval returns them."
         )
     return table[names]
 

@@ -1,7 +1,7 @@
 """Scores for sequence labelling that scikit-learn lacks: spans, tokens and a report by type.
 
-Users call these, alone or through `sklearn.metrics.make_scorer`; nothing in seqlearn does. They
-take labels only, never an estimator, and need neither torch nor a trained model.
+They are used alone or through `sklearn.metrics.make_scorer`; they take labels only, never an
+estimator, and need neither torch nor a trained model.
 """
 
 from seqlearn.metrics.report import classification_report_spans

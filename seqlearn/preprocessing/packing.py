@@ -93,7 +93,7 @@ def change_steps(
     change : callable
         Takes `Sequences` and returns their new values, (S, F).
     transform : bool
-        Whether it is for `transform`, which gives the kind of table that `set_output` asked for;
+        Whether it is for `transform`, which returns the kind of table that `set_output` asked for;
         its inverse does not warn that names are missing.
     """
     unpacked = unpack(X)

@@ -91,7 +91,7 @@ def _require_outputs(outputs, lengths, due, where=""):
 
 @core_rule()
 def dtype(setting):
-    """float32 in gives float32 out; after .double(), float64 in gives the same in float64."""
+    """float32 in gives float32 out; after .double(), float64 in the same in float64."""
     core, (x, lengths) = setting.build(), make_rows()
     single = core(x, lengths)[0]
     require(single.dtype == torch.float32, f"float32 became {single.dtype}.")
@@ -168,7 +168,7 @@ def export(setting):
 
 @core_rule(lambda backend: torch.cuda.is_available())
 def device(setting):
-    """Moved to a GPU a core works there, with lengths on the CPU, and gives the same outputs."""
+    """Moved to a GPU a core works there, with lengths on the CPU, and returns the same outputs."""
     core = setting.build()
     for lengths in (LENGTHS, (7, 7)):
         x, rows = make_rows(lengths)

@@ -82,13 +82,13 @@ def batch_invariance(setting):
 
 @core_rule()
 def ragged_rows(setting):
-    """A row cut to its own length gives the outputs that it gives among rows of other lengths."""
+    """A row cut to its own length has the outputs that it has among rows of other lengths."""
     _require_cut_rows(_enough_rows(setting), *make_rows())
 
 
 @core_rule(layers=(1,))
 def long_rows(setting):
-    """Among rows of 300 steps too, a row gives the outputs that it gives alone and cut."""
+    """Among rows of 300 steps too, a row has the outputs that it has alone and cut."""
     core, (x, lengths) = setting.build().double(), make_rows(LONG, max(LONG))
     _require_cut_rows(lambda *rows: core(*rows)[0], x.double(), lengths)
 
