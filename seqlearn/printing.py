@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["by_size", "short_repr", "shortened"]
 
-MOST_ENTRIES, MOST_LETTERS = 30, 500  # of a value that is shown whole
+MOST_ENTRIES, MOST_CHARACTERS = 30, 500  # of a value that is shown whole
 
 
 def short_repr(value: Any) -> str:
@@ -35,7 +35,7 @@ def short_repr(value: Any) -> str:
 def shortened(value: Any) -> Any:
     """Return a value whose ``repr`` is `short_repr` of this one; itself if it is small."""
     if isinstance(value, str | bytes | bytearray):
-        return value if len(value) <= MOST_LETTERS else _Short(value, repr(value[:20])[:-1])
+        return value if len(value) <= MOST_CHARACTERS else _Short(value, repr(value[:20])[:-1])
     if not isinstance(value, Mapping | Sequence | Set) or isinstance(value, range):
         return value
     if len(value) > MOST_ENTRIES:

@@ -3,8 +3,7 @@
 A backend is known by the name under which an installed distribution registers it in the
 entry-point group ``seqlearn.backends``; seqlearn's own are registered the same way, in its
 pyproject.toml. There is no table of names here and no branch for our own. Listing reads metadata
-and imports nothing; loading imports one backend. The estimators call `resolve_backend`, the
-command line calls `available_backends`.
+and imports nothing; loading imports one backend.
 """
 
 import difflib

@@ -1,8 +1,7 @@
 """The state of a core: nested tuples of tensors whose first dimension is the rows.
 
 Here lives what may be done with any such state, whatever backend made it: rows are counted,
-selected, reordered and joined, and a state is compared with the one that is due. `seqlearn.backend`
-uses it, and whoever carries states from step to step: the network, streams, beams.
+selected, reordered and joined, and a state is compared with the one that is due.
 """
 
 from collections.abc import Callable, Sequence
@@ -135,7 +134,7 @@ def require_shapes(state: Any, due: Any) -> None:
     ----------
     state : tuple or Tensor
     due : tuple
-        What `shapes` gives for a state that is accepted.
+        What `shapes` returns for a state that is accepted.
 
     Raises
     ------
@@ -146,7 +145,7 @@ def require_shapes(state: Any, due: Any) -> None:
     if found != due:
         raise InvalidParameterError(
             f"A state with tensors of the shapes {found} was given where {due} is due, rows first. "
-            "Give the state that this same core returned for as many rows; "
+            "Pass the state that this same core returned for as many rows; "
             "seqlearn.states.select_rows and join_states change the number of rows."
         )
 

@@ -47,7 +47,7 @@ def run_packed(layer: nn.Module, x: Tensor, lengths: Tensor, state: Any) -> tupl
 
 
 def step_layer(layer: nn.Module, x: Tensor, state: Any, projected: bool) -> tuple[Tensor, Any]:
-    """Run one step (B, F), or what `project_layer` gave for it: outputs (B, H) and the state."""
+    """Run one step (B, F), or its output of `project_layer`: outputs (B, H) and the state."""
     _check(layer, x, state)
     if _is_plain(layer):
         if state is None:

@@ -391,7 +391,7 @@ def test_predictions_that_do_not_fit_are_refused(fitted):
     with pytest.raises(DataFormatError, match="y_pred is a ndarray"):
         ForecastDisplay.from_predictions(y_pred.to_numpy())
     for wrong in (y_intervals[:5], y_pred.to_frame()):
-        with pytest.raises(DataFormatError, match="as sktime's predict_interval gives them"):
+        with pytest.raises(DataFormatError, match="as sktime's predict_interval returns them"):
             ForecastDisplay.from_predictions(y_pred, wrong)
 
 

@@ -87,9 +87,15 @@ def test_numbers_out_of_every_container(pack):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (pa.array(["O", None]), "y_true, sequence 1, step 1: None is of type NoneType"),
-        (pd.Series(["O", pd.NA], dtype="string"), "sequence 1, step 1: <NA> is of type NAType"),
-        (["O", np.ma.masked], "sequence 1, step 1: masked is of type MaskedConstant"),
+        (
+            pa.array(["O", None]),
+            "y_true, sequence 1, step 1(: None is of type NoneType| is missing .None)",
+        ),
+        (
+            pd.Series(["O", pd.NA], dtype="string"),
+            "step 1(: <NA> is of type NAType| is missing .<NA>)",
+        ),
+        (["O", np.ma.masked], "step 1(: masked is of type MaskedConstant| is missing .masked)"),
         (5, "y_true, sequence 1: 5 is of type int, not a sequence"),
         (
             {"O", "B-X"},

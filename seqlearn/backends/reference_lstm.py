@@ -43,15 +43,13 @@ class ReferenceLSTM(Backend):
     def __init__(self, forget_bias: float = 1.0):
         self.forget_bias = forget_bias
 
-    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+    def build(self, input_size, hidden_size, **stacking):
         """Return a `Stack` of `ReferenceLSTMLayer`; see `seqlearn.backend.Backend.build`."""
         return Stack(
             lambda size: ReferenceLSTMLayer(size, hidden_size, self.forget_bias),
             input_size,
             hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
+            **stacking,
         )
 
 

@@ -19,13 +19,11 @@ class TorchGRU(Backend):
     16
     """
 
-    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+    def build(self, input_size, hidden_size, **stacking):
         """Return a `Stack` of ``nn.GRU`` layers; see `seqlearn.backend.Backend.build`."""
         return Stack(
             lambda size: nn.GRU(size, hidden_size, batch_first=True),
             input_size,
             hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
+            **stacking,
         )

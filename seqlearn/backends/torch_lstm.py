@@ -33,7 +33,7 @@ class TorchLSTM(Backend):
     def __init__(self, forget_bias: float = 1.0):
         self.forget_bias = forget_bias
 
-    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+    def build(self, input_size, hidden_size, **stacking):
         """Return a `Stack` of ``nn.LSTM`` layers; see `seqlearn.backend.Backend.build`."""
 
         def make_layer(size):
@@ -43,11 +43,4 @@ class TorchLSTM(Backend):
                 layer.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
             return layer
 
-        return Stack(
-            make_layer,
-            input_size,
-            hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-        )
+        return Stack(make_layer, input_size, hidden_size, **stacking)

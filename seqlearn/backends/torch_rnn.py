@@ -30,20 +30,14 @@ class TorchRNN(Backend):
     def __init__(self, nonlinearity: str = "tanh"):
         self.nonlinearity = nonlinearity
 
-    def build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout):
+    def build(self, input_size, hidden_size, **stacking):
         """Return a `Stack` of ``nn.RNN`` layers; see `seqlearn.backend.Backend.build`."""
         if self.nonlinearity not in ("tanh", "relu"):
             raise InvalidParameterError(
                 f"nonlinearity={self.nonlinearity!r} of the backend 'rnn' is not accepted; "
                 "use 'tanh' or 'relu'."
             )
+        kwargs = {"batch_first": True, "nonlinearity": self.nonlinearity}
         return Stack(
-            lambda size: nn.RNN(
-                size, hidden_size, batch_first=True, nonlinearity=self.nonlinearity
-            ),
-            input_size,
-            hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
+            lambda size: nn.RNN(size, hidden_size, **kwargs), input_size, hidden_size, **stacking
         )

@@ -92,26 +92,23 @@ def forecast(plot: str | None) -> None:
 
 @contextmanager
 def _clock(text: str):
-    """Show ``text`` and the seconds that pass; in a file, one line at the end."""
+    """Print ``text``, on a terminal with the seconds that pass."""
+    if not sys.stdout.isatty():
+        print(f"{text} ...", flush=True)
+        yield
+        return
     start, done = time.perf_counter(), threading.Event()
-    moving = sys.stdout.isatty()
-
-    def line() -> str:
-        return f"{text}: {time.perf_counter() - start:.0f} s"
 
     def tick():
-        while not done.wait(0.5):
-            print(f"\r{line()}", end="", flush=True)
+        while not done.is_set():
+            done.wait(0.5)
+            print(f"\r{text}: {time.perf_counter() - start:.0f} s", end="", flush=True)
 
-    if not moving:
-        print(f"{text} ...", flush=True)
     ticker = threading.Thread(target=tick, daemon=True)
-    if moving:
-        ticker.start()
+    ticker.start()
     try:
         yield
     finally:
         done.set()
-        if moving:
-            ticker.join()
-            print(f"\r{line()}")
+        ticker.join()
+        print()

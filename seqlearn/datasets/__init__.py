@@ -5,8 +5,7 @@ loads problems of the UCR and UEA archives from files already on this machine, `
 to forecast, `text` loads corpora and lets `download` fetch those that are absent, `data_home` finds
 the user's data folder, and `generated` makes problems whose answers are known. Only the functions
 named `fetch_...` use the network; nothing imports torch or sktime, and pandas is imported by the
-loaders of `forecasting` when they are called. Callers: users, tests and benchmarks; no other part
-of seqlearn depends on this package.
+loaders of `forecasting` when they are called.
 """
 
 from seqlearn.datasets.conll import read_conll, read_conllu

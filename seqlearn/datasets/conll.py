@@ -2,9 +2,8 @@
 
 Such a file has one token a line, its annotations beside it in columns, and a blank line after each
 sentence. White space at either end of a column is no part of it. Here are the formats and nothing
-else: which corpora exist and where their files lie is the business of `text`, the caller beside
-users themselves. Tags come back as they stand in the file; none is translated from one scheme
-(IOB1, BIO, BIOES) into another.
+else; which corpora exist, and where their files lie, is known to `text`. Tags come back as they
+stand in the file; none is translated from one scheme (IOB1, BIO, BIOES) into another.
 """
 
 import gzip
@@ -12,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -98,12 +98,11 @@ def read_conll(
     [['B-PER', 'O'], ['O', 'B-LOC']]
     """
     is_listed = isinstance(columns, Sequence) and not isinstance(columns, str)
-    if not is_listed or not all(type(column) is int for column in columns):
+    if not is_listed or not columns or not all(type(column) is int for column in columns):
         raise InvalidParameterError(
-            f"columns must be a sequence of whole numbers, such as (0, -1), got {columns!r}."
+            "columns must be a sequence of whole numbers, such as (0, -1), and name at least one "
+            f"column, got {columns!r}."
         )
-    if not columns:
-        raise InvalidParameterError(f"columns must name at least one column, got {columns!r}.")
     if separator is not None and not (isinstance(separator, str) and separator):
         raise InvalidParameterError(
             "separator must be None, for runs of spaces and tabs, or a text such as '\\t', got "
@@ -118,12 +117,9 @@ def read_conll(
             "empty must be 'error', 'skip' or 'keep': what is done with a line that has an empty "
             f"column; got {empty!r}."
         )
-    if not isinstance(encoding, str):
-        raise InvalidParameterError(
-            f"encoding must be the name of one, such as 'utf-8' or 'latin-1', got {encoding!r}."
-        )
     lines = _read_lines(path, encoding)
-    return _gather(path, _conll_rows(path, lines, columns, separator, comment, empty), columns)
+    rows = _conll_rows(path, lines, columns, separator, comment, empty)
+    return _gather(path, rows, len(columns))
 
 
 def read_conllu(
@@ -182,7 +178,8 @@ def read_conllu(
     ([['Ada', 'sings']], [['PROPN', 'VERB']])
     """
     numbers = column_numbers(columns)
-    return _gather(path, _conllu_rows(path, _read_lines(path, "utf-8"), numbers), numbers)
+    rows = _conllu_rows(path, _read_lines(path, "utf-8"), numbers)
+    return _gather(path, rows, len(numbers))
 
 
 def column_numbers(columns: Sequence[str]) -> list[int]:
@@ -208,7 +205,7 @@ def _read_lines(path: str | os.PathLike[str], encoding: str) -> list[str]:
             ) from error
     try:
         text = data.decode(encoding)
-    except LookupError as error:
+    except (LookupError, TypeError) as error:
         raise InvalidParameterError(
             f"encoding={encoding!r} is not a text encoding that Python knows ({error}). Accepted "
             "are names such as 'utf-8', 'latin-1' or 'utf-16'."
@@ -231,7 +228,7 @@ def _conll_rows(
     comment: str | None,
     empty: str,
 ) -> Iterator[list[str] | None]:
-    """Yield the fields of each token, and None where a sentence may end."""
+    """Yield the chosen columns of each token, and None where a sentence may end."""
     width = first = 0
     hint = ""
     for number, line in enumerate(lines, start=1):
@@ -256,8 +253,8 @@ def _conll_rows(
                 f"{path}, line {number}: found {_count(fields)}, expected {width} as in line "
                 f"{first}, in {_shorten(line)}. {hint}"
             )
-        fields = [field.strip() or field for field in fields]
-        blank = [column for column in columns if not fields[column].strip()]
+        chosen = [fields[column].strip() or fields[column] for column in columns]
+        blank = [column for column, field in zip(columns, chosen, strict=True) if not field.strip()]
         if blank and empty == "error":
             raise DataFormatError(
                 f"{path}, line {number}: column {blank[0]} is empty in {_shorten(line)}. Every "
@@ -265,7 +262,7 @@ def _conll_rows(
                 "to leave such lines out, or empty='keep'."
             )
         if not blank or empty == "keep":
-            yield fields
+            yield chosen
 
 
 def _comment_hint(line: str, number: int) -> str:
@@ -298,7 +295,7 @@ def _check_first_row(
 def _conllu_rows(
     path: str | os.PathLike[str], lines: Iterable[str], columns: Sequence[int]
 ) -> Iterator[list[str] | None]:
-    """Yield the ten fields of each syntactic word, and None where a sentence may end."""
+    """Yield the chosen columns of each syntactic word, and None where a sentence may end."""
     n_words = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -329,34 +326,20 @@ def _conllu_rows(
                     f"{_shorten(line)}. CoNLL-U writes '_' where nothing is given."
                 )
         n_words += 1
-        yield fields
+        yield [fields[column] for column in columns]
 
 
 def _gather(
-    path: str | os.PathLike[str], rows: Iterable[list[str] | None], columns: Sequence[int]
+    path: str | os.PathLike[str], rows: Iterable[list[str] | None], n_columns: int
 ) -> tuple[Sentences, ...]:
-    """Turn rows, with None between sentences, into the sentences of each chosen column."""
-    gathered: tuple[Sentences, ...] = tuple([] for _ in columns)
-    sentence: list[list[str]] = []
-
-    def close_sentence() -> None:
-        if sentence:
-            for sentences, column in zip(gathered, columns, strict=True):
-                sentences.append([fields[column] for fields in sentence])
-            sentence.clear()
-
-    for fields in rows:
-        if fields is None:
-            close_sentence()
-        else:
-            sentence.append(fields)
-    close_sentence()
-    if not gathered[0]:
+    """Turn rows, with None between sentences, into the sentences of each column."""
+    sentences = [list(group) for is_token, group in groupby(rows, bool) if is_token]
+    if not sentences:
         raise DataFormatError(
             f"{path} holds no sentence: no line has a token. Is the file complete, and the right "
             "one?"
         )
-    return gathered
+    return tuple([[row[k] for row in rows] for rows in sentences] for k in range(n_columns))
 
 
 def _count(fields: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Where the user keeps data files: the folder that the environment variable SEQLEARN_DATA names.
 
 Here is only the look-up of that folder. What lies inside it, and how it is read, is known to the
-loaders (`ucr`, `text`); callers are `ucr` and `download`, which also knows the folder to write to
-when this one is not set or cannot be written. Nothing is created or written here.
+loaders; `download` also knows which folder to write to when this one is not set or cannot be
+written. Nothing is created or written here.
 """
 
 import os

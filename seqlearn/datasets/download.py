@@ -1,8 +1,8 @@
 """Finding the file of a corpus on this machine, or else downloading it with a checked checksum.
 
 Here are the places that are looked in and the download; the list of files, with their addresses and
-checksums, belongs to `text`, the caller. pooch does the download and is imported only after a file
-was not found in the data home. Nothing is unpacked, and a file that is already there is used as it
+checksums, belongs to `text`. pooch does the download and is imported only after a file was not
+found in the data home. Nothing is unpacked, and a file that is already there is used as it
 is, so a user may put one there by hand.
 """
 

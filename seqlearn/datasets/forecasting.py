@@ -2,8 +2,7 @@
 
 The files are those of `$SEQLEARN_DATA/<folder>/`, in the formats of their publishers; nothing is
 downloaded here, and `data_home` knows the folder. pandas is imported when a loader is called. The
-data belong to their authors and are under terms of their own, named in each function. Callers:
-users, tests and benchmarks.
+data belong to their authors and are under terms of their own, named in each function.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def load_ett(name: str = "ETTh1") -> pd.DataFrame:
         )
     path = _find("ett_small", f"{name}.csv", f"{_ETT_URL}/{name}.csv")
     rows = _read(path, ["date", *_ETT_COLUMNS])
-    index = _regular(path, rows, [row[0] for _, row in rows], "%Y-%m-%d %H:%M:%S", _ETT[name])
+    index = _regular(path, rows, "%Y-%m-%d %H:%M:%S", _ETT[name])
     values = _numbers(path, [(line, row[1:]) for line, row in rows])
     return pd.DataFrame(values, index=index.rename("date"), columns=_ETT_COLUMNS)
 
@@ -217,7 +216,7 @@ def load_vic_electricity() -> tuple[pd.Series, pd.DataFrame]:
     name = "vic_electricity.csv"
     path = _find("vic_electricity", name, f"{_VIC_URL}/{name}")
     rows = _read(path, _VIC_COLUMNS)
-    index = _regular(path, rows, [row[0] for _, row in rows], "%Y-%m-%dT%H:%M:%SZ", "30min")
+    index = _regular(path, rows, "%Y-%m-%dT%H:%M:%SZ", "30min")
     flags = {"TRUE": "1", "FALSE": "0"}
     for line, row in rows:
         if row[4] not in flags:
@@ -278,12 +277,11 @@ def _numbers(path: Path, rows: list[Row]) -> np.ndarray:
     return np.array(values)
 
 
-def _regular(
-    path: Path, rows: list[Row], cells: list[str], form: str, freq: str
-) -> pd.DatetimeIndex:
-    """Return the time stamps of the rows, which must follow each other at `freq`."""
+def _regular(path: Path, rows: list[Row], form: str, freq: str) -> pd.DatetimeIndex:
+    """Return the time stamps that the rows begin with, which must follow each other at `freq`."""
     import pandas as pd
 
+    cells = [row[0] for _, row in rows]
     times = pd.to_datetime(pd.Index(cells), format=form, errors="coerce")  # NaT where it is not
     wrong = np.array([0])
     if times[0] is not pd.NaT:
@@ -313,10 +311,11 @@ def _read_m4(path: Path) -> dict[str, np.ndarray]:
 
 
 def _panel(series: dict[str, np.ndarray], starts: dict[str, int]) -> pd.DataFrame:
-    """Stack series under each other, under their names and steps counted from their starts."""
+    """Stack series below each other, with their names and their steps, counted from `starts`."""
     import pandas as pd
 
-    names = np.repeat(list(series), [len(values) for values in series.values()])
-    steps = np.concatenate([np.arange(len(v)) + starts[name] for name, v in series.items()])
-    index = pd.MultiIndex.from_arrays([names, steps], names=["series", "step"])
-    return pd.DataFrame({"value": np.concatenate(list(series.values()))}, index=index)
+    frames = {
+        name: pd.DataFrame({"value": values}, pd.RangeIndex(len(values)) + starts[name])
+        for name, values in series.items()
+    }
+    return pd.concat(frames, names=["series", "step"])

@@ -2,7 +2,7 @@
 
 Each function draws its own data and returns `X, y` as any scikit-learn estimator takes them; the
 answer can be recomputed from `X` by a few lines of Python, and each docstring says what a model
-that learnt nothing scores. Real data is the business of `ucr`. Callers: users, tests, benchmarks.
+that learnt nothing scores.
 """
 
 from numbers import Integral, Real

@@ -2,15 +2,16 @@
 
 Here is which files make up a corpus, at which fixed version, and how each becomes lists; `download`
 finds or fetches a file, `conll` reads columns. The corpora belong to their authors and are under
-licences of their own, named in each function. Callers: users, tests and benchmarks.
+licences of their own, named in each function.
 """
 
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -19,54 +20,34 @@ from seqlearn.datasets.download import RemoteFile, find_file
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 Part = Literal["train", "dev", "test"]
+Home = str | os.PathLike[str] | None
 
 _GITHUB = "https://raw.githubusercontent.com"
 _EWT = f"{_GITHUB}/UniversalDependencies/UD_English-EWT/15d613d8447b3478787d4c278730a1e48a945efb"
 _WNUT = f"{_GITHUB}/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603"
 _NLTK = f"{_GITHUB}/nltk/nltk_data/5db857e6f7df11eabb5e5665836db9ec8df07e28"
 
-_TREEBANKS: dict[str, dict[str, RemoteFile]] = {
-    "en_ewt": {
-        part: RemoteFile("ud_english_ewt", name, f"{_EWT}/{name}", sha256)
-        for part, name, sha256 in [
-            (
-                "train",
-                "en_ewt-ud-train.conllu",
-                "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
-            ),
-            (
-                "dev",
-                "en_ewt-ud-dev.conllu",
-                "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
-            ),
-            (
-                "test",
-                "en_ewt-ud-test.conllu",
-                "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
-            ),
-        ]
+
+def _parts(folder: str, url: str, listing: str) -> dict[str, RemoteFile]:
+    """Read lines of a part, the name of its file and its checksum."""
+    return {
+        part: RemoteFile(folder, name, f"{url}/{name}", sha256)
+        for part, name, sha256 in map(str.split, listing.strip().splitlines())
     }
-}
-_WNUT17: dict[str, RemoteFile] = {
-    part: RemoteFile("ner_wnut17", name, f"{_WNUT}/{name}", sha256)
-    for part, name, sha256 in [
-        (
-            "train",
-            "wnut17train.conll",
-            "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5",
-        ),
-        (
-            "dev",
-            "emerging.dev.conll",
-            "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8",
-        ),
-        (
-            "test",
-            "emerging.test.annotated",
-            "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0",
-        ),
-    ]
-}
+
+
+_EWT_FILES = """
+train en_ewt-ud-train.conllu 3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b
+dev en_ewt-ud-dev.conllu 531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6
+test en_ewt-ud-test.conllu e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd
+"""
+_WNUT_FILES = """
+train wnut17train.conll 731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5
+dev emerging.dev.conll e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8
+test emerging.test.annotated 2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0
+"""
+_TREEBANKS = {"en_ewt": _parts("ud_english_ewt", _EWT, _EWT_FILES)}
+_WNUT17 = _parts("ner_wnut17", _WNUT, _WNUT_FILES)
 _POLARITY = RemoteFile(
     "sentence_polarity",
     "sentence_polarity.zip",
@@ -81,7 +62,7 @@ def fetch_universal_dependencies(
     subset: Part = "train",
     columns: Sequence[str] = ("form", "upos"),
     *,
-    data_home: str | os.PathLike[str] | None = None,
+    data_home: Home = None,
     download_if_missing: bool = True,
 ) -> tuple[Sentences, ...]: ...
 @overload
@@ -90,15 +71,15 @@ def fetch_universal_dependencies(
     subset: Literal["all"],
     columns: Sequence[str] = ("form", "upos"),
     *,
-    data_home: str | os.PathLike[str] | None = None,
+    data_home: Home = None,
     download_if_missing: bool = True,
 ) -> dict[str, tuple[Sentences, ...]]: ...
 def fetch_universal_dependencies(
     name: str,
-    subset: Literal["train", "dev", "test", "all"] = "train",
+    subset: Part | Literal["all"] = "train",
     columns: Sequence[str] = ("form", "upos"),
     *,
-    data_home: str | os.PathLike[str] | None = None,
+    data_home: Home = None,
     download_if_missing: bool = True,
 ) -> tuple[Sentences, ...] | dict[str, tuple[Sentences, ...]]:
     """Read a treebank of Universal Dependencies, downloading it when it is not on this machine.
@@ -172,31 +153,22 @@ def fetch_universal_dependencies(
             "another treebank from https://universaldependencies.org and read it with read_conllu."
         )
     column_numbers(columns)  # refuses a wrong name before anything is downloaded
-    parts = {
-        part: read_conllu(find_file(file, data_home, download_if_missing), columns)
-        for part, file in _choose(_TREEBANKS[name], subset).items()
-    }
-    return parts if subset == "all" else parts[subset]
+    read = partial(read_conllu, columns=columns)
+    return _read_parts(_TREEBANKS[name], subset, read, data_home, download_if_missing)
 
 
 @overload
 def fetch_wnut17(
-    subset: Part = "train",
-    *,
-    data_home: str | os.PathLike[str] | None = None,
-    download_if_missing: bool = True,
+    subset: Part = "train", *, data_home: Home = None, download_if_missing: bool = True
 ) -> tuple[Sentences, Sentences]: ...
 @overload
 def fetch_wnut17(
-    subset: Literal["all"],
-    *,
-    data_home: str | os.PathLike[str] | None = None,
-    download_if_missing: bool = True,
+    subset: Literal["all"], *, data_home: Home = None, download_if_missing: bool = True
 ) -> dict[str, tuple[Sentences, Sentences]]: ...
 def fetch_wnut17(
-    subset: Literal["train", "dev", "test", "all"] = "train",
+    subset: Part | Literal["all"] = "train",
     *,
-    data_home: str | os.PathLike[str] | None = None,
+    data_home: Home = None,
     download_if_missing: bool = True,
 ) -> tuple[Sentences, Sentences] | dict[str, tuple[Sentences, Sentences]]:
     """Read WNUT-17, new and rare named entities, downloading it when it is not on this machine.
@@ -260,18 +232,12 @@ def fetch_wnut17(
     >>> tokens, labels
     ([['Ada', 'sings']], [['B-person', 'O']])
     """
-    parts = {}
-    for part, file in _choose(_WNUT17, subset).items():
-        path = find_file(file, data_home, download_if_missing)
-        tokens, labels = read_conll(path, separator="\t")
-        parts[part] = tokens, labels
-    return parts if subset == "all" else parts[subset]
+    read = partial(read_conll, separator="\t")
+    return _read_parts(_WNUT17, subset, read, data_home, download_if_missing)
 
 
 def fetch_sentence_polarity(
-    *,
-    data_home: str | os.PathLike[str] | None = None,
-    download_if_missing: bool = True,
+    *, data_home: Home = None, download_if_missing: bool = True
 ) -> tuple[list[str], np.ndarray]:
     """Read sentences of film reviews, each for or against, downloading them when absent.
 
@@ -343,15 +309,24 @@ def fetch_sentence_polarity(
     return texts, np.array(labels)
 
 
-def _choose(files: dict[str, RemoteFile], subset: str) -> dict[str, RemoteFile]:
-    """Return the files of a subset by their part."""
-    if subset == "all":
-        return files
-    if subset not in tuple(files):
+def _read_parts(
+    files: dict[str, RemoteFile],
+    subset: str,
+    read: Callable[[Path], Any],
+    data_home: Home,
+    download_if_missing: bool,
+) -> Any:
+    """Read one part of a corpus, or all of them into a dict."""
+    if subset not in (*files, "all"):
         raise InvalidParameterError(
             f"subset must be one of {', '.join(map(repr, files))} or 'all', got {subset!r}."
         )
-    return {subset: files[subset]}
+    parts = {
+        part: read(find_file(file, data_home, download_if_missing))
+        for part, file in files.items()
+        if subset in (part, "all")
+    }
+    return parts if subset == "all" else parts[subset]
 
 
 def _read_member(path: Path, name: str) -> str:

@@ -1,9 +1,9 @@
 """The reader of the `.ts` text format, in which the UCR and UEA archives are published.
 
 A file holds comments (`#`), header lines (`@name value`), the line `@data`, then one case a line:
-channels split by `:`, values by `,`, the label last. Here is the format and nothing else: which
-files exist and where they lie is the business of `ucr`, the caller beside users themselves. Files
-with time stamps, compressed files and the forecasting format `.tsf` are not read.
+channels split by `:`, values by `,`, the label last. Here is the format and nothing else; which
+files exist, and where they lie, is known to `ucr`. Files with time stamps, compressed files and
+the forecasting format `.tsf` are not read.
 """
 
 import os
@@ -73,12 +73,14 @@ def read_ts(
     >>> y.tolist()
     ['up', 'down']
     """
-    lines = _numbered_lines(path)
-    header = _read_header(path, lines)
+    header = _Header()
     series: list[np.ndarray] = []
     labels: list[str | float] = []
-    for number, line in lines:
+    for number, line in _numbered_lines(path):
         try:
+            if not header.is_complete:
+                _read_header_line(header, line)
+                continue
             if line.startswith("("):
                 raise _MalformedLine(f"the case starts with {line[:30]!r}; {TIME_STAMPS}")
             if header.label != "none":
@@ -89,6 +91,10 @@ def read_ts(
         except _MalformedLine as fault:
             raise DataFormatError(f"{path}, line {number}: {fault}") from None
         series.append(values)
+    if not header.is_complete:
+        raise DataFormatError(
+            f"{path}: there is no line '@data', so this is not a complete .ts file."
+        )
     if not series:
         raise DataFormatError(f"{path}: no case follows the line @data. Is the file complete?")
     return _assemble(series, header), np.array(labels) if labels else None
@@ -110,10 +116,11 @@ class _Header:
     equal_length: bool | None = None
     series_length: int | None = None
     n_channels: int | None = None
+    is_complete: bool = False  # the line @data was read
 
 
 class _MalformedLine(Exception):
-    """A fault in one line; `read_ts` and `_read_header` add the file and the line number."""
+    """A fault in one line; `read_ts` adds the file and the line number."""
 
 
 def _numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
@@ -131,34 +138,24 @@ def _numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _read_header(path: str | os.PathLike[str], lines: Iterator[tuple[int, str]]) -> _Header:
-    """Consume the lines up to and including `@data`."""
-    header = _Header()
-    for number, line in lines:
-        name, *words = line.split()
-        try:
-            if name.lower() == "@data":
-                if header.label is None:
-                    raise _MalformedLine(
-                        "the header states neither @classLabel nor @targetLabel, so whether the "
-                        "last field is a label is unknown. Add '@classLabel true', "
-                        "'@classLabel false' or '@targetLabel true'."
-                    )
-                return header
-            _read_header_line(header, name.lower(), words)
-        except _MalformedLine as fault:
-            raise DataFormatError(f"{path}, line {number}: {fault}") from None
-    raise DataFormatError(f"{path}: there is no line '@data', so this is not a complete .ts file.")
-
-
-def _read_header_line(header: _Header, name: str, words: list[str]) -> None:
+def _read_header_line(header: _Header, line: str) -> None:
     """Store one header line; names that do not bear on the reading are passed over."""
+    name, *words = line.split()
     if not name.startswith("@"):
         raise _MalformedLine(
             "before the line '@data' each line must start with '#' (comment) or '@' (header), "
-            f"but this one starts with {name[:20]!r}."
+            f"but this one starts with {name[:20].lower()!r}."
         )
-    if name == "@timestamps":
+    name = name.lower()
+    if name == "@data":
+        if header.label is None:
+            raise _MalformedLine(
+                "the header states neither @classLabel nor @targetLabel, so whether the last field "
+                "is a label is unknown. Add '@classLabel true', '@classLabel false' or "
+                "'@targetLabel true'."
+            )
+        header.is_complete = True
+    elif name == "@timestamps":
         if _read_boolean(name, words):
             raise _MalformedLine(f"'@timestamps true': {TIME_STAMPS}")
     elif name == "@univariate":

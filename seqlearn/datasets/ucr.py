@@ -3,8 +3,7 @@
 One function a problem, and no list of names to pass around: what a problem is (shape, classes,
 source) is documented where it is loaded. The files are those that the installed sktime carries in
 its folder; sktime is not imported for that. Failing that, `$SEQLEARN_DATA/tsc/<Name>/` is tried.
-Reading the format is the work of `ts_format`; nothing is downloaded here. Callers: users, tests,
-benchmarks.
+Reading the format is the work of `ts_format`; nothing is downloaded here.
 
 The archives ask for citation: Dau et al. (2019), "The UCR time series archive", IEEE/CAA Journal of
 Automatica Sinica 6(6), 1293-1305; Bagnall et al. (2018), "The UEA multivariate time series

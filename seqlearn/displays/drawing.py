@@ -14,16 +14,6 @@ from seqlearn.errors import InvalidParameterError, MissingDependencyError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "check_matplotlib",
-    "draw_fan",
-    "draw_legend",
-    "draw_line",
-    "label_times",
-    "make_axes",
-    "styled",
-]
-
 LIGHTEST, DARKEST = 0.82, 0.45  # share of white in the shade of the widest and narrowest interval
 WIDTH_OF_ONE_STEP = 7.0  # points
 

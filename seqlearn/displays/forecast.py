@@ -2,7 +2,7 @@
 
 What lives here says what is in the picture; it computes no forecast of its own. It knows a
 forecaster by what sktime's have (``predict``, ``predict_interval``, tags) and does not import
-sktime. Rows and columns are chosen in `tables`, drawing is in `drawing`. Users call this file.
+sktime. Rows and columns are chosen in `selection`, drawing is in `drawing`.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,7 @@ from seqlearn.displays.drawing import (
     make_axes,
     styled,
 )
-from seqlearn.displays.tables import (
-    choose_instance,
-    choose_variables,
-    columns_like,
-    during_forecast,
-    intervals_like,
-    of_instance,
-    times,
-    to_frame,
-)
+from seqlearn.displays.selection import select, times
 from seqlearn.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -36,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ForecastDisplay"]
 
-FEWEST_STEPS_OF_HISTORY = 20  # of n_history="auto"
 HISTORY_STYLE = {"color": "0.35", "linewidth": 1.2, "label": "History"}
 FORECAST_STYLE = {"color": "tab:blue", "linewidth": 2.0, "label": "Forecast"}
 TRUTH_STYLE = {"color": "black", "linewidth": 1.2, "linestyle": (0, (4, 1.5)), "label": "Truth"}
@@ -54,7 +44,7 @@ class ForecastDisplay:
         Point forecast of one instance: steps x variables.
     y_intervals : DataFrame of shape (T, 2 * V * number of coverages) or None, default=None
         Interval forecast with columns (variable, coverage, "lower" or "upper"), as sktime's
-        ``predict_interval`` gives it.
+        ``predict_interval`` returns it.
     y : DataFrame with V columns or None, default=None
         History to draw.
     y_true : DataFrame with V columns or None, default=None
@@ -230,9 +220,9 @@ class ForecastDisplay:
         Parameters
         ----------
         y_pred : Series or DataFrame
-            Point forecast, as sktime's ``predict`` gives it.
+            Point forecast, as sktime's ``predict`` returns it.
         y_intervals : DataFrame or None, default=None
-            Interval forecast, as sktime's ``predict_interval`` gives it.
+            Interval forecast, as sktime's ``predict_interval`` returns it.
         y : Series, DataFrame or None, default=None
             History to draw.
         y_true, n_history, instance, variable, ax, **plot_params
@@ -248,22 +238,16 @@ class ForecastDisplay:
             As in `from_estimator`.
         """
         check_matplotlib("ForecastDisplay.from_predictions")
-        y_pred = to_frame(y_pred, "y_pred")
-        instance = choose_instance(y_pred, instance)
-        y_pred = of_instance(y_pred, instance, "y_pred")
-        names = choose_variables(y_pred, variable)
-        n_steps = _steps_of_history(n_history, len(y_pred))
-        if y_intervals is not None:
-            y_intervals = of_instance(y_intervals, instance, "y_intervals")
-            y_intervals = intervals_like(y_intervals, y_pred, names)
-        if y is not None:
-            y = columns_like(of_instance(to_frame(y, "y"), instance, "y"), y_pred, names, "y")
-            y = y.iloc[max(len(y) - n_steps, 0) :] if n_steps is not None else y
-        if y_true is not None:
-            y_true = of_instance(to_frame(y_true, "y_true", y_pred), instance, "y_true")
-            y_true = during_forecast(columns_like(y_true, y_pred, names, "y_true"), y_pred, y)
-        display = cls(y_pred=y_pred[names], y_intervals=y_intervals, y=y, y_true=y_true)
-        return display.plot(ax, **plot_params)
+        tables = select(
+            y_pred,
+            y_intervals,
+            y,
+            y_true,
+            n_history=n_history,
+            instance=instance,
+            variable=variable,
+        )
+        return cls(**tables).plot(ax, **plot_params)
 
     def plot(
         self,
@@ -355,16 +339,3 @@ def _check_forecaster(forecaster: Any, levels: list[float]) -> None:
             f"{type(forecaster).__name__} cannot predict intervals. Pass coverage=() to draw its "
             "point forecast alone."
         )
-
-
-def _steps_of_history(n_history: Any, n_forecast: int) -> int | None:
-    """Return the number of steps of history to draw, None for all."""
-    if n_history is None:
-        return None
-    if isinstance(n_history, str) and n_history == "auto":
-        return max(4 * n_forecast, FEWEST_STEPS_OF_HISTORY)
-    if isinstance(n_history, bool) or not isinstance(n_history, int | np.integer) or n_history < 0:
-        raise InvalidParameterError(
-            f"n_history={n_history!r}: an int of at least 0, 'auto' or None is accepted."
-        )
-    return int(n_history)

@@ -1,7 +1,7 @@
 """Scores for sequence labelling that scikit-learn lacks: spans, tokens and a report by type.
 
-Users call these, alone or through `sklearn.metrics.make_scorer`; nothing in seqlearn does. They
-take labels only, never an estimator, and need neither torch nor a trained model.
+They are used alone or through `sklearn.metrics.make_scorer`; they take labels only, never an
+estimator, and need neither torch nor a trained model.
 """
 
 from seqlearn.metrics.report import classification_report_spans
@@ -11,7 +11,7 @@ from seqlearn.metrics.scores import (
     span_recall_score,
     token_accuracy_score,
 )
-from seqlearn.metrics.segments import spans
+from seqlearn.metrics.span_borders import spans
 
 __all__ = [
     "classification_report_spans",

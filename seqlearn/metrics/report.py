@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from seqlearn.errors import InvalidParameterError
-from seqlearn.metrics.checking import check_zero_division
-from seqlearn.metrics.scores import count_spans, measure
-from seqlearn.metrics.segments import Mode, Scheme, check_reading
+from seqlearn.metrics.joined import check_zero_division
+from seqlearn.metrics.scores import Average, count_spans, measure
+from seqlearn.metrics.span_borders import Mode, Scheme, check_reading
 
 
 def classification_report_spans(
@@ -80,16 +82,15 @@ def classification_report_spans(
             f"digits={digits!r} is not accepted; give a whole number of decimal places, 0 or more."
         )
     counts = count_spans(y_true, y_pred, scheme, mode)
-    by_type = [
-        measure(counts, name, None, zero_division).tolist()
-        for name in ("precision", "recall", "f1")
-    ]
-    rows = list(zip(counts.types, *by_type, counts.true.tolist(), strict=True))
+
+    def scores(average: Average | None) -> list:
+        names = ("precision", "recall", "f1")
+        found = [measure(counts, name, average, zero_division) for name in names]
+        return [np.asarray(score).tolist() for score in found]
+
+    rows = list(zip(counts.types, *scores(None), counts.true.tolist(), strict=True))
     for average in ("micro", "macro", "weighted"):
-        means = [
-            measure(counts, name, average, zero_division) for name in ("precision", "recall", "f1")
-        ]
-        rows.append((f"{average} avg", *means, int(counts.true.sum())))
+        rows.append((f"{average} avg", *scores(average), int(counts.true.sum())))
     columns = ("precision", "recall", "f1-score", "support")
     if output_dict:
         return {name: dict(zip(columns, numbers, strict=True)) for name, *numbers in rows}

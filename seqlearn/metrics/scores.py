@@ -1,26 +1,20 @@
 """The scores: precision, recall and F1 of spans, and the accuracy of tokens.
 
-Spans are found in `segments`; here they are counted by type and the counts are averaged. The
+Spans are found in `span_borders`; here they are counted by type and the counts are averaged. The
 report in `report` stands on the same counts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from operator import eq
 from typing import Any, Literal
 
 import numpy as np
 
+from seqlearn.data.label_values import TYPES, as_labels
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.metrics.checking import (
-    Joined,
-    check_choice,
-    check_zero_division,
-    join_pair,
-)
-from seqlearn.metrics.segments import Mode, Scheme, Spans, check_reading, find_spans
+from seqlearn.metrics.joined import Joined, check_choice, check_zero_division, join_pair
+from seqlearn.metrics.span_borders import Mode, Scheme, Spans, check_reading, find_spans
 
 Average = Literal["micro", "macro", "weighted"]
 Measure = Literal["precision", "recall", "f1"]
@@ -253,22 +247,27 @@ def token_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None)
     >>> token_accuracy_score([["B-PER", "O", "O"], ["O"]], [["B-PER", "O", "B-PER"], ["O"]])
     0.75
     """
-    true, pred = join_pair(y_true, y_pred)
-    weights = read_weights(sample_weight, len(true.lengths))
-    if _kind_of_label(true) != _kind_of_label(pred):
+    true, pred, weights = _join(y_true, y_pred, sample_weight)
+    labels = [as_labels(y.labels, y.place) for y in (true, pred)]
+    kinds = [TYPES[array.dtype.kind] for array in labels]
+    if kinds[0] != kinds[1]:
         raise DataFormatError(
-            f"y_true holds {_kind_of_label(true)} and y_pred {_kind_of_label(pred)}, so that no "
-            "two labels can be equal. Convert one of them."
+            f"y_true holds {kinds[0]} and y_pred {kinds[1]}, so that no two labels can be equal. "
+            "Convert one of them."
         )
-    steps = true.lengths if weights is None else true.lengths * weights
-    if not steps.any():
+    if not true.labels or (weights is not None and not weights.any()):
         raise DataFormatError(
             "y_true and y_pred hold no step, or none with a positive weight: the accuracy is "
             "undefined. Give at least one sequence that is not empty."
         )
-    hits = np.fromiter(map(eq, true.labels, pred.labels), bool, len(true.labels))
-    each = None if weights is None else np.repeat(weights, true.lengths)
-    return float(np.average(hits, weights=each))
+    return float(np.average(labels[0] == labels[1], weights=weights))
+
+
+def _join(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Joined, Joined, np.ndarray | None]:
+    """Lay the sequences of both arguments end to end, and return a weight for each step."""
+    true, pred = join_pair(y_true, y_pred)
+    weights = read_weights(sample_weight, len(true.lengths))
+    return true, pred, None if weights is None else np.repeat(weights, true.lengths)
 
 
 @dataclass(frozen=True)
@@ -302,13 +301,11 @@ def count_spans(
     y_true: Any, y_pred: Any, scheme: Scheme, mode: Mode, sample_weight: Any = None
 ) -> SpanCounts:
     """Count the spans of each type that has one, types sorted; parameters are already checked."""
-    true, pred = join_pair(y_true, y_pred)
-    weights = read_weights(sample_weight, len(true.lengths))
+    true, pred, weights = _join(y_true, y_pred, sample_weight)
     types, (true_spans, pred_spans) = find_spans([true, pred], scheme, mode)
-    each = None if weights is None else np.repeat(weights, true.lengths)
 
     def count(found: Spans, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        share = None if each is None else each[found.start[rows]]
+        share = None if weights is None else weights[found.start[rows]]
         return np.bincount(found.kind[rows], weights=share, minlength=len(types))
 
     true_from = np.full(len(true.labels), -1)  # the true span that starts at each step
@@ -347,33 +344,14 @@ def check_parameters(scheme: Any, mode: Any, average: Any, labels: Any) -> None:
     check_choice("average", average, ["micro", "macro", "weighted", None])
     if labels is None:
         return
-    if not isinstance(labels, (list, tuple, np.ndarray)) or not all(
-        isinstance(kind, str) for kind in labels
-    ):
-        raise InvalidParameterError(
-            f"labels={labels!r} is not accepted; give a list of types, such as ['PER', 'LOC'], or "
-            "None for all."
-        )
-    if len(labels) == 0 or len(set(labels)) < len(labels):
-        raise InvalidParameterError(
-            f"labels={labels!r} is empty or names a type twice; name each type once, or pass None "
-            "for all."
-        )
-
-
-def _kind_of_label(y: Joined) -> str:
-    """Return "strings" or "numbers"; other labels, and both in one argument, are refused."""
-    numbers = (bool, np.bool_, Integral, float, np.floating)
-    y.refuse_types(lambda kind: issubclass(kind, (str, *numbers)), "a string or a whole number")
-    distinct = dict.fromkeys(y.labels)
-    kinds = {"strings" if isinstance(label, str) else "numbers" for label in distinct}
-    if len(kinds) > 1:
-        raise DataFormatError(f"{y.name} mixes strings and numbers; use one kind of label.")
-    for label in distinct:
-        if isinstance(label, (float, np.floating)) and not float(label).is_integer():
-            raise DataFormatError(
-                f"{y.place(y.labels.index(label))}: {label!r} is not a whole number. Labels are "
-                "classes: leave out steps without a label, and score numbers with a regression "
-                "metric."
-            )
-    return kinds.pop() if kinds else "nothing"
+    is_listed = isinstance(labels, (list, tuple, np.ndarray))
+    if not is_listed or not all(isinstance(kind, str) for kind in labels):
+        problem = "is not accepted"
+    elif len(labels) == 0 or len(set(labels)) < len(labels):
+        problem = "is empty or names a type twice"
+    else:
+        return
+    raise InvalidParameterError(
+        f"labels={labels!r} {problem}; give a list of types, such as ['PER', 'LOC'], each once, or "
+        "None for all."
+    )

@@ -23,7 +23,7 @@ class SequenceNormalizer(StepTransformer):
     For sequences whose shape counts and whose level and size do not: recordings with different
     gains, outlines of different sizes. The series of the UCR archive come like this.
     `SequenceScaler` keeps what distinguishes sequences in level and size; this removes it. As in
-    scikit-learn's ``Normalizer``, nothing is learned from the data, so there is no way back.
+    scikit-learn's ``Normalizer``, nothing is learned from the data, so it cannot be inverted.
 
     What comes back is the kind of container that went in. A table with a sequence in each cell
     keeps its columns and their names.
@@ -122,8 +122,8 @@ def _standard(rows: Sequences) -> np.ndarray:
     # Squares of what is at most 1 neither overflow nor vanish.
     size = np.maximum(high - middle, middle - low)
     values /= np.repeat(np.where(size > 0, size, 1.0), lengths, axis=0)
-    spread = np.sqrt(_of_rows(np.add, values**2, rows) / n_steps)
-    return values / np.repeat(_divisor(spread, size, high, low), lengths, axis=0)
+    deviation = np.sqrt(_of_rows(np.add, values**2, rows) / n_steps)
+    return values / np.repeat(_divisor(deviation, size, high, low), lengths, axis=0)
 
 
 def _minmax(rows: Sequences) -> np.ndarray:
@@ -139,10 +139,10 @@ def _of_rows(operation: np.ufunc, values: np.ndarray, rows: Sequences) -> np.nda
     return operation.reduceat(values, rows.offsets[:-1], axis=0)
 
 
-def _divisor(spread: np.ndarray, unit: Any, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Return the spread in its unit, infinite where a feature is constant: it becomes 0."""
+def _divisor(scale: np.ndarray, unit: Any, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return the scale, given in ``unit``; infinite for a constant feature, which becomes 0."""
     largest = np.maximum(np.abs(low), np.abs(high))
-    return np.where(or_constant(spread * unit, largest, 0.0) > 0, spread, np.inf)
+    return np.where(or_constant(scale * unit, largest, 0.0) > 0, scale, np.inf)
 
 
 METHODS = {"standard": _standard, "minmax": _minmax}

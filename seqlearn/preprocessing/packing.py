@@ -20,7 +20,7 @@ from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
-from seqlearn.preprocessing.tables import cells_of, frame_of, table_like
+from seqlearn.preprocessing.frames import cells_of, frame_of, table_like
 
 __all__ = ["StepTransformer", "change_steps"]
 
@@ -93,7 +93,7 @@ def change_steps(
     change : callable
         Takes `Sequences` and returns their new values, (S, F).
     transform : bool
-        Whether it is for `transform`, which gives the kind of table that `set_output` asked for;
+        Whether it is for `transform`, which returns the kind of table that `set_output` asked for;
         its inverse does not warn that names are missing.
     """
     unpacked = unpack(X)

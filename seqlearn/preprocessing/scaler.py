@@ -22,13 +22,17 @@ __all__ = ["SequenceScaler"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Moments(Record):
-    """Mean and standard deviation; pieces add up as in Chan et al. (1983), by their roots."""
+class _Statistics(Record):
+    """What is subtracted from each feature, what it is divided by, and its largest size."""
 
     n_steps: int
     center: np.ndarray
-    spread: np.ndarray
+    scale: np.ndarray
     largest: np.ndarray
+
+
+class _Moments(_Statistics):
+    """Mean and standard deviation; pieces add up as in Chan et al. (1983), by their roots."""
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Moments":
@@ -37,10 +41,10 @@ class _Moments(Record):
     def plus(self, other: "_Moments") -> "_Moments":
         n_steps = self.n_steps + other.n_steps
         apart, share = other.center - self.center, other.n_steps / n_steps
-        inside = np.hypot(math.sqrt(1 - share) * self.spread, math.sqrt(share) * other.spread)
-        spread = np.hypot(inside, math.sqrt((1 - share) * share) * apart)
+        inside = np.hypot(math.sqrt(1 - share) * self.scale, math.sqrt(share) * other.scale)
+        scale = np.hypot(inside, math.sqrt((1 - share) * share) * apart)
         largest = np.maximum(self.largest, other.largest)
-        return _Moments(n_steps, self.center + apart * share, spread, largest)
+        return _Moments(n_steps, self.center + apart * share, scale, largest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ class _Range(Record):
         return _Range(self.n_steps + other.n_steps, low, high)
 
     @property
-    def spread(self) -> np.ndarray:
+    def scale(self) -> np.ndarray:
         return self.high - self.center
 
     @property
@@ -68,14 +72,8 @@ class _Range(Record):
         return np.maximum(np.abs(self.center), np.abs(self.high))
 
 
-@dataclass(frozen=True, eq=False)
-class _Quartiles(Record):
-    """Median and interquartile range; they cannot be had piece by piece."""
-
-    n_steps: int
-    center: np.ndarray
-    spread: np.ndarray
-    largest: np.ndarray
+class _Quartiles(_Statistics):
+    """Median and interquartile range; they need all data at once."""
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Quartiles":
@@ -185,8 +183,8 @@ class SequenceScaler(StepTransformer):
         reset = not hasattr(self, "scale_")
         if not reset and type(self._statistics) is not STATISTICS[self.method]:
             raise InvalidParameterError(
-                f"partial_fit cannot go on with method={self.method!r}: what was learned so far is "
-                "of another method. Set it back, or start afresh with fit."
+                f"partial_fit cannot continue with method={self.method!r}: what was learned so far "
+                "is of another method. Set it back, or start afresh with fit."
             )
         return self._learn(X, reset)
 
@@ -237,5 +235,5 @@ class SequenceScaler(StepTransformer):
         self._input, self._statistics = known, statistics
         self.n_steps_seen_ = statistics.n_steps
         self.center_ = statistics.center
-        self.scale_ = or_constant(statistics.spread, statistics.largest)
+        self.scale_ = or_constant(statistics.scale, statistics.largest)
         return self

@@ -14,6 +14,7 @@ from unicodedata import category
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from seqlearn.data.checking import show
 from seqlearn.data.refusals import refuse_container
 from seqlearn.data.targets import unpack_targets
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -242,8 +243,6 @@ def _read_texts(X: Any) -> list[str]:
 
 
 def _describe(found: Any, bad: list[int]) -> str:
-    shown = repr(found)
-    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
     more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
     if isinstance(found, bytes):
         advice = "Decode it: text.decode()."
@@ -252,6 +251,6 @@ def _describe(found: Any, bad: list[int]) -> str:
     else:
         advice = "Convert it with str, or, if it is missing, drop it and its target."
     return (
-        f"Text {bad[0]} of X is {shown}, a {type(found).__name__}, not a string{more}. Tokenizer "
-        f"accepts strings only. {advice}"
+        f"Text {bad[0]} of X is {show(found)}, a {type(found).__name__}, not a string{more}. "
+        f"Tokenizer accepts strings only. {advice}"
     )

@@ -3,17 +3,15 @@
 Here lives `backend_checks`, which holds the rules that `seqlearn.backend.Backend` states up to one
 backend: a list of checks with small tensors, each failing with figures. The rules stand in
 `rules`, by subject, what they are made of in `material`; no test framework, no estimator and no
-data set lives here. A plugin's tests call this module, ours do so for the built-ins, and so does
-the command line. No check moves a global random state.
+data set lives here. No check moves a global random state.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqlearn.backend import Backend
 from seqlearn.registry import describe_backend, resolve_backend
-from seqlearn.testing.material import Broken, one_thread, shown
-from seqlearn.testing.rules import RULES
+from seqlearn.testing.material import Broken, Setting, one_thread, shown
+from seqlearn.testing.rules import RULES, Rule
 
 __all__ = ["Check", "backend_checks"]
 
@@ -41,7 +39,7 @@ class Check:
     rule: str
     subject: str
     _backend: Backend = field(repr=False)
-    _holds: Callable[[Backend], None] = field(repr=False)
+    _rule: Rule = field(repr=False)
 
     @property
     def __name__(self) -> str:
@@ -50,12 +48,18 @@ class Check:
 
     def __call__(self) -> None:
         """Hold the rule up to the backend."""
+        at = ""
         try:
             with one_thread():
-                self._holds(self._backend)
+                if not self._rule.sizes:
+                    self._rule.holds(self._backend)
+                for size in self._rule.sizes:
+                    setting = Setting(self._backend, *size)
+                    at = f"At {setting}: "
+                    self._rule.holds(setting)
         except Exception as cause:
             ours = isinstance(cause, Broken)
-            found = f"{cause}" if ours else f"It raised {shown(cause)}"
+            found = f"{at}{cause}" if ours else f"{at}It raised {shown(cause)}"
             raise AssertionError(
                 f"{self.subject} breaks the rule {self.name!r}: {self.rule} {found}"
             ) from (None if ours else cause)
@@ -108,7 +112,7 @@ def backend_checks(backend: str | Backend) -> list[Check]:
         backend = resolve_backend(backend)
         subject = describe_backend(backend)
     return [
-        Check(rule.name, rule.sentence, subject, backend, rule.holds)
+        Check(rule.name, rule.sentence, subject, backend, rule)
         for rule in RULES
         if rule.applies(backend)
     ]

@@ -1,12 +1,11 @@
 """What the rules are made of: cores of every depth, ragged rows, comparisons, random states.
 
-No rule lives here, and nothing that a plugin's author calls; `rules` calls it, and the benchmarks
-call `one_thread`. All randomness comes from generators with fixed seeds, so that a check that fails
-once fails always.
+No rule lives here, and nothing that a plugin's author calls. All randomness comes from generators
+with fixed seeds, so that a check that fails once fails always.
 """
 
+import pickle
 import random
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,12 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Dropout, draw_from, valid_steps
+from seqlearn.backend import Backend, Dropout, draw_from, valid_steps
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
 LONG = (300, 1, 130, 257)  # as many rows, beyond the blocks that a core may cut its steps into
 INPUT, HIDDEN = 3, 5
+RANDOM_STATES = {  # how each is read and written
+    "torch": (
+        lambda: torch.get_rng_state().numpy(),
+        lambda state: torch.set_rng_state(torch.from_numpy(state)),
+    ),
+    "NumPy": (np.random.get_state, np.random.set_state),
+    "Python": (random.getstate, random.setstate),
+}
 
 
 class Broken(AssertionError):
@@ -28,43 +35,31 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True)
 class Setting:
-    """Depth and directions of a core, for the end of a sentence."""
+    """Depth and directions of cores of one backend."""
 
-    layers: int
-    bidirectional: bool
+    backend: Backend
+    layers: int = 1
+    bidirectional: bool = False
 
     def __str__(self) -> str:
-        return f"(num_layers={self.layers}, bidirectional={self.bidirectional})"
+        return f"num_layers={self.layers}, bidirectional={self.bidirectional}"
 
-
-def each_core(
-    backend, directions=(False, True), *, layers=(1, 2), dropout=0.0
-) -> Iterator[tuple[Setting, nn.Module]]:
-    """Build the backend at each depth, in one direction and in two; cores come in eval mode."""
-    for depth in layers:
-        for bidirectional in directions:
-            core = build_core(backend, depth, bidirectional, dropout=dropout)
-            yield Setting(depth, bidirectional), core
-
-
-def build_core(
-    backend, layers=1, bidirectional=False, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)
-):
-    """Build one core in eval mode; equal seeds give equal weights."""
-    with draw_from(seeded(seed)):
-        core = backend.build(
-            *sizes, num_layers=layers, bidirectional=bidirectional, dropout=dropout
-        )
-    return core.eval() if isinstance(core, nn.Module) else core
+    def build(self, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)):
+        """Build a core in eval mode; equal seeds give equal weights."""
+        with draw_from(seeded(seed)):
+            core = self.backend.build(
+                *sizes, num_layers=self.layers, bidirectional=self.bidirectional, dropout=dropout
+            )
+        return core.eval() if isinstance(core, nn.Module) else core
 
 
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:
-    """Draw rows (B, T, F), zero past their length, and give the lengths (B,) as a tensor."""
-    x, lengths = make_noise((len(lengths), steps, INPUT)), torch.tensor(lengths)
+    """Draw rows (B, T, F), zero past their length, and return the lengths (B,) as a tensor."""
+    x, lengths = draw_normal((len(lengths), steps, INPUT)), torch.tensor(lengths)
     return x * valid_steps(lengths, steps)[..., None], lengths  # (B, T, F), (B,)
 
 
-def make_noise(shape, seed=0) -> Tensor:
+def draw_normal(shape, seed=0) -> Tensor:
     """Draw standard normal values; equal seeds give equal ones."""
     return torch.randn(shape, generator=seeded(seed))
 
@@ -74,28 +69,44 @@ def seeded(seed) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(str(seed).encode()))
 
 
-def valid_outputs(outputs, lengths) -> Tensor:
+def within(outputs, lengths) -> Tensor:
     """Take the outputs within the lengths, of all rows, one after another."""
     return outputs[valid_steps(lengths, outputs.shape[1])]  # (valid steps, D)
 
 
-def weighted_sum(outputs, lengths) -> Tensor:
-    """Return a loss in which every valid output has a weight of its own, and no other one."""
-    valid = valid_outputs(outputs, lengths)
-    return (valid * make_noise(valid.shape, seed="loss").to(valid.dtype)).sum()
+def valid_outputs(core, x, lengths) -> Tensor:
+    """Run rows and return their outputs within the lengths."""
+    return within(core(x, lengths)[0], lengths)
 
 
 def training_outputs(core, x, lengths) -> Tensor:
     """Return the valid outputs in training mode, with the dropout masks of one fixed seed."""
     reseed_all(core)
-    return valid_outputs(core.train()(x, lengths)[0], lengths)
+    return valid_outputs(core.train(), x, lengths)
+
+
+def weighted_sum(outputs, lengths) -> Tensor:
+    """Return a loss in which every valid output has a weight of its own, and no other one."""
+    valid = within(outputs, lengths)
+    return (valid * draw_normal(valid.shape, seed="loss").to(valid.dtype)).sum()
+
+
+def take_gradients(core) -> dict[str, Tensor]:
+    """Return the gradient of each parameter, and clear them."""
+    taken = {name: weight.grad for name, weight in core.named_parameters()}
+    core.zero_grad()
+    return taken
+
+
+def dropouts(core) -> dict[str, Dropout]:
+    """Return the modules of a core that drop values, by name."""
+    return {name: module for name, module in core.named_modules() if isinstance(module, Dropout)}
 
 
 def reseed_all(core) -> None:
     """Start the dropout masks over from one fixed seed."""
-    for module in core.modules():
-        if isinstance(module, Dropout):
-            module.reseed(1)
+    for module in dropouts(core).values():
+        module.reseed(1)
 
 
 def adding_problem(rows, steps, generator) -> tuple[Tensor, Tensor]:
@@ -121,30 +132,21 @@ def one_thread():
 
 @contextmanager
 def moved_random_states():
-    """Give a function that reads the global random states; put them back in the end.
+    """Return a function that reads the global random states; put them back in the end.
 
-    They are moved on at first: a backend that sets a fixed seed would otherwise go unseen
-    when it is asked twice.
+    They are moved first: a backend that sets a fixed seed would otherwise leave them as they are
+    from the second time on.
     """
 
-    def read():
-        key, *rest = np.random.get_state()[1:]
-        return {
-            "torch": torch.get_rng_state().numpy().tobytes(),
-            "NumPy": (key.tobytes(), *rest),
-            "Python": random.getstate(),
-        }
-
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    kept = {name: get() for name, (get, _) in RANDOM_STATES.items()}
     torch.rand(1)
     np.random.random()
     random.random()
     try:
-        yield read
+        yield lambda: {name: pickle.dumps(get()) for name, (get, _) in RANDOM_STATES.items()}
     finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])
-        random.setstate(kept[2])
+        for name, (_, put) in RANDOM_STATES.items():
+            put(kept[name])
 
 
 def require(holds: bool, found: str) -> None:
@@ -157,6 +159,12 @@ def require_finite(values, what: str) -> None:
     """Require every value to be finite."""
     bad = (~torch.isfinite(values)).sum().item()
     require(not bad, f"{what} has {bad} of {values.numel()} values that are not finite.")
+
+
+def require_all_close(found: dict, due: dict, what: str) -> None:
+    """Require the values of two dictionaries to be close, key by key; ``what`` names a key."""
+    for key, value in due.items():
+        require_close(found[key], value, what.format(key))
 
 
 def require_close(found, due, what: str, tolerance: float = TOLERANCE) -> None:

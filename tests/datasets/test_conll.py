@@ -311,7 +311,7 @@ def test_files_that_are_not_text(read, tmp_path):
         ({"columns": 0}, "whole numbers, such as .* got 0"),
         ({"separator": 5}, "separator must be .* got 5"),
         ({"comment": ("#", "%")}, "comment must be .* got \\('#', '%'\\)"),
-        ({"encoding": None}, "encoding must be the name"),
+        ({"encoding": None}, "encoding=None is not a text encoding"),
         ({"encoding": "utf-nine"}, "'utf-nine' is not a text encoding"),
     ],
 )

@@ -6,123 +6,107 @@ from torch import nn
 from seqlearn.backend import draw_from, valid_steps
 from seqlearn.testing.material import (
     HIDDEN,
+    INPUT,
     LENGTHS,
     Broken,
     adding_problem,
-    build_core,
-    each_core,
-    make_noise,
+    draw_normal,
     make_rows,
     require,
+    require_all_close,
     require_close,
     require_finite,
+    take_gradients,
     valid_outputs,
     weighted_sum,
+    within,
 )
-from seqlearn.testing.rules.rule import rule
+from seqlearn.testing.rules.rule import backend_rule, core_rule
 from seqlearn.torch_internals import computes_bf16
 
 
-@rule()
-def gradients(backend):
+@core_rule()
+def gradients(setting):
     """Every parameter receives a gradient from the valid outputs, and it is finite."""
-    for setting, core in each_core(backend):
-        core.train()
-        x, lengths = make_rows()
-        weighted_sum(core(x, lengths)[0], lengths).backward()
-        for name, weight in core.named_parameters():
-            require(weight.grad is not None, f"{name} receives none {setting}.")
-            require_finite(weight.grad, f"The gradient of {name} {setting}")
+    core, (x, lengths) = setting.build().train(), make_rows()
+    weighted_sum(core(x, lengths)[0], lengths).backward()
+    for name, gradient in take_gradients(core).items():
+        require(gradient is not None, f"{name} receives none.")
+        require_finite(gradient, f"The gradient of {name}")
 
 
-@rule()
-def padding_gradients(backend):
+@core_rule()
+def padding_gradients(setting):
     """No gradient flows from valid outputs to padded inputs, and some flows to valid ones."""
-    for setting, core in each_core(backend):
-        x, lengths = make_rows()
-        x.requires_grad_()
-        weighted_sum(core(x, lengths)[0], lengths).backward()
-        require(x.grad is not None, f"None flows to the input at all {setting}.")
-        valid = valid_steps(lengths, x.shape[1])
-        leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
-        require(due > 0, f"All gradients of the input are zero {setting}.")
-        require(leak == 0, f"Padding has a gradient of {leak:.2g} {setting}; 0 is due.")
+    x, lengths = make_rows()
+    outputs = setting.build()(x.requires_grad_(), lengths)[0]
+    weighted_sum(outputs, lengths).backward()
+    require(x.grad is not None, "None flows to the input at all.")
+    valid = valid_steps(lengths, x.shape[1])
+    leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
+    require(due > 0, "All gradients of the input are zero.")
+    require(leak == 0, f"Padding has a gradient of {leak:.2g}; 0 is due.")
 
 
-@rule()
-def row_gradients(backend):
+@core_rule()
+def row_gradients(setting):
     """The gradient of a batch is the sum of the gradients of its rows, each alone and cut."""
-    for setting, core in each_core(backend):
-        core.double()
-        x, lengths = make_rows()
-        x = x.double()
-        _square_sum(core(x, lengths)[0], lengths).backward()
-        due = {name: weight.grad for name, weight in core.named_parameters()}
-        core.zero_grad()
-        for row, length in zip(x, lengths, strict=True):
-            alone = length[None]
-            _square_sum(core(row[None, :length], alone)[0], alone).backward()
-        for name, weight in core.named_parameters():
-            require_close(weight.grad, due[name], f"Gradients of {name} {setting}")
+    core, (x, lengths) = setting.build().double(), make_rows()
+    x = x.double()
+    valid_outputs(core, x, lengths).square().sum().backward()
+    due = take_gradients(core)
+    for row, length in zip(x, lengths, strict=True):
+        valid_outputs(core, row[None, :length], length[None]).square().sum().backward()
+    require_all_close(take_gradients(core), due, "Gradients of {}")
 
 
-def _square_sum(outputs, lengths):
-    return valid_outputs(outputs, lengths).square().sum()
+@core_rule()
+def finite_differences(setting):
+    """Gradients tell how the outputs change after small steps in weights and inputs."""
+    core, (x, lengths) = setting.build().double(), make_rows()
+    x = x.double().requires_grad_()
+    weighted_sum(core(x, lengths)[0], lengths).backward()
+    for name, place in [("the input", x), *core.named_parameters()]:
+        step = 1e-7 * draw_normal(place.shape).double()  # seldom across a kink
+        due = (place.grad * step).sum()
+        ends = []
+        with torch.no_grad():
+            for sign in (1, -2, 1):  # ahead, behind, and back where it was
+                place += sign * step
+                ends.append(weighted_sum(core(x, lengths)[0], lengths))
+        found = (ends[0] - ends[1]) / 2
+        usual = place.grad.norm() * step.norm() / place.numel() ** 0.5
+        require(
+            (found - due).abs() <= 1e-3 * usual,
+            f"A step in {name} changes the outputs by {found:.3g} where its gradient says "
+            f"{due:.3g}.",
+        )
 
 
-@rule()
-def slopes(backend):
-    """Gradients are the slopes of the outputs, which small steps in weights and inputs show."""
-    for setting, core in each_core(backend):
-        core.double()
-        x, lengths = make_rows()
-        x = x.double().requires_grad_()
-        weighted_sum(core(x, lengths)[0], lengths).backward()
-        for name, place in [("the input", x), *core.named_parameters()]:
-            step = 1e-7 * make_noise(place.shape).double()  # seldom across a kink
-            due = (place.grad * step).sum()
-            ends = []
-            with torch.no_grad():
-                for sign in (1, -2, 1):  # ahead, behind, and back where it was
-                    place += sign * step
-                    ends.append(weighted_sum(core(x, lengths)[0], lengths))
-            found = (ends[0] - ends[1]) / 2
-            usual = place.grad.norm() * step.norm() / place.numel() ** 0.5
-            require(
-                (found - due).abs() <= 1e-3 * usual,
-                f"A step in {name} changes the outputs by {found:.3g} where its gradient says "
-                f"{due:.3g} {setting}.",
-            )
-
-
-@rule(lambda backend: backend.bf16 and computes_bf16("cpu"))
-def bfloat16(backend):
+@core_rule(lambda backend: backend.bf16 and computes_bf16("cpu"))
+def bfloat16(setting):
     """bf16 = True: under autocast to bfloat16, outputs and gradients are roughly the same."""
-    for setting, core in each_core(backend):
-        _require_like_float32(core, *make_rows(), str(setting))
-    for features in (8, 12):  # torch's convolutions of so few were seen to be wrong
-        core = build_core(backend, sizes=(features, HIDDEN))
-        x = make_noise((len(LENGTHS), max(LENGTHS), features))
-        _require_like_float32(core, x, torch.tensor(LENGTHS), f"of {features} features")
+    lengths = torch.tensor(LENGTHS)
+    for features in (INPUT, 8, 12):  # torch's convolutions of 8 and 12 were seen to be wrong
+        core = setting.build(sizes=(features, HIDDEN))
+        x = draw_normal((len(LENGTHS), max(LENGTHS), features))
+        outputs, gradients = [], []
+        for coarse in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=coarse):
+                answer = core(x, lengths)[0]
+            outputs.append(within(answer.float(), lengths))
+            weighted_sum(answer.float(), lengths).backward()
+            gradients.append(take_gradients(core))
+        what = f"Outputs in bfloat16 and float32 of {features} features"
+        require_close(*reversed(outputs), what, 0.05)
+        for name, due in gradients[0].items():
+            found = gradients[1][name]
+            require(found.dtype == torch.float32, f"The gradient of {name} is {found.dtype}.")
+            off = ((found - due).norm() / due.norm().clamp(min=1e-3)).item()
+            require(off <= 0.3, f"The gradient of {name} is off by {off:.0%}.")
 
 
-def _require_like_float32(core, x, lengths, setting):
-    outputs, gradients = [], []
-    for coarse in (False, True):
-        core.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=coarse):
-            answer = core(x, lengths)[0]
-        outputs.append(valid_outputs(answer.float(), lengths))
-        weighted_sum(answer.float(), lengths).backward()
-        gradients.append([weight.grad.clone() for weight in core.parameters()])
-    require_close(*reversed(outputs), f"Outputs in bfloat16 and float32 {setting}", 0.05)
-    for (name, _), due, found in zip(core.named_parameters(), *gradients, strict=True):
-        require(found.dtype == torch.float32, f"The gradient of {name} is {found.dtype}.")
-        off = ((found - due).norm() / due.norm().clamp(min=1e-3)).item()
-        require(off <= 0.3, f"The gradient of {name} is off by {off:.0%} {setting}.")
-
-
-@rule()
+@backend_rule()
 def learning(backend):
     """A small training on the adding problem clearly beats the best constant answer."""
     steps, generator = 8, torch.Generator().manual_seed(0)

@@ -2,10 +2,10 @@
 
 Containers are undone, and weights read, by `seqlearn.data`, as in every fit. Sequences leave this
 file laid end to end in one flat list, with their lengths, so that the scores count with
-whole-array operations. What a label means is the business of `segments`.
+whole-array operations. What a label means is the business of `span_borders`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -46,16 +46,16 @@ class Joined:
         step = position - int(ends[sequence] - self.lengths[sequence])
         return f"{self.name}, {'' if self.alone else f'sequence {sequence}, '}step {step}"
 
-    def refuse_types(self, accepts: Callable[[type], bool], wanted: str) -> None:
-        """Raise DataFormatError at the first label whose type is not accepted."""
-        wrong = {kind for kind in set(map(type, self.labels)) if not accepts(kind)}
-        if wrong:
-            position = next(i for i, label in enumerate(self.labels) if type(label) in wrong)
-            label = self.labels[position]
-            raise DataFormatError(
-                f"{self.place(position)}: {show(label)} is of type {type(label).__name__}, but "
-                f"a label must be {wanted}."
-            )
+    def refuse_other_than_text(self) -> None:
+        """Raise DataFormatError at the first label that is not a string."""
+        if all(issubclass(kind, str) for kind in set(map(type, self.labels))):
+            return
+        position = next(i for i, label in enumerate(self.labels) if not isinstance(label, str))
+        label = self.labels[position]
+        raise DataFormatError(
+            f"{self.place(position)}: {show(label)} is of type {type(label).__name__}, but a label "
+            "must be a string such as 'B-PER' or 'O'."
+        )
 
 
 def join_pair(y_true: Any, y_pred: Any) -> tuple[Joined, Joined]:

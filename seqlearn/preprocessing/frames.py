@@ -1,7 +1,6 @@
-"""Tables of sequences as the answer of a transformer: a column for each channel, as X had them.
+"""Sequences in the cells of a data frame, a column for each channel, as X had them.
 
-Callers: `seqlearn.preprocessing.packing`. A library of data frames is imported only where X is
-one of its frames or `set_output` asked for one.
+A library of data frames is imported only where X is one of its frames or `set_output` asks for it.
 """
 
 from importlib import import_module

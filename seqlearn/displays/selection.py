@@ -1,7 +1,7 @@
 """The tables behind a picture of a forecast: which series, variables and steps are drawn.
 
-Everything here takes and gives pandas tables as sktime's forecasters do, and refuses what does
-not fit; nothing is drawn here. `ForecastDisplay` calls it.
+Everything here takes and returns pandas tables as sktime's forecasters do, and refuses what does
+not fit; nothing is drawn here.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,19 +13,34 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "choose_instance",
-    "choose_variables",
-    "columns_like",
-    "during_forecast",
-    "intervals_like",
-    "of_instance",
-    "times",
-    "to_frame",
-]
+
+FEWEST_STEPS_OF_HISTORY = 20  # of n_history="auto"
 
 
-def to_frame(data: Any, what: str, like: "pd.DataFrame | None" = None) -> "pd.DataFrame":
+def select(y_pred, y_intervals, y, y_true, n_history, instance, variable) -> dict[str, Any]:
+    """Return the part of each table that is drawn, by the parameters of `ForecastDisplay`."""
+    y_pred = _to_frame(y_pred, "y_pred")
+    instance = _choose_instance(y_pred, instance)
+    y_pred = _of_instance(y_pred, instance, "y_pred")
+    names = _choose_variables(y_pred, variable)
+    n_steps = _steps_of_history(n_history, len(y_pred))
+
+    def part(data: Any, what: str, like: Any = None) -> "pd.DataFrame":
+        table = _of_instance(_to_frame(data, what, like), instance, what)
+        return _columns_like(table, y_pred, names, what)
+
+    if y_intervals is not None:
+        y_intervals = _of_instance(y_intervals, instance, "y_intervals")
+        y_intervals = _intervals_like(y_intervals, y_pred, names)
+    if y is not None:
+        y = part(y, "y")
+        y = y.iloc[max(len(y) - n_steps, 0) :] if n_steps is not None else y
+    if y_true is not None:
+        y_true = _during_forecast(part(y_true, "y_true", y_pred), y_pred, y)
+    return {"y_pred": y_pred[names], "y_intervals": y_intervals, "y": y, "y_true": y_true}
+
+
+def _to_frame(data: Any, what: str, like: "pd.DataFrame | None" = None) -> "pd.DataFrame":
     """Return a series as a frame; an array gets the index and columns of ``like``."""
     import pandas as pd
 
@@ -46,7 +61,7 @@ def to_frame(data: Any, what: str, like: "pd.DataFrame | None" = None) -> "pd.Da
     return pd.DataFrame(values.reshape(like.shape), like.index, like.columns)  # (T, V)
 
 
-def choose_instance(y_pred: "pd.DataFrame", instance: Any) -> Any:
+def _choose_instance(y_pred: "pd.DataFrame", instance: Any) -> Any:
     """Return the label of the series to draw, None if y_pred is a single one."""
     if y_pred.index.nlevels == 1:
         if instance is not None:
@@ -67,7 +82,7 @@ def choose_instance(y_pred: "pd.DataFrame", instance: Any) -> Any:
     return instance
 
 
-def of_instance(table: "pd.DataFrame", instance: Any, what: str) -> "pd.DataFrame":
+def _of_instance(table: "pd.DataFrame", instance: Any, what: str) -> "pd.DataFrame":
     """Return the rows of one series; those of a table of a single series as they are."""
     if table.index.nlevels == 1:
         return table
@@ -80,7 +95,7 @@ def of_instance(table: "pd.DataFrame", instance: Any, what: str) -> "pd.DataFram
     return table.xs(instance)
 
 
-def choose_variables(y_pred: "pd.DataFrame", variable: Any) -> list:
+def _choose_variables(y_pred: "pd.DataFrame", variable: Any) -> list:
     """Return the labels of the variables to draw."""
     if variable is None:
         return list(y_pred.columns)
@@ -93,7 +108,7 @@ def choose_variables(y_pred: "pd.DataFrame", variable: Any) -> list:
     return names
 
 
-def columns_like(
+def _columns_like(
     table: "pd.DataFrame", y_pred: "pd.DataFrame", names: list, what: str
 ) -> "pd.DataFrame":
     """Return the columns of a table that are forecast, if its index is of the forecast's kind."""
@@ -106,12 +121,12 @@ def columns_like(
     if times(table.index).dtype.kind != times(y_pred.index).dtype.kind:
         raise DataFormatError(
             f"{what} has a {type(table.index).__name__} as its index, the forecast a "
-            f"{type(y_pred.index).__name__}; give both dates, or both numbers."
+            f"{type(y_pred.index).__name__}; pass both with dates, or both with numbers."
         )
     return table[names]
 
 
-def intervals_like(table: "pd.DataFrame", y_pred: "pd.DataFrame", names: list) -> "pd.DataFrame":
+def _intervals_like(table: "pd.DataFrame", y_pred: "pd.DataFrame", names: list) -> "pd.DataFrame":
     """Return intervals of some variables, named in the first level of columns as in y_pred."""
     variables = table.columns.unique(0) if table.columns.nlevels == 3 else []
     if len(variables) == y_pred.shape[1] == 1:
@@ -120,12 +135,12 @@ def intervals_like(table: "pd.DataFrame", y_pred: "pd.DataFrame", names: list) -
     if set(variables) != set(y_pred.columns) or not table.index.equals(y_pred.index):
         raise DataFormatError(
             "y_intervals must have the rows of y_pred and columns (variable, coverage, 'lower' or "
-            "'upper'), as sktime's predict_interval gives them."
+            "'upper'), as sktime's predict_interval returns them."
         )
     return table[names]
 
 
-def during_forecast(
+def _during_forecast(
     y_true: "pd.DataFrame", y_pred: "pd.DataFrame", y: "pd.DataFrame | None"
 ) -> "pd.DataFrame":
     """Return the part of the truth after the history, up to the last step forecast."""
@@ -163,3 +178,16 @@ def _some(labels: Any) -> str:
     """Return the first few labels as text."""
     listed = [repr(label) for label in labels]
     return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "")
+
+
+def _steps_of_history(n_history: Any, n_forecast: int) -> int | None:
+    """Return the number of steps of history to draw, None for all."""
+    if n_history is None:
+        return None
+    if isinstance(n_history, str) and n_history == "auto":
+        return max(4 * n_forecast, FEWEST_STEPS_OF_HISTORY)
+    if isinstance(n_history, bool) or not isinstance(n_history, int | np.integer) or n_history < 0:
+        raise InvalidParameterError(
+            f"n_history={n_history!r}: an int of at least 0, 'auto' or None is accepted."
+        )
+    return int(n_history)

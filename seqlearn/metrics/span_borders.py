@@ -2,7 +2,7 @@
 
 All sequences are handled at once, laid end to end: each distinct label is read once, and the
 borders of spans come from whole-array comparisons of neighbouring steps. Counting and averaging
-are the business of `scores`, the caller beside users of `spans`.
+stand in `scores`.
 """
 
 from collections import defaultdict
@@ -13,18 +13,18 @@ from typing import Any, Literal
 import numpy as np
 
 from seqlearn.errors import DataFormatError
-from seqlearn.metrics.checking import Joined, check_choice, join_one
+from seqlearn.metrics.joined import Joined, check_choice, join_one
 
 Scheme = Literal["BIO", "IOB2", "BIOES", "IOBES", "BILOU"]
 Mode = Literal["default", "strict"]
 
-PREFIXES = {"BIO": "BI", "IOB2": "BI", "BIOES": "BIES", "IOBES": "BIES", "BILOU": "BILU"}
-SAME_AS = {"L": "E", "U": "S"}  # the letters of BILOU: last, unit
+SCHEMES = {"BIO": "BI", "IOB2": "BI", "BIOES": "BIES", "IOBES": "BIES", "BILOU": "BILU"}
+SAME_AS = {"L": "E", "U": "S"}  # the prefixes of BILOU: last, unit
 
-# The letters, and in their order what each can do.
-_LETTERS = "OBIES"
-_GOES_ON = np.array([False, False, True, True, False])  # I, E: may belong to the span before
-_LEFT_OPEN = np.array([False, True, True, False, False])  # B, I: the span may go on after
+# The prefixes, and in their order what each can do.
+_PREFIXES = "OBIES"
+_CONTINUES = np.array([False, False, True, True, False])  # I, E: may belong to the span before
+_LEFT_OPEN = np.array([False, True, True, False, False])  # B, I: the span may be longer
 _OPENS = np.array([False, True, False, False, True])  # B, S: where a well-formed span starts
 _CLOSES = np.array([False, False, False, True, True])  # E, S: where it ends, if the scheme has E
 
@@ -111,7 +111,7 @@ def spans(
 
 def check_reading(scheme: Any, mode: Any) -> None:
     """Raise InvalidParameterError unless both say how labels are to be read."""
-    check_choice("scheme", scheme, PREFIXES)
+    check_choice("scheme", scheme, SCHEMES)
     check_choice("mode", mode, ["default", "strict"])
 
 
@@ -134,19 +134,19 @@ def find_spans(ys: list[Joined], scheme: Scheme, mode: Mode) -> tuple[list[str],
     """
     codes, coded = _encode(ys)
     read = [_read_label(label, scheme, ys) for label in codes]
-    types = sorted({kind for letter, kind in read if letter != "O"})
+    types = sorted({kind for prefix, kind in read if prefix != "O"})
     index = {kind: code for code, kind in enumerate(types)} | {"": -1}
-    letters = np.array([_LETTERS.index(letter) for letter, _ in read], dtype=np.intp)
+    prefixes = np.array([_PREFIXES.index(prefix) for prefix, _ in read], dtype=np.intp)
     kinds = np.array([index[kind] for _, kind in read], dtype=np.intp)
-    closed = mode == "strict" and not set("EL").isdisjoint(PREFIXES[scheme])
+    closed = mode == "strict" and not set("EL").isdisjoint(SCHEMES[scheme])
     found = []
     for y, code in zip(ys, coded, strict=True):
-        letter, kind = letters[code], kinds[code]
-        start, end = _find_borders(letter, kind, np.cumsum(y.lengths) - y.lengths)
+        prefix, kind = prefixes[code], kinds[code]
+        start, end = _find_borders(prefix, kind, np.cumsum(y.lengths) - y.lengths)
         if mode == "strict":
-            kept = _OPENS[letter[start]]
+            kept = _OPENS[prefix[start]]
             if closed:
-                kept &= _CLOSES[letter[end - 1]]
+                kept &= _CLOSES[prefix[end - 1]]
             start, end = start[kept], end[kept]
         found.append(Spans(kind[start], start, end))
     return types, found
@@ -154,46 +154,37 @@ def find_spans(ys: list[Joined], scheme: Scheme, mode: Mode) -> tuple[list[str],
 
 def _encode(ys: list[Joined]) -> tuple[dict[str, int], list[np.ndarray]]:
     """Number the distinct labels in order of occurrence; return the numbers of all labels too."""
+    for y in ys:
+        y.refuse_other_than_text()
     codes: dict[str, int] = defaultdict(count().__next__)
-    try:
-        coded = [np.fromiter(map(codes.__getitem__, y.labels), np.intp, len(y.labels)) for y in ys]
-    except TypeError:  # a label that is not hashable, so not a string
-        _refuse_other_than_strings(ys)
-        raise
-    if not all(isinstance(label, str) for label in codes):
-        _refuse_other_than_strings(ys)
+    coded = [np.fromiter(map(codes.__getitem__, y.labels), np.intp, len(y.labels)) for y in ys]
     return dict(codes), coded
 
 
-def _refuse_other_than_strings(ys: list[Joined]) -> None:
-    for y in ys:
-        y.refuse_types(lambda kind: issubclass(kind, str), "a string such as 'B-PER' or 'O'")
-
-
 def _find_borders(
-    letter: np.ndarray, kind: np.ndarray, first: np.ndarray
+    prefix: np.ndarray, kind: np.ndarray, first: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return starts and ends of the longest runs of steps that continue each other."""
-    joined = np.zeros(len(letter) + 1, dtype=bool)  # joined[i]: step i continues step i - 1
-    joined[1:-1] = _LEFT_OPEN[letter[:-1]] & _GOES_ON[letter[1:]] & (kind[:-1] == kind[1:])
+    joined = np.zeros(len(prefix) + 1, dtype=bool)  # joined[i]: step i continues step i - 1
+    joined[1:-1] = _LEFT_OPEN[prefix[:-1]] & _CONTINUES[prefix[1:]] & (kind[:-1] == kind[1:])
     joined[first] = False
-    within = letter != _LETTERS.index("O")
+    within = prefix != _PREFIXES.index("O")
     start = np.flatnonzero(within & ~joined[:-1])
     end = np.flatnonzero(within & ~joined[1:]) + 1
     return start, end
 
 
 def _read_label(label: str, scheme: Scheme, ys: list[Joined]) -> tuple[str, str]:
-    """Return the letter in _LETTERS and the type of one label; "" is the type of O."""
+    """Return the prefix in _PREFIXES and the type of one label; "" is the type of O."""
     if label == "O":
         return "O", ""
     prefix, _, kind = label.partition("-")
-    if prefix in tuple(PREFIXES[scheme]):
+    if prefix in tuple(SCHEMES[scheme]):
         return SAME_AS.get(prefix, prefix), kind or "_"
     y = next(y for y in ys if label in y.labels)
     place = y.place(y.labels.index(label))
-    example = ", ".join(f"'{letter}-TYPE'" for letter in PREFIXES[scheme])
-    others = [f"scheme={name!r}" for name, letters in PREFIXES.items() if prefix in tuple(letters)]
+    example = ", ".join(f"'{each}-TYPE'" for each in SCHEMES[scheme])
+    others = [f"scheme={name!r}" for name, some in SCHEMES.items() if prefix in tuple(some)]
     advice = (
         f"Pass {' or '.join(others)} if the labels follow it."
         if others
