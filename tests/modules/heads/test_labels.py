@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlearn.data.word_tables import BagTable, WordTable
-from seqlearn.errors import DataFormatError
 from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.labels import Independent, LabelHead, StepScores
