@@ -277,7 +277,7 @@ def test_a_linear_path_is_for_few_series():
     kept = {"max_epochs": 1, "window_length": 4}
 
     def has_path(y, **given):
-        return fitted(y, **kept, **given).net_.module_.linear is not None
+        return fitted(y, **kept, **given).net_.module_.head.linear is not None
 
     assert has_path(y) and has_path(few) and has_path(y, X=X) and has_path(y, X=X, past_only=["p"])
     assert not has_path(many) and not has_path(y, linear=False)

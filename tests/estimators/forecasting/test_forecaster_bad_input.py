@@ -403,7 +403,7 @@ def test_parameters_that_do_not_exist():
         ("decoding", "paralel", "Did you mean 'parallel'"),
         ("share_channels", "yes", "True or False"),
         ("calendar", 1, "True or False"),
-        ("loss", "mae", "one of 'absolute_error', 'squared_error', 'huber'"),
+        ("loss", "mae", "one of 'squared_error', 'absolute_error', 'huber'"),
         ("calibration", True, "one of 'conformal', None"),
         ("hidden_size", 0, "an int >= 1"),
         ("max_epochs", 0, "an int >= 1 or 'auto'"),

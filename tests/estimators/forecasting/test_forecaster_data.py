@@ -459,7 +459,7 @@ def test_calendar_and_x_go_together():
     y, X = wave(60, index=index[:60]), known(65).set_index(index)
     one = make(calendar=True, past_only=["q"]).fit(y, X=X[:60], fh=FH)
     assert np.isfinite(one.predict(X=X[["p"]])).all(axis=None)
-    assert one.net_.module_.n_past_features == 4
+    assert one.net_.module_.head.n_past_features == 4
 
 
 def test_x_by_day_matches_y_by_period():
