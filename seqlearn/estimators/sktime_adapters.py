@@ -62,7 +62,7 @@ class _Adapter(SktimeParameterObjects):
         -------
         self
         """
-        with training(self), restored_on_error(self):
+        with training(type(self).__name__), restored_on_error(self):
             self._refuse_y(y)
             return super().fit(X, y)
 
