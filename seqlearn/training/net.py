@@ -168,8 +168,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         inputs, targets = batch
         if "keeps" in inputs:
             x, lengths = inputs["x"], unless_full(inputs["lengths"])
-            state = self._carried(inputs)
-            outputs, state = self.module_.run(x, lengths, state, targets["y"])
+            outputs, state = self.module_.run(x, lengths, self._start, targets["y"])
             self._state = map_rows(torch.Tensor.detach, state)
         else:
             outputs = self.infer(inputs, y=targets["y"], **fit_params)
@@ -188,13 +187,17 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Do skorch's step for an optimiser of ours: without a closure, and with fewer calls."""
+        if self._shows_batches:  # and a callback may have changed the network since the last one
+            self._choose_gradient()
+        # An optimiser may ask for the gradient of a batch several times: from one state.
+        self._start = self._carried(batch[0])
         if not self._is_elementwise:
             return super().train_step(batch, **fit_params)
         if self._kernel_gradient is None:
             self._zero_grad_optimizer()
             step = self.train_step_single(batch, **fit_params)
         else:
-            step = self._kernel_gradient(*batch, state=self._carried(batch[0]))
+            step = self._kernel_gradient(*batch, state=self._start)
             self._state = step.pop("state")
             self._clip_gradient()
         if self._batch_callbacks["on_grad_computed"]:

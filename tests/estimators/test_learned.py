@@ -118,6 +118,17 @@ def test_a_refit_replaces_it_whole(fitted):
     assert pickle.dumps(before) == kept
 
 
+def test_what_is_done_to_an_attribute_changes_no_model(fitted):
+    before = pickle.dumps(fitted._learned)
+    for name in ("classes_", "history_", "loss_curve_"):
+        value = getattr(fitted, name, None)
+        if value is not None:
+            value[0] = value[-1]
+            if name == "history_":
+                value[-1].clear()
+    assert pickle.dumps(fitted._learned) == before
+
+
 def test_prediction_keeps_nothing(fitted):
     model, X, _, method = fitted
     before = vars(model).copy()
