@@ -345,8 +345,9 @@ def step_core(core: nn.Module, x: Tensor, state: tuple | None = None) -> tuple[T
     >>> torch.allclose(torch.stack([first, second], dim=1), core(x)[0], atol=1e-6)
     True
     """
-    if hasattr(core, "step"):
-        return core.step(x, state)
+    step = getattr(core, "step", None)
+    if step is not None:
+        return step(x, state)
     outputs, state = core(x[:, None], None, state)
     return outputs[:, 0], state
 

@@ -18,7 +18,7 @@ _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 _LONGEST_SEASON = 360  # in steps, for steps shorter than a day: a minute has the hour, not the day
 
 # Units of calendar offsets by the code of pandas: how many of which unit one step is.
-_UNITS = {
+_UNITS: dict[str, tuple[str | None, int]] = {
     "D": ("day", 1),
     **dict.fromkeys(("B", "C"), ("business day", 1)),
     "W": ("week", 1),
@@ -29,7 +29,7 @@ _UNITS = {
     **dict.fromkeys(("YS", "YE", "BYS", "BYE"), ("month", 12)),
 }
 # The usual season in units: of days a week, of the others a year.
-_USUAL = {"day": 7, "business day": 5, "half month": 24, "month": 12, "week": 52}
+_USUAL: dict[str | None, int] = {"day": 7, "business day": 5, "half month": 24, "month": 12, "week": 52}
 
 _MIN_PEAK = 0.3  # autocorrelation at a season, and its rise over the lowest before it
 _MIN_DEVIATIONS = 3.0  # of the autocorrelation of differences, had they been independent

@@ -26,7 +26,8 @@ class PlainState:
     """Base of classes whose state is saved as plain values."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: as_plain(value) for name, value in super().__getstate__().items()}
+        state: Any = super().__getstate__()
+        return {name: as_plain(value) for name, value in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({name: from_plain(value) for name, value in state.items()})

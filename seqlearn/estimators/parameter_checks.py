@@ -93,7 +93,7 @@ def levels(value: Any) -> str | None:
         return None
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) < 2:
         return wanted
-    inside = [isinstance(v, Real) and not isinstance(v, bool) and 0 < v < 1 for v in value]
+    inside = [isinstance(v, Real) and not isinstance(v, bool) and v < 1 and not v <= 0 for v in value]
     return None if all(inside) and len(set(value)) == len(value) else wanted
 
 

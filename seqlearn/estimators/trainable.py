@@ -7,7 +7,7 @@ go to the net as they are, the word on a training that ended early, and the inte
 import inspect
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -94,7 +94,32 @@ class Trainable:
 
     _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
 
+    get_params: Callable[..., dict[str, Any]]
     net_: SequenceNet
+    # <annotations: hidden_size num_layers dropout backend training control>
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    backend: Any
+    max_epochs: int | str
+    lr: float
+    lr_schedule: str | None
+    batch_size: int | str
+    optimizer: Any
+    weight_decay: float
+    gradient_clip: float | None
+    callbacks: list | None
+    device: str
+    dtype: str
+    precision: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    random_state: Any
+    verbose: int
+    net_params: dict | None
+    # </annotations>
 
     @property
     @abstractmethod

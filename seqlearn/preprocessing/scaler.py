@@ -81,7 +81,7 @@ class _Quartiles(_Statistics):
         return cls(len(values), median, high - low, np.maximum(np.abs(low), np.abs(high)))
 
 
-STATISTICS = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
+STATISTICS: dict[str, Any] = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
 
 
 def _learns_in_pieces(scaler: "SequenceScaler") -> bool:

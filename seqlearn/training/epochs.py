@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.errors import InvalidParameterError
@@ -28,7 +29,7 @@ HELD = (1 << 25) - 8192
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-class Trained:
+class Trained(NeuralNet):
     """Epochs of a skorch net whose batches are those of `seqlearn.data.batches`."""
 
     def train(self, dataset: SequenceDataset) -> KeyboardInterrupt | None:

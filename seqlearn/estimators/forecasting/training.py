@@ -42,6 +42,44 @@ __all__ = ["WindowTraining"]
 class WindowTraining(Trainable):
     """Learning of series, as the parameters of the estimator say."""
 
+    # <annotations: LSTMForecaster>
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    dropout: float
+    backend: Any
+    window_length: int | str
+    segment_length: int | str
+    normalization: str | None
+    decoding: str
+    copying: bool | str
+    linear: bool | str
+    share_channels: bool
+    calendar: bool
+    past_only: list | None
+    max_epochs: int | str
+    lr: float
+    lr_schedule: str | None
+    batch_size: int | str
+    optimizer: Any
+    weight_decay: float
+    gradient_clip: float | None
+    callbacks: list | None
+    device: str
+    dtype: str
+    precision: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    loss: str
+    quantiles: Any
+    calibration: str | None
+    random_state: Any
+    verbose: int
+    net_params: dict | None
+    # </annotations>
+
     def _learn(self, y: Any, X: Any, fh: Any) -> tuple[ForecastState, SequenceNet]:
         """Train a network on all series of ``y``.
 
