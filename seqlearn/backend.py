@@ -319,7 +319,7 @@ class _Reversal:
         return x.flatten(0, 1).index_select(0, self.positions).view(x.shape)  # (B, T, F)
 
 
-def step_core(core: nn.Module, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+def step_core(core: nn.Module, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     """Run any core for one step: by its ``step`` if it has one, else by ``forward``.
 
     Parameters

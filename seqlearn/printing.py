@@ -41,7 +41,7 @@ def shortened(value: Any) -> Any:
     if len(value) > MOST_ENTRIES:
         return by_size(value)
     kind: Any = type(value)
-    if kind is dict:
+    if type(value) is dict:
         entries: Any = {key: shortened(one) for key, one in value.items()}
         same = all(entries[key] is one for key, one in value.items())
     elif kind in (list, tuple):

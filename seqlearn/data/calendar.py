@@ -29,7 +29,7 @@ _UNITS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("YS", "YE", "BYS", "BYE"), ("month", 12)),
 }
 # The usual season in units: of days a week, of the others a year.
-_USUAL: dict[str | None, int] = {"day": 7, "business day": 5, "half month": 24, "month": 12, "week": 52}
+_USUAL = {"day": 7, "business day": 5, "half month": 24, "month": 12, "week": 52}
 
 _MIN_PEAK = 0.3  # autocorrelation at a season, and its rise over the lowest before it
 _MIN_DEVIATIONS = 3.0  # of the autocorrelation of differences, had they been independent
@@ -104,7 +104,7 @@ def season_length(index: pd.Index) -> int:
         cycles = (_DAY, _HOUR, _MINUTE, _SECOND)
         seasons = [cycle // n for cycle in cycles if cycle % n == 0]
         return next((season for season in seasons if 2 <= season <= _LONGEST_SEASON), 1)
-    steps = _USUAL.get(unit, 1)
+    steps = _USUAL.get(unit or "", 1)
     return 1 if steps % n else steps // n
 
 
@@ -238,12 +238,12 @@ def _unit_of(frequency: pd.offsets.BaseOffset) -> tuple[str | None, int]:
 
     A step of fixed length counts nanoseconds, or days where it is whole ones.
     """
-    if isinstance(frequency, pd.offsets.Tick):  # in pandas 2 a day is one too
-        n = frequency.nanos
-        unit, n = ("nanosecond", n) if n % _DAY else ("day", n // _DAY)
-    else:
+    if not isinstance(frequency, pd.offsets.Tick):
         unit, each = _UNITS.get(frequency.rule_code.partition("-")[0], (None, 1))
         n = each * frequency.n
+    else:  # in pandas 2 a day is one too
+        n = frequency.nanos
+        unit, n = ("nanosecond", n) if n % _DAY else ("day", n // _DAY)
     if unit == "day" and n % 7 == 0:
         return "week", n // 7
     return unit, n

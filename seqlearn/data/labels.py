@@ -75,7 +75,7 @@ def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray
             "accepted."
         )
     if shape[1] != 1:
-        return _read_columns(flat, shape, name)
+        return _read_columns(flat, (shape[0], shape[1]), name)
     if warn:
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape "

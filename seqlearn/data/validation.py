@@ -120,7 +120,7 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
             f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
         )
     refuse_mask(X, "X")
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     _refuse_strings(X, owner)
     if 0 not in shape:
         if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:

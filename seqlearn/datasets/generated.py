@@ -6,6 +6,7 @@ that learnt nothing scores.
 """
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 

@@ -5,7 +5,7 @@ are. A callback is called as it was given, and may be tied to something that has
 clones an estimator, as searches and ensembles do, or saves it, copies it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import NoneType
 from typing import Any
@@ -21,7 +21,7 @@ from seqlearn.training.callbacks import without_last_fit
 __all__ = ["ParameterObjects", "SktimeParameterObjects"]
 
 # Parameters that hold objects: which values stand for one, and how it is made of them.
-OBJECTS: dict[str, tuple[Any, Callable[[Any], Any]]] = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
+OBJECTS: dict = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
 
 
 class ParameterObjects(PlainState):

@@ -16,6 +16,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
+from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.parameter_checks import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
@@ -171,8 +172,8 @@ class Trainable:
 
     def _make_net(
         self,
-        train: SequenceDataset,
-        valid: SequenceDataset | None,
+        train: SequenceDataset | WindowDataset,
+        valid: SequenceDataset | WindowDataset | None,
         *,
         input: tuple[type, dict[str, Any]] | None,
         head: tuple[type[Head], dict[str, Any]],
@@ -245,7 +246,7 @@ class Trainable:
 
     def _decay(self) -> dict[str, float]:
         """Return the optimiser's argument for ``weight_decay``, if it takes one."""
-        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer,))[0]
+        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))[0]
         if "weight_decay" in inspect.signature(optimizer).parameters:
             return {"optimizer__weight_decay": self.weight_decay}
         if self.weight_decay:
