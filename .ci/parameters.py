@@ -139,6 +139,8 @@ def annotated(source: str) -> str:
     def region(found: re.Match) -> str:
         lines = []
         for word in found["names"].split():
+            if word not in HEADS | GROUPS | SHARED:
+                sys.exit(f"annotations: {word}: no group, shared parameter or class with them.")
             heads = HEADS.get(word) or {one: SHARED[one][0] for one in GROUPS.get(word, [word])}
             lines += [f"    {name}: {annotation(head)}\n" for name, head in heads.items()]
         return f"{found['mark']}{''.join(lines)}    # </annotations>\n"

@@ -194,7 +194,7 @@ def test_bags_of_nothing_known_are_empty():
     assert set(batch.offsets.tolist()) == {0}
     mixed = batch_of(encoding, [[{"b": 1}, {"b": 2, "a": 3}, {}]], "features")
     held = bags_of(mixed)
-    assert [held[i] for i in mixed.index[0]] == [{}, {(1, 3.0): 1}, {}]
+    assert [held[i] for i in mixed.places[0]] == [{}, {(1, 3.0): 1}, {}]
 
 
 # Encodings.
@@ -377,7 +377,7 @@ def test_a_pickled_encoding_gives_the_same_codes(X, options):
     again = pickle.loads(pickle.dumps(encoding))
     assert vars(again) == vars(encoding)
     one, other = batch_of(encoding, [*X, ["new"]]), batch_of(again, [*X, ["new"]])
-    assert torch.equal(one.words, other.words) and torch.equal(one.index, other.index)
+    assert torch.equal(one.words, other.words) and torch.equal(one.places, other.places)
 
 
 def test_encoding_changes_neither_codes_nor_the_sequences_given():
