@@ -27,7 +27,7 @@ def code_lines(source: str) -> int:
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
             apart.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    for region in re.finditer(r"# <parameters: .*?# </parameters>", source, re.S):
+    for region in re.finditer(r"# <(parameters|annotations): .*?# </\1>", source, re.S):
         first = source.count("\n", 0, region.start()) + 1
         apart.update(range(first, first + region[0].count("\n") + 1))
     lines: set[int] = set()

@@ -12,6 +12,12 @@ Each word is a group or a parameter that the docstring of `seqlearn.estimators.s
 describes, or a parameter of the class's own, whose entry in the docstring states type and default;
 those before a ``*`` may be given by position. The constructor is written between the two comments.
 In the docstring, the entries of shared parameters are written, and the others are left as they are.
+
+A base class that reads parameters of its subclasses names them in such a comment too, or a class
+that has them all, and the types of these attributes are written below it::
+
+    # <annotations: training control>
+    # </annotations>
 """
 
 import ast
@@ -25,6 +31,9 @@ ROOT = Path(__file__).parent.parent
 TEXTS = ROOT / "seqlearn" / "estimators" / "shared_parameters.py"
 WIDTH = 100
 REGION = re.compile(r"^    # <parameters: (?P<names>[^>]*)>\n.*?^ +# </parameters>\n", re.M | re.S)
+ANNOTATIONS = re.compile(
+    r"^(?P<mark>    # <annotations: (?P<names>[^>]*)>\n).*?^    # </annotations>\n", re.M | re.S
+)
 SECTION = re.compile(r"^    Parameters\n    -+\n", re.M)
 SECTION_END = re.compile(r"^\n    \S.*\n    -+\n|^    \"\"\"", re.M)
 ENTRY = re.compile(r"^    (?P<name>\w+) : (?P<head>.*)\n(?P<text>(?:(?:        .*)?\n)*)", re.M)
@@ -51,6 +60,7 @@ SHARED = {name: entry for title in GROUPS for name, entry in SECTIONS[title].ite
 # What a class has otherwise, by its name.
 DIFFERENT = {title: own for title, own in SECTIONS.items() if title not in GROUPS}
 del GROUPS["single"]
+HEADS: dict[str, dict[str, str]] = {}  # of each class, the type and default of each parameter
 
 
 def rewritten(source: str) -> str:
@@ -97,6 +107,7 @@ def _class(source: str) -> str:
         elif one != "*":
             heads[one] = entries[one]["head"]
             texts.append(entries[one][0])
+    HEADS[name] = heads
     listed = names if "*" in names else ["*", *names]
     return (
         source[: section.start]
@@ -116,15 +127,30 @@ def _region(region: re.Match, names: list[str], heads: dict[str, str]) -> str:
         if name == "*":
             lines.append("        *,")
         else:
-            kind, _, default = heads[name].partition(", default=")
-            lines.append(f"        {name}: {annotation(kind)} = {default},")
+            default = heads[name].partition(", default=")[2]
+            lines.append(f"        {name}: {annotation(heads[name])} = {default},")
     lines += ["    ):", *(f"        self.{name} = {name}" for name in names if name != "*")]
     return "\n".join([*lines, "        # </parameters>", ""])
 
 
-def annotation(kind: str) -> str:
+def annotated(source: str) -> str:
+    """Return a source with the annotations of its base classes written anew; see `HEADS`."""
+
+    def region(found: re.Match) -> str:
+        lines = []
+        for word in found["names"].split():
+            if word not in HEADS | GROUPS | SHARED:
+                sys.exit(f"annotations: {word}: no group, shared parameter or class with them.")
+            heads = HEADS.get(word) or {one: SHARED[one][0] for one in GROUPS.get(word, [word])}
+            lines += [f"    {name}: {annotation(head)}\n" for name, head in heads.items()]
+        return f"{found['mark']}{''.join(lines)}    # </annotations>\n"
+
+    return ANNOTATIONS.sub(region, source)
+
+
+def annotation(head: str) -> str:
     """Return the annotation for a type as numpydoc has it: ``int | str`` for 'int or "auto"'."""
-    found = []
+    kind, found = head.partition(", default=")[0], []
     for option in re.split(r", | or ", re.sub(r"\{.*?\}", '""', kind)):
         option = "str" if option[0] == '"' else "list" if option.startswith("list ") else option
         if option not in PLAIN | {"list"}:
@@ -136,9 +162,10 @@ def annotation(kind: str) -> str:
 def main(check: bool) -> int:
     """Rewrite the sources, or show what would change."""
     changed = False
-    for path in sorted((ROOT / "seqlearn").rglob("*.py")):
-        source = path.read_text()
-        due = rewritten(source)
+    sources = {path: path.read_text() for path in sorted((ROOT / "seqlearn").rglob("*.py"))}
+    constructed = {path: rewritten(source) for path, source in sources.items()}
+    for path, source in sources.items():
+        due = annotated(constructed[path])
         if due == source:
             continue
         changed = True

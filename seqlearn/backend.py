@@ -319,7 +319,7 @@ class _Reversal:
         return x.flatten(0, 1).index_select(0, self.positions).view(x.shape)  # (B, T, F)
 
 
-def step_core(core: nn.Module, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+def step_core(core: nn.Module, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     """Run any core for one step: by its ``step`` if it has one, else by ``forward``.
 
     Parameters
@@ -345,8 +345,9 @@ def step_core(core: nn.Module, x: Tensor, state: tuple | None = None) -> tuple[T
     >>> torch.allclose(torch.stack([first, second], dim=1), core(x)[0], atol=1e-6)
     True
     """
-    if hasattr(core, "step"):
-        return core.step(x, state)
+    step = getattr(core, "step", None)
+    if step is not None:
+        return step(x, state)
     outputs, state = core(x[:, None], None, state)
     return outputs[:, 0], state
 

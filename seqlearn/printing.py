@@ -40,11 +40,12 @@ def shortened(value: Any) -> Any:
         return value
     if len(value) > MOST_ENTRIES:
         return by_size(value)
+    kind: Any = type(value)
     if type(value) is dict:
-        entries = {key: shortened(one) for key, one in value.items()}
+        entries: Any = {key: shortened(one) for key, one in value.items()}
         same = all(entries[key] is one for key, one in value.items())
-    elif type(value) in (list, tuple):
-        entries = type(value)(map(shortened, value))
+    elif kind in (list, tuple):
+        entries = kind(map(shortened, value))
         same = all(one is given for one, given in zip(entries, value, strict=True))
     else:
         return value

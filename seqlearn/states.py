@@ -75,7 +75,7 @@ def join_states(states: Sequence[State]) -> State:
     """
     first = states[0]
     for state in states[1:]:
-        require_shapes(state, with_rows(shapes(first), n_rows(state)))
+        require_shapes(state, with_rows(shapes(first), n_rows(state) or 0))
     return map_rows(lambda *parts: torch.cat(parts), *states)
 
 

@@ -22,7 +22,7 @@ from torch.optim import optimizer as optimizers  # a module, which torch.optim h
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
 except ImportError:  # then `draws_from` lends its generator's state
-    TorchDispatchMode = None
+    TorchDispatchMode = None  # type: ignore[assignment,misc]
 
 __all__ = [
     "LSTMKernels",
@@ -330,7 +330,7 @@ def _lent(generator: torch.Generator) -> Iterator[None]:
             torch.set_rng_state(before)
 
 
-class _Drawing(TorchDispatchMode or object):
+class _Drawing(TorchDispatchMode or object):  # type: ignore[misc]
     """Random operations that were given no generator get this one."""
 
     def __init__(self, generator: torch.Generator):

@@ -6,7 +6,7 @@ step is computed by torch's cell functions, for the layers spend most of it on p
 Nothing is prepared from the weights, so an update of them is always seen.
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ def run_layer(
         return layer(x, state)
     if state is not None:
         state = map_rows(lambda part: part.unsqueeze(0).contiguous(), state)
-    run = run_packed if x.is_cuda and lengths is not None else run_padded
+    run: Any = run_packed if x.is_cuda and lengths is not None else run_padded
     outputs, last = run(layer, x, lengths, state)
     return outputs, map_rows(lambda part: part.squeeze(0), last)
 
@@ -54,8 +54,9 @@ def step_layer(layer: nn.Module, x: Tensor, state: Any, projected: bool) -> tupl
             zeros = x.new_zeros(x.shape[0], layer.hidden_size)
             state = (zeros, zeros) if isinstance(layer, nn.LSTM) else zeros
         return _CELLS[type(layer)](layer, x, state, projected)
-    if hasattr(layer, "step"):
-        return layer.step(x, state)
+    step = getattr(layer, "step", None)
+    if step is not None:
+        return step(x, state)
     outputs, state = run_layer(layer, x[:, None], None, state)
     return outputs[:, 0], state
 
@@ -106,14 +107,15 @@ def _rnn(layer, x, h, projected):
 _CELLS = {nn.LSTM: _lstm, nn.GRU: _gru, nn.RNN: _rnn}
 
 
-def _weights(layer: nn.RNNBase) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _weights(layer: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
 
 
-def _is_plain(layer: nn.Module) -> bool:
+def _is_plain(layer: nn.Module) -> TypeGuard[Any]:
     """Whether this is one layer of torch's own, in one direction, as `torch.lstm_cell` has it."""
     return (
-        type(layer) in _CELLS
+        isinstance(layer, nn.RNNBase)
+        and type(layer) in _CELLS
         and layer.num_layers == 1
         and layer.bias
         and not layer.bidirectional

@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,28 @@ def test_what_differs_is_shown(parameters, tmp_path, monkeypatch, capsys):
     assert "+        n_levels: int | str = 3," in capsys.readouterr().out
     assert parameters.main(check=False) == 0 and path.read_text() != NEW
     assert parameters.main(check=True) == 0
+
+
+def test_a_base_class_has_the_types_of_what_it_reads(parameters):
+    parameters.rewritten(NEW)
+    base = """class Base:
+    # <annotations: control kind New>
+    kind: int
+    # </annotations>
+"""
+    with pytest.raises(SystemExit, match="kind"):  # of one class, and not shared
+        parameters.annotated(base)
+    base = parameters.annotated(base.replace(" kind New>", " New>"))
+    space = {"Any": Any}
+    exec(base, space)
+    of_base = space["Base"].__annotations__
+    assert of_base["kind"] == (str | None) and of_base["n_levels"] == (int | str)
+    assert list(of_base) == [
+        *parameters.GROUPS["control"],
+        *("kind", "n_levels", *parameters.GROUPS["network"], "words", "tol"),
+    ]
+    assert parameters.annotated(base) == base
+    assert command("code_lines").code_lines(base) == 1
 
 
 def test_a_new_estimator_is_written_from_its_list_and_its_own_entries(parameters):

@@ -96,7 +96,7 @@ class ReferenceLSTMLayer(nn.Module):
         W_i, W_f, W_c, W_o = self.weight_ih_l0.chunk(4)  # (H, F) each
         U_i, U_f, U_c, U_o = self.weight_hh_l0.chunk(4)  # (H, H) each
         b_i, b_f, b_c, b_o = (self.bias_ih_l0 + self.bias_hh_l0).chunk(4)  # (H,) each
-        trace = {name: [] for name in ("f", "i", "c_tilde", "C", "o", "h")}
+        trace: dict[str, list[Tensor]] = {name: [] for name in ("f", "i", "c_tilde", "C", "o", "h")}
         for x_t in x.unbind(1):  # (B, F)
             f = torch.sigmoid(x_t @ W_f.T + h @ U_f.T + b_f)  # (B, H)
             i = torch.sigmoid(x_t @ W_i.T + h @ U_i.T + b_i)

@@ -39,8 +39,8 @@ class TorchLSTM(Backend):
         def make_layer(size):
             layer = nn.LSTM(size, hidden_size, batch_first=True)
             with torch.no_grad():  # gates are stored in the order i, f, g, o
-                layer.bias_ih_l0[hidden_size : 2 * hidden_size] = self.forget_bias
-                layer.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
+                layer.get_parameter("bias_ih_l0")[hidden_size : 2 * hidden_size] = self.forget_bias
+                layer.get_parameter("bias_hh_l0")[hidden_size : 2 * hidden_size] = 0.0
             return layer
 
         return Stack(make_layer, input_size, hidden_size, **stacking)

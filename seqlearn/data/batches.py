@@ -87,7 +87,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         else:
             lengths = self._lengths.index_select(0, rows)
         on_device = rows.to(self.device, non_blocking=True) if self.device.type != "cpu" else rows
-        steps = None
+        steps: Any = None
         if not self.full or self.step_y is not None:
             steps = padded_steps(self._starts[rows], lengths)  # (B, T)
         if self.full:
@@ -97,7 +97,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         if self.table is not None:
             x = self.table.batch(x.numpy(), self.device)
         if self.step_y is not None:
-            y = self.step_y[steps.to(self.device, non_blocking=True)]  # (B, T)
+            y: Tensor | None = self.step_y[steps.to(self.device, non_blocking=True)]  # (B, T)
         else:
             y = None if self.y is None else self.y.index_select(0, on_device)
         w = None if self.w is None else self.w.index_select(0, on_device)
@@ -121,7 +121,7 @@ class BucketedBatches:
         Where the order comes from. Without it the order is by length, for evaluation.
     """
 
-    def __init__(self, dataset: SequenceDataset, batch_size: int, generator=None):
+    def __init__(self, dataset: Any, batch_size: int, generator=None):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
@@ -140,13 +140,13 @@ class BucketedBatches:
         order = torch.randperm(len(lengths), generator=self.generator)
         if self.dataset.full:
             return order.tensor_split(len(self))
-        order = order.numpy()
-        batches = np.array_split(order, len(self))  # views of order
+        numbers = order.numpy()
+        batches = np.array_split(numbers, len(self))  # views of them
         edges = np.cumsum([0, *map(len, batches)])
         n_pools = -(-len(batches) // POOL)
         pools = edges[np.arange(n_pools + 1) * len(batches) // n_pools].tolist()
         for a, b in pairwise(pools):
-            pool = order[a:b]
+            pool = numbers[a:b]
             pool[:] = pool[np.argsort(lengths[pool], kind="stable")]  # the batches see it
         shuffled = torch.randperm(len(batches), generator=self.generator)
         return [batches[i] for i in shuffled.tolist()]

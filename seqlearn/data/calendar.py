@@ -18,7 +18,7 @@ _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 _LONGEST_SEASON = 360  # in steps, for steps shorter than a day: a minute has the hour, not the day
 
 # Units of calendar offsets by the code of pandas: how many of which unit one step is.
-_UNITS = {
+_UNITS: dict[str, tuple[str | None, int]] = {
     "D": ("day", 1),
     **dict.fromkeys(("B", "C"), ("business day", 1)),
     "W": ("week", 1),
@@ -104,7 +104,7 @@ def season_length(index: pd.Index) -> int:
         cycles = (_DAY, _HOUR, _MINUTE, _SECOND)
         seasons = [cycle // n for cycle in cycles if cycle % n == 0]
         return next((season for season in seasons if 2 <= season <= _LONGEST_SEASON), 1)
-    steps = _USUAL.get(unit, 1)
+    steps = _USUAL.get(unit or "", 1)
     return 1 if steps % n else steps // n
 
 
@@ -238,12 +238,12 @@ def _unit_of(frequency: pd.offsets.BaseOffset) -> tuple[str | None, int]:
 
     A step of fixed length counts nanoseconds, or days where it is whole ones.
     """
-    if isinstance(frequency, pd.offsets.Tick):  # in pandas 2 a day is one too
-        n = frequency.nanos
-        unit, n = ("nanosecond", n) if n % _DAY else ("day", n // _DAY)
-    else:
+    if not isinstance(frequency, pd.offsets.Tick):
         unit, each = _UNITS.get(frequency.rule_code.partition("-")[0], (None, 1))
         n = each * frequency.n
+    else:  # in pandas 2 a day is one too
+        n = frequency.nanos
+        unit, n = ("nanosecond", n) if n % _DAY else ("day", n // _DAY)
     if unit == "day" and n % 7 == 0:
         return "week", n // 7
     return unit, n

@@ -92,7 +92,8 @@ def channel_names(labels: list | None) -> tuple[str, ...] | None:
     DataFormatError
         Only some of them are strings.
     """
-    n_names = sum(isinstance(label, str) for label in labels or ())
+    labels = labels or []
+    n_names = sum(isinstance(label, str) for label in labels)
     if n_names == 0:
         return None
     if n_names < len(labels):
@@ -127,22 +128,21 @@ def channels_of(X: list, n_features: int, first: Any = 0) -> Channels | None:
         The data frames do not have the same columns in the same order.
     """
     is_table = isinstance(X, Rows)
-    names = X.names if is_table else None
-    if (not is_table or X.names is X.widths is None) and not set(map(type, X)) <= PLAIN:
-        names = _common_names(X, first)
-        if names is not None:
-            return Channels(names, (1,) * n_features)
-    return Channels(names, X.widths or (n_features,)) if is_table else None
+    names, widths = (X.names, X.widths) if isinstance(X, Rows) else (None, None)
+    if (not is_table or names is widths is None) and not set(map(type, X)) <= PLAIN:
+        common = _common_names(X, first)
+        if common is not None:
+            return Channels(common, (1,) * n_features)
+    return Channels(names, widths or (n_features,)) if is_table else None
 
 
 def _common_names(X: list, first: Any) -> tuple[str, ...] | None:
     """Return the names that all data frames of a list have, in one order."""
     labels = [None if type(row) in PLAIN else channel_labels(row) for row in X]
-    place = next((i for i, own in enumerate(labels) if own is not None), None)
-    if place is None:
+    known = next((own for own in labels if own is not None), None)
+    if known is None:
         return None
-    known = labels[place]
-    names = channel_names(known)
+    place, names = labels.index(known), channel_names(known)
     for i, own in enumerate(labels):
         if own == known or (names is None and (own is None or {*own} != {*known})):
             continue  # what is not named by strings goes by its place

@@ -221,7 +221,7 @@ def _unpack_frame(X: Any) -> Any:
         return _unpack_column(X)
     if hasattr(X, "dtypes") and not any(map(_is_open, set(X.dtypes))):
         return X  # a table of numbers; numbers of pyarrow are found column by column
-    labels = channel_labels(X)
+    labels = channel_labels(X) or []
     if hasattr(X, "iloc"):
         columns = [X.iloc[:, j] for j in range(len(labels))]
     else:
@@ -239,7 +239,7 @@ def _unpack_column(X: Any) -> Any:
         return Rows(cells, label=label if isinstance(label, str) and label else None)
     if _is_open(getattr(X, "dtype", None)) and len(X):
         steps = steps_of(X)
-        if any(isinstance(cell, str) for cell in steps):
+        if steps is not None and any(isinstance(cell, str) for cell in steps):
             return steps
     return X
 
@@ -273,16 +273,17 @@ def _join_columns(columns: list[list | None], labels: list, names: tuple[str, ..
             "a value for a whole sequence goes into a channel of its own, once for each step, or "
             "past the sequences, by a ColumnTransformer with SequenceEncoder."
         )
-    kinds = set(map(type, chain.from_iterable(columns)))
+    filled = [cells for cells in columns if cells is not None]  # all
+    kinds = set(map(type, chain.from_iterable(filled)))
     if names is not None and any(hasattr(kind, "columns") for kind in kinds):
         raise DataFormatError(
             f"The cells of column {labels[0]!r} of X are data frames, which have columns of their "
             f"own. Pass them as a list: X[{labels[0]!r}].tolist()."
         )
     if len(columns) == 1:
-        return Rows(columns[0], names)
+        return Rows(filled[0], names)
     rows, known = [], None
-    for i, row in enumerate(zip(*columns, strict=True)):
+    for i, row in enumerate(zip(*filled, strict=True)):
         arrays = [_channel(cell, label, i) for cell, label in zip(row, labels, strict=True)]
         lengths = set(map(len, arrays))
         if len(lengths) > 1:

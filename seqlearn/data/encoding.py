@@ -77,8 +77,8 @@ class Encoding(Record):
         distinct, which = np.unique(list(chain.from_iterable(words)), return_inverse=True)
         of_character = np.bincount(which, np.repeat(counts, list(map(len, words))))
         spelled = Vocabulary.learn(distinct.tolist(), of_character, min_frequency=least)
-        shapes = list(map(word_shape, words))
-        shapes = Vocabulary.learn(shapes, counts > 0, min_frequency=SHAPE_WORDS)
+        found = list(map(word_shape, words))
+        shapes = Vocabulary.learn(found, counts > 0, min_frequency=SHAPE_WORDS)
         return cls(known, spelled, shapes, {})
 
     def with_extra(self, words: list[str]) -> "Encoding":
@@ -112,7 +112,7 @@ class Encoding(Record):
             for i in np.flatnonzero(codes == 0).tolist():
                 form = self.vocabulary.normalise(words[i])
                 codes[i] = self.extra.get(form, self.extra.get(form.lower(), 0))
-        if self.characters is None:
+        if self.characters is None or self.shapes is None:
             return WordTable(codes)
         spelled = [word or "\0" for word in words]  # an empty word has one, unknown, character
         distinct, which = np.unique(list(chain.from_iterable(spelled)), return_inverse=True)

@@ -146,7 +146,7 @@ def read_X(
             f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
             "allow any length."
         )
-        _refuse_kind(found, kind, SAME_KIND if kind in ("tokens", "features") else any_length)
+        _refuse_kind(found, known.kind, SAME_KIND if kind in ("tokens", "features") else any_length)
     if kind == "series" and not is_table:
         _check_columns(estimator, X, known, warn)
     if kind == "sequences":

@@ -20,7 +20,7 @@ __all__ = ["as_labels", "refuse_other_types"]
 
 TYPES = {"U": "text", "M": "dates", "m": "durations", "b": "numbers", "i": "numbers"}
 TYPES |= {"u": "numbers", "f": "numbers"}
-TYPES_OF_LABELS = {  # the first that fits counts: durations are integers to NumPy
+TYPES_OF_LABELS: dict[Any, str] = {  # the first that fits counts: durations are integers to NumPy
     str: "text",
     (bool, np.bool_): "bools",
     np.datetime64: "dates",
@@ -174,7 +174,7 @@ def _refuse_no_class(values: np.ndarray, place: Callable[[int], str]) -> None:
     unknown = np.flatnonzero(~np.isfinite(values))
     if len(unknown):
         _refuse_missing(values[unknown[0]], place(int(unknown[0])))
-    broken = np.flatnonzero(values != np.floor(values)) if values.dtype.kind == "f" else []
+    broken = np.flatnonzero(values != np.floor(values)) if values.dtype.kind == "f" else unknown
     if len(broken):
         i = int(broken[0])
         raise DataFormatError(

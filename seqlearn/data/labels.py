@@ -63,7 +63,8 @@ def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray
     """
     y = unpack_targets(y, name)
     if isinstance(y, np.ndarray) and y.ndim > 1:
-        shape, flat = y.shape, y.ravel()
+        shape: tuple[int, ...] = y.shape
+        flat: Any = y.ravel()
     elif (width := _width(y)) is not None:
         shape, flat = (len(y), width), list(chain.from_iterable(y))
     else:
@@ -74,7 +75,7 @@ def read_row_labels(y: Any, *, name: str = "y", warn: bool = True) -> np.ndarray
             "accepted."
         )
     if shape[1] != 1:
-        return _read_columns(flat, shape, name)
+        return _read_columns(flat, (shape[0], shape[1]), name)
     if warn:
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape "
@@ -169,7 +170,7 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
         _check_length(row, length, first + i)
     kinds = {row.dtype.kind if isinstance(row, np.ndarray) else None for row in rows}
     if len(kinds) == 1 and not kinds & {None, "O", "T"}:
-        flat = np.concatenate(rows)
+        flat: Any = np.concatenate(rows)
         if flat.ndim != 1:
             raise DataFormatError(
                 f"The labels of y have shape {flat.shape[1:]}; one label a step is accepted."

@@ -63,7 +63,8 @@ def _digests(sequences: Sequences, targets: np.ndarray | Sequences, rows: np.nda
     if not isinstance(targets, Sequences):
         flat = np.ascontiguousarray(targets).reshape(len(targets), -1)
         targets = Sequences(flat, np.arange(len(flat) + 1))
-    values, marks = (np.ascontiguousarray(s.values).view(np.uint8) for s in (sequences, targets))
+    both = (np.ascontiguousarray(one.values) for one in (sequences, targets))
+    values, marks = (one.view(np.uint8).data for one in both)
     offsets, ends = sequences.offsets.tolist(), targets.offsets.tolist()
     digests = []
     for i in rows.tolist():

@@ -26,7 +26,8 @@ class PlainState:
     """Base of classes whose state is saved as plain values."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: as_plain(value) for name, value in super().__getstate__().items()}
+        state: Any = super().__getstate__()
+        return {name: as_plain(value) for name, value in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({name: from_plain(value) for name, value in state.items()})
@@ -160,8 +161,8 @@ def _index_parts(index: pd.Index) -> dict[str, Any]:
     if kind is pd.RangeIndex:
         return {"start": index.start, "stop": index.stop, "step": index.step}
     if kind is pd.MultiIndex:
-        codes = [np.asarray(codes) for codes in index.codes]
-        return {"levels": list(index.levels), "codes": codes, "names": list(index.names)}
+        places = [np.asarray(codes) for codes in index.codes]
+        return {"levels": list(index.levels), "codes": places, "names": list(index.names)}
     if kind is pd.DatetimeIndex:
         zone = None if index.tz is None else str(index.tz)
         if zone is not None and _in_zone(pd.DatetimeIndex([0]), zone).tz != index.tz:

@@ -68,12 +68,14 @@ REMEDIES = {  # package and class: what to pass
 
 def packages_of(X: Any) -> frozenset[str]:
     """Return the names of the packages that the class of X, and those it inherits from, are of."""
-    return frozenset(package for package, _ in _classes(type(X)))
+    kind: Any = type(X)
+    return frozenset(package for package, _ in _classes(kind))
 
 
 def refuse_container(X: Any, name: str) -> None:
     """Raise a DataFormatError if X, called ``name`` in the message, is one of those above."""
-    for known in _classes(type(X)):
+    kind: Any = type(X)
+    for known in _classes(kind):
         if known in REMEDIES:
             what, remedy = REMEDIES[known]
             raise DataFormatError(

@@ -144,8 +144,6 @@ class Sequences:
             self.values, other.values
         )
 
-    __hash__ = None
-
     def __repr__(self) -> str:
         lengths = self.lengths
         span = "" if len(self) == 0 else f", T={lengths.min()}..{lengths.max()}"

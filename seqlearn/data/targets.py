@@ -147,8 +147,8 @@ def _from_objects(y: np.ndarray | list, name: str) -> np.ndarray:
             f"The rows of {name} have different lengths ({cause}); one number a row, or the same "
             "count of numbers in each, is accepted."
         ) from cause
-    is_typed = isinstance(y, np.ndarray) and y.dtype != object
-    flat = list((y if is_typed else cells).ravel())  # NumPy's dates would become integers in cells
+    typed = y if isinstance(y, np.ndarray) and y.dtype != object else cells
+    flat = list(typed.ravel())  # NumPy's dates would become integers in cells
     for kind in dict.fromkeys(map(type, flat)):
         if issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, DATES):
             continue

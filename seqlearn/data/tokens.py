@@ -148,13 +148,11 @@ def read_discrete(X: list, kind: str, *, first: int = 0) -> Sequences:
     offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
     flat = chain.from_iterable(rows)
     if kind == "tokens":
-        words = list(flat) if kinds == {str} else list(map(str, flat))
-        distinct = sorted(set(words))
-        steps, dictionary = words, Words(distinct)
+        steps: list[Any] = list(flat) if kinds == {str} else list(map(str, flat))
     else:
         steps = [tuple(sorted(_features(bag, "").items())) for bag in flat]
-        distinct = sorted(set(steps))
-        dictionary = _bags(distinct)
+    distinct = sorted(set(steps))
+    dictionary = Words(distinct) if kind == "tokens" else _bags(distinct)
     code = {step: i for i, step in enumerate(distinct)}
     values = np.fromiter(map(code.__getitem__, steps), np.int64, len(steps))
     return Sequences(values[:, None], offsets, dictionary)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import accumulate, chain
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils import check_array
@@ -24,7 +24,6 @@ from seqlearn.errors import DataFormatError
 
 __all__ = ["as_sequences", "has_steps"]
 
-Kind = Literal["series", "sequences"]
 
 PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
@@ -37,11 +36,11 @@ def as_sequences(
     X: Any,
     *,
     dtype: Any = None,
-    kind: Kind | None = None,
+    kind: str | None = None,
     allow_nan: bool = False,
     first: int = 0,
     owner: str = "seqlearn",
-) -> tuple[Sequences, Kind]:
+) -> tuple[Sequences, str]:
     """Check and cast what `unpack` returned; the values may be shared with X.
 
     Parameters
@@ -98,7 +97,7 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
     return X.astype(_floating(values.dtype) if dtype is None else dtype)
 
 
-def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, Kind]:
+def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, str]:
     """Read an array (N, T) or (N, T, F), or anything scikit-learn can make one of."""
     is_plain = type(X) is np.ndarray and X.dtype.kind in NUMBERS and X.ndim in (2, 3) and X.size
     array = X if is_plain else _check_array(X, owner)
@@ -121,7 +120,7 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
             f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
         )
     refuse_mask(X, "X")
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     _refuse_strings(X, owner)
     if 0 not in shape:
         if isinstance(X, np.ndarray) or packages_of(X) & FRAMES:
@@ -180,8 +179,8 @@ def _refuse_strings(X: Any, owner: str) -> None:
 
 
 def _read_list(
-    X: list, dtype: Any, kind: Kind | None, first: int, owner: str
-) -> tuple[Sequences, Kind]:
+    X: list, dtype: Any, kind: str | None, first: int, owner: str
+) -> tuple[Sequences, str]:
     """Read a list of sequences, or an array (N, T) written as one."""
     sequences = _read_plain_lists(X, dtype)
     if sequences is None:
@@ -214,13 +213,13 @@ def _read_plain_lists(X: list, dtype: Any) -> Sequences | None:
     return Sequences(values[:, None].astype(dtype or np.float64, copy=False), offsets)
 
 
-def _is_matrix(X: list, kind: Kind | None, lengths: list[int]) -> bool:
+def _is_matrix(X: list, kind: str | None, lengths: list[int]) -> bool:
     """Whether a list of (T,) series is a 2-D array: of one length, and not otherwise in fit."""
     may_be = kind == "series" or (kind != "sequences" and not isinstance(X, Rows))
     return may_be and len(set(lengths)) == 1
 
 
-def _read_rows(X: list, kind: Kind | None, first: int) -> list[np.ndarray] | np.ndarray:
+def _read_rows(X: list, kind: str | None, first: int) -> list[np.ndarray] | np.ndarray:
     """Return numeric (T_i, F) arrays; the array if X is one of two dimensions or less."""
     arrays = [
         row if type(row) is np.ndarray and row.dtype.kind in NUMBERS else _read_row(row, first + i)

@@ -145,9 +145,9 @@ class WindowDataset(torch.utils.data.Dataset):
 
         Row r is window r modulo M, of column r // M if columns share their weights.
         """
-        rows = torch.as_tensor(rows).to(self.device, non_blocking=True)
-        window = rows % self.n_windows
-        channel = rows // self.n_windows  # (B,)
+        number = torch.as_tensor(rows).to(self.device, non_blocking=True)
+        window = number % self.n_windows
+        channel = number // self.n_windows  # (B,)
         origin = self._origins[window]  # (B,)
         if self._shared:
             values = self._views[channel, origin][..., None]  # (B, L + H, 1)
@@ -162,5 +162,5 @@ class WindowDataset(torch.utils.data.Dataset):
                 future_features = features[:, n_past:, : self.n_known]
         batch = WindowBatch(values[:, :n_past], past_features, future_features, channel)
         inputs = {"x": batch, "lengths": self._lengths.expand(len(rows))}
-        weights = None if self._weights is None else self._weights[rows]
+        weights = None if self._weights is None else self._weights[number]
         return inputs, {"y": values[:, n_past:], "w": weights}

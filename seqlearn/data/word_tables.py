@@ -22,7 +22,7 @@ __all__ = ["BagBatch", "BagTable", "WordBatch", "WordTable"]
 class WordBatch(NamedTuple):
     """The words of a padded batch: U distinct ones, and which stands where."""
 
-    index: Tensor  # (B, T), into the U words
+    places: Tensor  # (B, T), into the U words
     words: Tensor  # (U,), codes of the vocabulary, the longest words first if they are spelled
     spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of characters, (u,) lengths on the CPU:
     # of the U words, in groups of like length; the last word again fills the last group up
@@ -32,7 +32,7 @@ class WordBatch(NamedTuple):
 class BagBatch(NamedTuple):
     """The feature bags of a padded batch: U distinct ones, and which stands where."""
 
-    index: Tensor  # (B, T), into the U bags
+    places: Tensor  # (B, T), into the U bags
     features: Tensor  # (M,), codes of the vocabulary
     weights: Tensor  # (M,)
     offsets: Tensor  # (U,), where each bag begins
@@ -55,41 +55,41 @@ class WordTable:
 
     def __init__(self, words: np.ndarray, characters=None, offsets=None, shapes=None):
         self.words = torch.as_tensor(words)
-        self.characters = None if characters is None else torch.as_tensor(characters)
-        self.offsets = None if offsets is None else torch.as_tensor(offsets)
-        self.shapes = None if shapes is None else torch.as_tensor(shapes)
-        self._lengths = None if offsets is None else np.diff(offsets)
+        self.spelled = None
+        if characters is not None:
+            self.spelled = [torch.as_tensor(part) for part in (characters, offsets, shapes)]
+            self._lengths = np.diff(offsets)
 
     def with_unknown(self) -> "WordTable":
         """Return a table with one more, unknown, word of one unknown character."""
         words = np.append(self.words.numpy(), 0)
-        if self.characters is None:
+        if self.spelled is None:
             return WordTable(words)
-        characters, shapes = (np.append(x.numpy(), 0) for x in (self.characters, self.shapes))
-        return WordTable(
-            words, characters, np.append(self.offsets.numpy(), len(characters)), shapes
-        )
+        characters, offsets, shapes = (part.numpy() for part in self.spelled)
+        characters, shapes = np.append(characters, 0), np.append(shapes, 0)
+        return WordTable(words, characters, np.append(offsets, len(characters)), shapes)
 
     def batch(self, codes: np.ndarray, device: torch.device) -> WordBatch:
         """Return the distinct words of a padded batch of codes, (B, T)."""
         distinct, index = np.unique(codes, return_inverse=True)
         index = index.reshape(codes.shape)
         spelling, shapes = [], None
-        if self.characters is not None:
+        if self.spelled is not None:
+            of_characters, offsets, of_words = self.spelled
             order = np.argsort(-self._lengths[distinct], kind="stable")
             distinct, rank = distinct[order], np.empty_like(order)
             rank[order] = np.arange(len(order))
             index = rank[index]
             filled = np.pad(distinct, (0, -len(distinct) % ROW_BLOCK), mode="edge")
             for group in np.split(filled, group_starts(self._lengths[filled])[1:]):
-                starts = self.offsets[group]  # (u,)
-                lengths = self.offsets[group + 1] - starts
-                characters = self.characters[padded_steps(starts, lengths)]  # (u, K)
+                starts = offsets[group]  # (u,)
+                lengths = offsets[group + 1] - starts
+                characters = of_characters[padded_steps(starts, lengths)]  # (u, K)
                 spelling.append((characters.to(device, non_blocking=True), lengths))
-            shapes = self.shapes[distinct].to(device, non_blocking=True)
+            shapes = of_words[distinct].to(device, non_blocking=True)
         words = self.words[distinct].to(device, non_blocking=True)
-        index = torch.as_tensor(index).to(device, non_blocking=True)
-        return WordBatch(index, words, spelling, shapes)
+        places = torch.as_tensor(index).to(device, non_blocking=True)
+        return WordBatch(places, words, spelling, shapes)
 
 
 def group_starts(lengths: np.ndarray) -> list[int]:
@@ -149,9 +149,8 @@ class BagTable:
 
     def batch(self, codes: np.ndarray, device: torch.device) -> BagBatch:
         """Return the distinct bags of a padded batch of codes, (B, T)."""
-        distinct, index = np.unique(codes, return_inverse=True)
-        distinct, index = torch.as_tensor(distinct), torch.as_tensor(index.reshape(codes.shape))
-        starts = self.offsets[distinct]
+        distinct, index = map(torch.as_tensor, np.unique(codes, return_inverse=True))
+        index, starts = index.view(codes.shape), self.offsets[distinct]
         lengths = self.offsets[distinct + 1] - starts  # (U,)
         ends = lengths.cumsum(0)
         places = torch.arange(int(ends[-1])) + torch.repeat_interleave(

@@ -333,7 +333,8 @@ def _gather(
     path: str | os.PathLike[str], rows: Iterable[list[str] | None], n_columns: int
 ) -> tuple[Sentences, ...]:
     """Turn rows, with None between sentences, into the sentences of each column."""
-    sentences = [list(group) for is_token, group in groupby(rows, bool) if is_token]
+    groups = (group for is_token, group in groupby(rows, bool) if is_token)
+    sentences = [[row for row in group if row] for group in groups]
     if not sentences:
         raise DataFormatError(
             f"{path} holds no sentence: no line has a token. Is the file complete, and the right "

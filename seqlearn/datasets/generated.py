@@ -6,6 +6,7 @@ that learnt nothing scores.
 """
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -308,7 +309,7 @@ def _own_random_state(random_state: RandomStateLike) -> np.random.RandomState:
         ) from error
 
 
-def _check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
+def _check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
     """Refuse a value that is no integer from `low` to `high`, both included."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or value < low or (high is not None and value > high):

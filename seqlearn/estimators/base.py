@@ -10,7 +10,7 @@ constructor in full, as scikit-learn's do; what is shared of it comes from
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -42,12 +42,13 @@ from seqlearn.training.randomness import Seeds
 
 __all__ = ["Learned", "SequenceEstimator", "pieces"]
 
+T = TypeVar("T", bound=Targets)  # the kind of targets of an estimator
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
 UPDATES = 3000  # what max_epochs="auto" aims at
 
 
 @dataclass(frozen=True, eq=False)
-class Learned(Record):
+class Learned(Record, Generic[T]):
     """What an estimator knows after ``fit``, besides the weights of its net.
 
     It is replaced as a whole, never changed. All in it is plain: arrays, strings, numbers,
@@ -66,13 +67,13 @@ class Learned(Record):
     """
 
     input: InputRecord
-    targets: Targets
+    targets: T
     tokens: TokenInput | None
     history: list[dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingData:
+class TrainingData(Generic[T]):
     """Rows ready to train on: read, merged, weighted, split, encoded.
 
     Attributes
@@ -103,15 +104,15 @@ class TrainingData:
 
     sequences: Sequences
     rows: np.ndarray
-    y: np.ndarray | Sequences
+    y: Any
     weights: np.ndarray
     counts: np.ndarray
     train_rows: np.ndarray
     valid_rows: np.ndarray | None
-    targets: Targets
+    targets: T
     tokens: TokenInput | None
     seeds: Seeds
-    before: Learned | None
+    before: Learned[T] | None
     one_epoch: bool
 
     def dataset(self, part: np.ndarray, device: str, dtype: torch.dtype) -> SequenceDataset:
@@ -120,7 +121,7 @@ class TrainingData:
         return SequenceDataset(sequences, self.y[part], weights / weights.mean(), device, dtype)
 
 
-class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
+class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic[T]):
     """Base of the estimators that read sequences."""
 
     _doc_link_module = "seqlearn"
@@ -128,9 +129,8 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
 
     n_features_in_: int  # these two are set by `InputRecord.show_in`
     feature_names_in_: np.ndarray
-    _learned: Learned
+    _learned: Learned[T]
 
-    _reads_discrete: ClassVar[bool] = False  # accepts lists of tokens and of feature dictionaries
     _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
 
     def __sklearn_tags__(self):
@@ -139,7 +139,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
         return tags
 
     @property
-    def _record(self) -> Learned:
+    def _record(self) -> Learned[T]:
         if not hasattr(self, "net_"):
             check_is_fitted(self, "net_")  # slow: it asks for the estimator's tags first
         return self._learned
@@ -152,25 +152,31 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
     @property
     def vocabulary_(self) -> Vocabulary:
         """Words or features known, if X holds those."""
-        if self._record.tokens is None:
+        tokens = self._record.tokens
+        if tokens is None:
             raise AttributeError("vocabulary_ is of words and features; X has numbers.")
-        return self._learned.tokens.encoding.vocabulary
+        return tokens.encoding.vocabulary
 
     # What a subclass says.
 
+    @property
+    def _reads_discrete(self) -> bool:
+        """Whether X may be lists of tokens and of feature dictionaries."""
+        return False
+
     @abstractmethod
-    def _targets(self) -> Targets:
+    def _targets(self) -> T:
         """Return targets that have learned nothing yet."""
 
     @abstractmethod
-    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+    def _head(self, data: TrainingData[T]) -> tuple[type[Head], dict[str, Any]]:
         """Return the class of the network's head, and its arguments besides the width it reads."""
 
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
         """Return the number of the first row, or of each, and the rows to fit on."""
         return 0, X, y, sample_weight
 
-    def _row_factors(self, targets: Targets, codes: Any, weights: np.ndarray) -> np.ndarray | None:
+    def _row_factors(self, targets: T, codes: Any, weights: np.ndarray) -> np.ndarray | None:
         """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
         return None
 
@@ -197,7 +203,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
-            sequences, record = self._read_X(X, before and before.input, first)
+            sequences, record = self._read_X(X, None if before is None else before.input, first)
             y = targets.read(y, sequences, record.kind, first)
             if len(y) != len(sequences):
                 raise DataFormatError(
@@ -264,7 +270,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
         rows: np.ndarray,
         counts: np.ndarray,
         kind: str,
-        before: Learned | None,
+        before: Learned[T] | None,
     ) -> TokenInput | None:
         """Return what rows teach of words and features, or what the last fit was taught."""
         if sequences.dictionary is None:
@@ -275,17 +281,18 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
                 )
             return None
         words = for_task(self.words, self._characters)
-        if before is None:
+        known = None if before is None else before.tokens
+        if known is None:
             return TokenInput.learn(words, self.dropout, kind, sequences.take(rows), counts)
-        before.tokens.check_continued(words)
-        return before.tokens
+        known.check_continued(words)
+        return known
 
-    def _keep(self, learned: Learned, net: SequenceNet) -> None:
+    def _keep(self, learned: Learned[T], net: SequenceNet) -> None:
         """Set all that ``fit`` sets."""
         self._learned, self.net_ = learned, net
         learned.input.show_in(self)
 
-    def _train(self, data: TrainingData) -> tuple[SequenceNet, list[dict[str, float]]]:
+    def _train(self, data: TrainingData[T]) -> tuple[SequenceNet, list[dict[str, float]]]:
         """Train a `seqlearn.modules.network.Network`; return the net and its history."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
         train = data.dataset(data.train_rows, device, dtype)
@@ -345,12 +352,12 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC):
 
 def _batch_size(batch_size: int | str, n_rows: int) -> int:
     """Enough updates an epoch on small data, enough rows an update on large."""
-    return min(max(n_rows // 8, 4), 32) if batch_size == "auto" else batch_size
+    return min(max(n_rows // 8, 4), 32) if isinstance(batch_size, str) else batch_size
 
 
 def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) -> int:
     """Many epochs on small data, and on large data as many updates as most models need."""
-    if max_epochs != "auto":
+    if not isinstance(max_epochs, str):
         return max_epochs
     return min(max(UPDATES // len(BucketedBatches(train, batch_size)), 10), 60)
 

@@ -7,14 +7,14 @@ from sklearn.base import ClassifierMixin
 
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
-from seqlearn.estimators.targets import Classes, SeveralLabels, Targets
+from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
 
 __all__ = ["LSTMClassifier"]
 
 
-class LSTMClassifier(ClassifierMixin, SequenceEstimator):
+class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
     """Classify sequences with a recurrent network.
 
     A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,
@@ -261,18 +261,18 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator):
         """
         return self._fit(X, y, sample_weight, part=True, classes=classes)
 
-    def _targets(self) -> Targets:
+    def _targets(self) -> Classes:
         return Classes()
 
     def _row_factors(
-        self, targets: Targets, codes: np.ndarray, weights: np.ndarray
+        self, targets: Classes, codes: np.ndarray, weights: np.ndarray
     ) -> np.ndarray | None:
         if self.class_weight is None:
             return None
         of_row = targets.strata(codes)
         return targets.weights(self.class_weight, of_row, weights, type(self).__name__)[of_row]
 
-    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+    def _head(self, data: TrainingData[Classes]) -> tuple[type[Head], dict[str, Any]]:
         arguments = {"output_size": data.targets.output_size, "dropout": self.dropout}
         if isinstance(data.targets, SeveralLabels):
             refuse_other_loss(self.loss, self.label_smoothing, "with multilabel targets")

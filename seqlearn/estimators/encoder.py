@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
-from seqlearn.estimators.targets import NextSteps, Targets
+from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
@@ -19,7 +19,9 @@ from seqlearn.training.net import SequenceNet
 __all__ = ["SequenceEncoder"]
 
 
-class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
+class SequenceEncoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator[NextSteps]
+):
     """Turn each sequence, however long, into one vector: the hidden state of a network.
 
     Without an estimator the network learns from the sequences alone: at each step it predicts
@@ -246,13 +248,13 @@ class SequenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Sequenc
                 "to predict. Use another backend, or pass an estimator to learn from labels."
             )
 
-    def _targets(self) -> Targets:
+    def _targets(self) -> NextSteps:
         return NextSteps()
 
-    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+    def _head(self, data: TrainingData[NextSteps]) -> tuple[type[Head], dict[str, Any]]:
         return NextStepHead, {"feature_scale": data.targets.scale}
 
-    def _keep(self, learned: Learned, net: SequenceNet) -> None:
+    def _keep(self, learned: Learned[NextSteps], net: SequenceNet) -> None:
         super()._keep(learned, net)
         self.__dict__.pop("estimator_", None)
 

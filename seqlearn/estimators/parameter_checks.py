@@ -18,6 +18,7 @@ from seqlearn.printing import short_repr
 __all__ = ["check_parameters", "integer", "levels", "number", "one_of"]
 
 Check = Callable[[Any], str | None]
+NUMBER: Any = Real  # which has no comparison with floats, as far as type checkers know
 
 
 def integer(low: int, *also: Any) -> Check:
@@ -41,7 +42,7 @@ def number(interval: str, *also: Any) -> Check:
     def check(value):
         if _is_among(value, also):
             return None
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, NUMBER) or isinstance(value, bool) or not math.isfinite(value):
             return wanted
         above = value > low if interval[0] == "(" else value >= low
         below = value < high if interval[-1] == ")" else value <= high
@@ -54,8 +55,8 @@ def one_of(*options: Any, or_class: type | None = None) -> Check:
     """Accept one of ``options``, or a subclass of ``or_class``."""
 
     def check(value):
-        is_class = or_class is not None and inspect.isclass(value)
-        if _is_among(value, options) or (is_class and issubclass(value, or_class)):
+        is_of = or_class is not None and inspect.isclass(value) and issubclass(value, or_class)
+        if _is_among(value, options) or is_of:
             return None
         wanted = "one of " + ", ".join(map(repr, options))
         if or_class is not None:
@@ -93,7 +94,7 @@ def levels(value: Any) -> str | None:
         return None
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) < 2:
         return wanted
-    inside = [isinstance(v, Real) and not isinstance(v, bool) and 0 < v < 1 for v in value]
+    inside = [isinstance(v, NUMBER) and not isinstance(v, bool) and 0 < v < 1 for v in value]
     return None if all(inside) and len(set(value)) == len(value) else wanted
 
 

@@ -21,7 +21,7 @@ from seqlearn.training.callbacks import without_last_fit
 __all__ = ["ParameterObjects", "SktimeParameterObjects"]
 
 # Parameters that hold objects: which values stand for one, and how it is made of them.
-OBJECTS = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
+OBJECTS: dict = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
 
 
 class ParameterObjects(PlainState):
@@ -66,7 +66,7 @@ class ParameterObjects(PlainState):
                 params = {key: one for key, one in params.items() if key not in options}
                 options = {key.removeprefix(f"{name}__"): one for key, one in options.items()}
                 params[name] = make(value).set_params(**options)
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]
 
     def __sklearn_clone__(self) -> Any:
         with _naming_callbacks(self.callbacks, type(self).__name__):
@@ -95,7 +95,7 @@ class SktimeParameterObjects(ParameterObjects):
             A callback cannot be copied.
         """
         with _naming_callbacks(self.callbacks, type(self).__name__):
-            return super().clone()
+            return super().clone()  # type: ignore[misc]
 
 
 @contextmanager

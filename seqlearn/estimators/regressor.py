@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import one_of
-from seqlearn.estimators.targets import Numbers, Targets
+from seqlearn.estimators.targets import Numbers
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ValueHead
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
@@ -17,7 +17,7 @@ from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 __all__ = ["LSTMRegressor"]
 
 
-class LSTMRegressor(RegressorMixin, SequenceEstimator):
+class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
     """Predict numbers from sequences with a recurrent network.
 
     A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,
@@ -245,10 +245,10 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator):
         """
         return self._fit(X, y, sample_weight, part=True)
 
-    def _targets(self) -> Targets:
+    def _targets(self) -> Numbers:
         return Numbers()
 
-    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+    def _head(self, data: TrainingData[Numbers]) -> tuple[type[Head], dict[str, Any]]:
         arguments = {"output_size": data.targets.output_size, "dropout": self.dropout}
         return ValueHead, {**arguments, "loss": self.loss}
 

@@ -11,6 +11,7 @@ those of our estimators, but for the ones about words, since a panel holds numbe
 from typing import Any, ClassVar
 
 import numpy as np
+from sktime.base import BaseEstimator
 from sktime.classification.base import BaseClassifier
 from sktime.regression.base import BaseRegressor
 
@@ -37,13 +38,13 @@ _TAGS = {
     "capability:random_state": True,
     "property:randomness": "derandomized",
 }
-_TEST_PARAMS = [
+_TEST_PARAMS: list[dict[str, Any]] = [
     {"hidden_size": 4, "max_epochs": 2, "batch_size": 16, "random_state": 0},
     {"hidden_size": 3, "readout": "last", "backend": "gru", "max_epochs": 1, "batch_size": 16},
 ]
 
 
-class _Adapter(SktimeParameterObjects):
+class _Adapter(SktimeParameterObjects, BaseEstimator):
     """An estimator of sktime that holds one of ours, of the class ``_inner``."""
 
     _inner: ClassVar[type[SequenceEstimator]]

@@ -6,8 +6,9 @@ with it, and answers are decoded by what was learned. Labels of steps have a fil
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -55,7 +56,7 @@ class Targets(Record, ABC):
             y is not accepted; rows are named.
         """
 
-    def learn(self, y: Any, known: Any = None, part: bool = False) -> "Targets":
+    def learn(self, y: Any, known: Any = None, part: bool = False) -> Any:
         """Return what y teaches, or all that is known.
 
         Parameters
@@ -83,7 +84,7 @@ class Targets(Record, ABC):
 
     def with_scale(
         self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
-    ) -> "Targets":
+    ) -> Self:
         """Return targets that know the scale of ``rows``, those that are trained on."""
         return self
 
@@ -102,9 +103,9 @@ class Classes(Targets):
         The labels in ascending order.
     """
 
-    classes: np.ndarray | None = None
+    classes: np.ndarray = field(default_factory=partial(np.zeros, 0))
 
-    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> np.ndarray:
+    def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> Any:
         """Return the label of each sequence, (N,), or 0 and 1, (N, C)."""
         return read_row_labels(y)
 
@@ -112,10 +113,11 @@ class Classes(Targets):
         self, y: Any, known: Any = None, part: bool = False, classes: Any = None
     ) -> "Classes":
         """Return the classes of y, ``known`` from before, or given in ``classes`` for all parts."""
-        if y.ndim == 2:
-            found = SeveralLabels(np.arange(y.shape[1]))
-        else:
-            found = replace(self, classes=np.unique(y))
+        found = (
+            replace(self, classes=np.unique(y))
+            if y.ndim == 1
+            else SeveralLabels(np.arange(y.shape[1]))
+        )
         if known is not None and type(known) is not type(found):
             several = isinstance(known, SeveralLabels)
             raise DataFormatError(
@@ -124,7 +126,7 @@ class Classes(Targets):
             )
         return found._continued(None if known is None else known.classes, part, classes)
 
-    def _continued(self, known: np.ndarray | None, part: bool, given: Any) -> "Classes":
+    def _continued(self, known: np.ndarray | None, part: bool, given: Any) -> Self:
         """Return all classes; refuse those of y that do not go with what is known."""
         if part:
             return replace(self, classes=self._classes_of_parts(given, known))
@@ -160,11 +162,11 @@ class Classes(Targets):
         """Number of classes, C."""
         return len(self.classes)
 
-    def encode(self, y: np.ndarray) -> np.ndarray:
+    def encode(self, y: Any) -> Any:
         """Return the position of each label among the classes, (N,)."""
         return np.searchsorted(self.classes, y)
 
-    def strata(self, codes: np.ndarray) -> np.ndarray:
+    def strata(self, codes: Any) -> np.ndarray:
         """Return the codes: each class is held out in equal shares."""
         return codes
 
@@ -342,7 +344,7 @@ class Numbers(Targets):
 
     def with_scale(
         self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
-    ) -> "Numbers":
+    ) -> Self:
         """Return targets that know mean and spread of the numbers of ``rows``."""
         mean, spread, largest = mean_and_deviation(codes, weights)  # (C,)
         return replace(self, mean=mean, scale=or_constant(spread, largest))
@@ -377,7 +379,7 @@ class NextSteps(Targets):
 
     def with_scale(
         self, sequences: Sequences, rows: np.ndarray, codes: Any, weights: np.ndarray
-    ) -> "NextSteps":
+    ) -> Self:
         """Return targets that know the spread of each feature in ``rows``."""
         sequences = sequences.take(rows)
         values = sequences.values.astype(np.float64)  # (S, F)

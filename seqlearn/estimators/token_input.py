@@ -74,17 +74,17 @@ class TokenInput(Record):
         )
         size, vectors = _size(words, kind)
         if kind == "features":
-            embedding = {
+            of_bags = {
                 "n_features": len(encoding.vocabulary),
                 "size": size,
                 "dropout": dropout,
             }
-            return cls(kind, encoding, embedding, parameters)
+            return cls(kind, encoding, of_bags, parameters)
         given = None
         if vectors is not None:
             encoding = encoding.with_extra(vectors.words)
             given = _given(encoding, vectors)
-        embedding = {
+        embedding: dict[str, Any] = {
             "n_words": len(encoding.vocabulary),
             "size": size,
             "dropout": dropout,
@@ -92,7 +92,7 @@ class TokenInput(Record):
             "counts": encoding.vocabulary.counts / weights.mean(),
             "n_fixed": len(encoding.extra),
         }
-        if spelled:
+        if encoding.characters is not None and encoding.shapes is not None:
             embedding |= {
                 "n_characters": len(encoding.characters),
                 "n_shapes": len(encoding.shapes),
@@ -137,7 +137,7 @@ def _parameters(words: Words) -> dict[str, Any]:
 def _size(words: Words, kind: str) -> tuple[int, WordVectors | None]:
     """Width of the vectors, and the pretrained ones if there are any."""
     if words.vectors is None:
-        return (DEFAULT_SIZE if words.size == "auto" else words.size), None
+        return DEFAULT_SIZE if isinstance(words.size, str) else words.size, None
     if kind == "features":
         raise InvalidParameterError(
             "words= has vectors= of words, but X has feature dictionaries. Pass lists of tokens, "

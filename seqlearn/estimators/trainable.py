@@ -7,7 +7,7 @@ go to the net as they are, the word on a training that ended early, and the inte
 import inspect
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.data.batches import BucketedBatches, SequenceDataset
+from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.parameter_checks import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
@@ -96,7 +97,32 @@ class Trainable:
 
     _checks: ClassVar[dict[str, Check]] = {}  # of the parameters that are not shared
 
+    get_params: Callable[..., dict[str, Any]]
     net_: SequenceNet
+    # <annotations: hidden_size num_layers dropout backend training control>
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    backend: Any
+    max_epochs: int | str
+    lr: float
+    lr_schedule: str | None
+    batch_size: int | str
+    optimizer: Any
+    weight_decay: float
+    gradient_clip: float | None
+    callbacks: list | None
+    device: str
+    dtype: str
+    precision: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    random_state: Any
+    verbose: int
+    net_params: dict | None
+    # </annotations>
 
     @property
     @abstractmethod
@@ -148,8 +174,8 @@ class Trainable:
 
     def _make_net(
         self,
-        train: SequenceDataset,
-        valid: SequenceDataset | None,
+        train: SequenceDataset | WindowDataset,
+        valid: SequenceDataset | WindowDataset | None,
         *,
         input: tuple[type, dict[str, Any]] | None,
         head: tuple[type[Head], dict[str, Any]],
@@ -222,7 +248,7 @@ class Trainable:
 
     def _decay(self) -> dict[str, float]:
         """Return the optimiser's argument for ``weight_decay``, if it takes one."""
-        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer,))[0]
+        optimizer = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))[0]
         if "weight_decay" in inspect.signature(optimizer).parameters:
             return {"optimizer__weight_decay": self.weight_decay}
         if self.weight_decay:

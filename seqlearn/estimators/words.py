@@ -95,7 +95,7 @@ class Words(PlainState):
     # scikit-learn's printers show what a BaseEstimator holds in full, 50,000 vectors if need be;
     # this is none, so they call __repr__.
     get_params, set_params = BaseEstimator.get_params, BaseEstimator.set_params
-    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+    _get_param_names: Any = classmethod(BaseEstimator._get_param_names.__func__)
 
     def __sklearn_clone__(self) -> "Words":
         return type(self)(**self.get_params())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqlearn.backend import Backend, Dropout
+from seqlearn.backend import Dropout
 from seqlearn.inputs.station import Input, Inputs
 from seqlearn.modules.encoder import Encoder
 
@@ -58,6 +58,9 @@ class WordEmbedding(Input):
     bidirectional LSTM feature representations. TACL 4.
     """
 
+    fixed: Tensor
+    shares: Tensor
+
     def __init__(
         self,
         n_words: int,
@@ -70,7 +73,7 @@ class WordEmbedding(Input):
         n_characters: int = 0,
         n_shapes: int = 0,
         character_size: int = 0,
-        character_backend: Backend | None = None,
+        character_backend: Any = None,
     ):
         super().__init__(size)
         self.words = nn.Embedding(n_words, size)
@@ -100,17 +103,17 @@ class WordEmbedding(Input):
 
     def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
         """Return the vectors of a `WordBatch`, (B, T, E')."""
-        words, index = x.words, x.index
+        words, index = x.words, x.places
         if self.training and self.word_dropout.p:
             dropped = self.word_dropout.draw(self.shares[words][index])  # (B, T)
             index = torch.where(dropped, len(words), index)
             words = functional.pad(words, (0, 1))  # the unknown word, 0, (U + 1,)
         vectors = functional.embedding(index, self._vectors(words))  # (B, T, E)
         if self.spelling is not None:
-            spelled = [self.spelling(self.characters(codes), n)[0] for codes, n in x.spelling]
-            spelled = torch.cat(spelled)[: len(x.words)]
+            parts = [self.spelling(self.characters(codes), n)[0] for codes, n in x.spelling]
+            spelled = torch.cat(parts)[: len(x.words)]
             spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
-            vectors = torch.cat([vectors, functional.embedding(x.index, spelled)], dim=-1)
+            vectors = torch.cat([vectors, functional.embedding(x.places, spelled)], dim=-1)
         return Inputs(self.dropout(vectors), lengths)
 
     def _vectors(self, words: Tensor) -> Tensor:
@@ -165,7 +168,7 @@ class BagEmbedding(Input):
             sparse=_has_dense_gradient(self.features.weight),
             per_sample_weights=weights,
         )  # (U, E)
-        vectors = functional.embedding(x.index, sums)  # (B, T, E)
+        vectors = functional.embedding(x.places, sums)  # (B, T, E)
         return Inputs(self.dropout(vectors), lengths)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.metrics.joined import check_zero_division
-from seqlearn.metrics.scores import Average, count_spans, measure
+from seqlearn.metrics.scores import Average, Measure, count_spans, measure
 from seqlearn.metrics.span_borders import Mode, Scheme, check_reading
 
 
@@ -84,7 +84,7 @@ def classification_report_spans(
     counts = count_spans(y_true, y_pred, scheme, mode)
 
     def scores(average: Average | None) -> list:
-        names = ("precision", "recall", "f1")
+        names: tuple[Measure, ...] = ("precision", "recall", "f1")
         found = [measure(counts, name, average, zero_division) for name in names]
         return [np.asarray(score).tolist() for score in found]
 

@@ -76,6 +76,13 @@ class LinearChainCRF(nn.Module):
     tensor([[1., 1.]])
     """
 
+    transitions: Tensor
+    starts: Tensor
+    ends: Tensor
+    transitions_allowed: Tensor
+    starts_allowed: Tensor
+    ends_allowed: Tensor
+
     def __init__(
         self,
         n_labels: int,
@@ -166,7 +173,7 @@ class LinearChainCRF(nn.Module):
             return np.zeros(0, dtype=np.int64)
         longest = int(lengths.max())
         if longest >= len(self._possible):
-            self._possible = _possible_lengths(*self._allowed, longest)
+            self._possible = _possible_lengths(longest, *self._allowed)
         return np.flatnonzero(~self._possible[lengths.numpy()])
 
 
@@ -174,12 +181,12 @@ class LinearChainCRF(nn.Module):
 class _Plan:
     """How a batch lies in memory during a recursion: sorted, steps first, rows filled up."""
 
+    blocks: list[tuple[int, int, int]]  # (start, stop, width): steps from 1 on, rows they need
     order: Tensor  # (B,) rows from longest to shortest
     inverse: Tensor  # (B,)
     past: Tensor  # (B, T) True at padded steps, rows in the caller's order
     valid: Tensor  # (T, R, 1) 1 where a sorted row has the step, else 0
     is_last: Tensor  # (T, R, 1) 1 at the last step of each sorted row, else 0
-    blocks: list[tuple[int, int, int]]  # (start, stop, width): steps from 1 on, rows they need
 
     @classmethod
     def of(cls, lengths: Tensor, scores: Tensor) -> "_Plan":
@@ -204,7 +211,7 @@ class _Plan:
             valid[..., None].to(scores.dtype),
             is_last[..., None].to(scores.dtype),
         )
-        return cls(*(tensor.to(scores.device, non_blocking=True) for tensor in tensors), blocks)
+        return cls(blocks, *(one.to(scores.device, non_blocking=True) for one in tensors))
 
     def lay_out(self, values: Tensor) -> Tensor:
         """Turn (B, T, ...) into (T, R, ...), 0 where padded or filled up."""
@@ -343,7 +350,7 @@ def _fill_up(n_rows: int) -> int:
 
 
 def _possible_lengths(
-    transitions: np.ndarray, starts: np.ndarray, ends: np.ndarray, longest: int
+    longest: int, transitions: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> np.ndarray:
     """For each length from 0 to ``longest``, whether any sequence is allowed, (longest + 1,)."""
     possible = np.zeros(longest + 1, dtype=bool)

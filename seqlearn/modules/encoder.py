@@ -68,31 +68,31 @@ class Encoder(nn.Module):
                     f"{describe_backend(backend)} has {flag}={value!r}, which is reserved: nothing "
                     "gives a core such steps yet. Use another backend."
                 )
-        self.core = backend.build(
+        self.core: Any = backend.build(
             input_size,
             hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
             dropout=dropout,
         )
-        self.output_size = getattr(self.core, "output_size", None)
-        if not isinstance(self.core, nn.Module) or not isinstance(self.output_size, int):
+        output_size = getattr(self.core, "output_size", None)
+        if not isinstance(self.core, nn.Module) or not isinstance(output_size, int):
             raise InvalidBackendError(
                 f"{describe_backend(backend)} breaks the rule 'build': it returned an "
-                f"object of type {type(self.core).__name__} with output_size={self.output_size!r}; "
+                f"object of type {type(self.core).__name__} with output_size={output_size!r}; "
                 "it must return a torch.nn.Module that has the int attribute output_size, the "
                 "number of outputs a step."
             )
-        self.backend = backend
+        self.backend, self.output_size = backend, output_size
         self.stable_rows = backend.stable_rows
         self.autocast: torch.dtype | None = None
         self.kernels: Any = None
         self._of_one_row: Any = None  # shapes of the core's state
         self._of_one_readout: Any = None  # and of the readout's
         self.input_size = input_size
-        self.readout = None
+        self.readout: Any = None
         if readout is not None:
-            self.readout = READOUTS[readout](self.output_size, bidirectional)
+            self.readout = READOUTS[readout](output_size, bidirectional)
 
     @property
     def device(self) -> torch.device:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlearn.backend import Dropout, Stack, valid_steps
+from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.linear import LinearHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import LastStep, Max, Mean, sum_of_steps
@@ -55,13 +56,13 @@ class KernelEncoder:
         Its readout is computed here too: the last step, the mean, the maximum.
     """
 
-    def __init__(self, encoder: nn.Module, kernels: LSTMKernels, watched: Sequence[nn.Module] = ()):
+    def __init__(self, encoder: Encoder, kernels: LSTMKernels, watched: Sequence[nn.Module] = ()):
         self.encoder, core = encoder, encoder.core
         self.layers = [[_Layer(layer, kernels)] for layer in core.layers]
         for directions, layer in zip(self.layers, core.backward_layers, strict=False):
             directions.append(_Layer(layer, kernels, is_backward=True))
         self.size = self.layers[0][0].size
-        self.read = _READOUTS.get(type(encoder.readout))
+        self.read: Any = _READOUTS.get(type(encoder.readout))
         self.reads_out = self.read is not None
         modules = [*core.modules(), *watched]
         if self.reads_out:
@@ -71,7 +72,7 @@ class KernelEncoder:
         self._children = [dict(children) for children in children_of(modules)]
 
     @classmethod
-    def of(cls, encoder: nn.Module, watched: Sequence[nn.Module] = ()) -> "KernelEncoder | None":
+    def of(cls, encoder: Encoder, watched: Sequence[nn.Module] = ()) -> "KernelEncoder | None":
         """Return one for this encoder, or None if its modules have to compute it."""
         core = encoder.core
         if type(core) is not Stack or type(core.dropout) is not Dropout:
@@ -151,13 +152,15 @@ class KernelEncoder:
         Returns the outputs of each direction, (T, B, H), the state after the last step, where there
         is one, and in training what the backward pass needs of each layer and direction.
         """
-        outputs, states, kept = [x.contiguous()], [], []
+        outputs: Sequence[Tensor] = [x.contiguous()]
+        states, kept = [], []
         keeps = masks is not None
         cast = self.encoder.autocast if keeps else None
         for i, directions in enumerate(self.layers):
             x = _side_by_side(outputs)  # (T, B, D)
-            if keeps and masks[i] is not None:
-                x = x * masks[i].transpose(0, 1)
+            mask = None if masks is None else masks[i]
+            if mask is not None:
+                x = x * mask.transpose(0, 1)
             before = None if state is None else state[i]
             run = partial(_Layer.run, x=x, rows=rows, state=before, keeps=keeps, cast=cast)
             outputs, ends, of_layer = zip(*each(run, directions), strict=True)
@@ -240,7 +243,7 @@ class KernelEncoder:
             else:
                 gradients = [(part.transpose(0, 1).contiguous(), None) for part in parts]
             found: list[list[Tensor]] = [[], []]  # of each direction
-            below = None
+            below: Any = None
             while kept:
                 below = None
                 jobs = list(zip(self.layers[len(kept) - 1], kept.pop(), gradients, strict=True))
@@ -266,7 +269,7 @@ class KernelEncoder:
 
 def _side_by_side(directions: Sequence[Tensor]) -> Tensor:
     """Join what both directions give in the last dimension; one direction's is not copied."""
-    return torch.cat(directions, dim=-1) if len(directions) > 1 else directions[0]
+    return torch.cat(list(directions), dim=-1) if len(directions) > 1 else directions[0]
 
 
 def _rows_first(directions: Sequence[Tensor]) -> Tensor:

@@ -88,7 +88,7 @@ def in_blocks(run: Callable, block: int, *rows: Any, exact: bool = False) -> Any
     >>> in_blocks(lambda x: x.cumsum(0), 2, torch.tensor([1, 2, 3]), exact=True)
     tensor([1, 3, 3])
     """
-    n = n_rows(rows)
+    n = n_rows(rows) or 0
     if n % block:
         rows = map_rows(lambda values: fill_rows(values, block), rows)
     if not exact:

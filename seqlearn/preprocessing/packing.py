@@ -112,8 +112,9 @@ def change_steps(
     if not isinstance(unpacked, list):
         return values.reshape(np.shape(unpacked))  # (N, T, F)
     is_flat = np.ndim(unpacked[0]) == 1
-    if _is_table(X, changed.channels):
-        widths = changed.channels.widths
+    channels = changed.channels
+    if channels is not None and _is_table(X, channels):
+        widths = channels.widths
         return table_like(X, cells_of(changed, widths, flat=is_flat or len(widths) > 1))
     arrays = [array[:, 0] for array in changed] if is_flat else list(changed)
     if not isinstance(X, np.ndarray):
@@ -123,7 +124,7 @@ def change_steps(
     return packed
 
 
-def _is_table(X: Any, channels: Channels | None) -> bool:
+def _is_table(X: Any, channels: Channels) -> bool:
     """Whether X has a cell for each sequence and channel; a column of data frames has not."""
     if isinstance(X, np.ndarray):
         return X.ndim == 2

@@ -81,7 +81,7 @@ class _Quartiles(_Statistics):
         return cls(len(values), median, high - low, np.maximum(np.abs(low), np.abs(high)))
 
 
-STATISTICS = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
+STATISTICS: dict[str, Any] = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
 
 
 def _learns_in_pieces(scaler: "SequenceScaler") -> bool:
@@ -228,11 +228,11 @@ class SequenceScaler(StepTransformer):
         sequences, known = read_X(self, unpack(X), None if reset else self._input)
         values = sequences.values.astype(np.float64, copy=False)  # (S, F)
         refuse_too_large(values, "X")
-        statistics = STATISTICS[self.method].of(values)
-        if not reset:
-            statistics = self._statistics.plus(statistics)
+        new = STATISTICS[self.method].of(values)
+        statistics: Any = new if reset else self._statistics.plus(new)
         known.show_in(self)
-        self._input, self._statistics = known, statistics
+        self._input = known
+        self._statistics: Any = statistics
         self.n_steps_seen_ = statistics.n_steps
         self.center_ = statistics.center
         self.scale_ = or_constant(statistics.scale, statistics.largest)

@@ -24,7 +24,7 @@ __all__ = ["Tokenizer"]
 LEVELS = ("word", "character")
 
 
-class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Split texts into words or characters.
 
     Nothing is learned, so `transform` needs no `fit`. At word level, without a ``pattern``, a token

@@ -19,7 +19,7 @@ TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
 LONG = (300, 1, 130, 257)  # as many rows, beyond the blocks that a core may cut its steps into
 INPUT, HIDDEN = 3, 5
-RANDOM_STATES = {  # how each is read and written
+RANDOM_STATES: dict[str, tuple] = {  # how each is read and written
     "torch": (
         lambda: torch.get_rng_state().numpy(),
         lambda state: torch.set_rng_state(torch.from_numpy(state)),

@@ -288,7 +288,7 @@ def without_last_fit(callback: Any) -> Any:
         at, schedule = callback.at, callback.schedule
         if getattr(schedule, "__func__", None) is ParamMapper._default_schedule:
             callback.schedule = None
-        if isinstance(at, partial) and at.func.__func__ is ParamMapper._epoch_at:
+        if isinstance(at, partial) and getattr(at.func, "__func__", None) is ParamMapper._epoch_at:
             callback.at = at.keywords["epoch"]
     return callback
 

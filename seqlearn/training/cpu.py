@@ -53,7 +53,8 @@ class Threads:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.number - 1, initializer=_set_as_cpu_for)
-        left, lock, results = enumerate(items), Lock(), {}
+        left: Iterator[tuple] = enumerate(items)
+        lock, results = Lock(), {}
 
         def work() -> None:
             nonlocal left

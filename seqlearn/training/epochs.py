@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 
 from seqlearn.data.batches import SequenceDataset
+from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.training.callbacks import Diverged, Scheduled, overriding
 from seqlearn.training.device import adding_in_order
@@ -28,10 +30,10 @@ HELD = (1 << 25) - 8192
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
-class Trained:
+class Trained(NeuralNet):
     """Epochs of a skorch net whose batches are those of `seqlearn.data.batches`."""
 
-    def train(self, dataset: SequenceDataset) -> KeyboardInterrupt | None:
+    def train(self, dataset: SequenceDataset | WindowDataset) -> KeyboardInterrupt | None:
         """Train for ``max_epochs``; return the user's interrupt, if that ended it.
 
         The epochs that were finished by then are kept.
@@ -75,7 +77,8 @@ class Trained:
                 self.notify("on_train_end", X=dataset, y=None)
             except KeyboardInterrupt as error:
                 interrupt = interrupt or error
-        self.passes_, self._train_set = {}, None
+        self._train_set = None
+        self.passes_: dict[bool, list] = {}
         return interrupt
 
     def _advice(self, error: Exception) -> str:
@@ -143,12 +146,12 @@ class Trained:
             if self._shows_batches:
                 batches[-1] |= {loss_name: losses[-1].item(), size_name: sizes[-1]}
             self._call_back("on_batch_end", batch=told, **step)
-        losses = torch.stack(losses).cpu().numpy()
+        values = torch.stack(losses).cpu().numpy()
         if not self._shows_batches:
-            rows = zip(losses.tolist(), sizes, strict=True)
+            rows = zip(values.tolist(), sizes, strict=True)
             batches += [{loss_name: loss, size_name: size} for loss, size in rows]
-        self.history.record(f"{prefix}_batch_count", len(losses))
-        self._record(loss_name, float(np.average(losses, weights=sizes)), sign=-1)
+        self.history.record(f"{prefix}_batch_count", len(values))
+        self._record(loss_name, float(np.average(values, weights=sizes)), sign=-1)
         if not training:
             self._record(f"{prefix}_score", self._score(*zip(*self.passes_[False], strict=True)))
 

@@ -23,7 +23,7 @@ class FlatParameters:
     """Move the trainable parameters of a module, and their gradients, into two vectors.
 
     The module's parameters stay `nn.Parameter`; their data become views of ``vector`` and their
-    gradients views of ``vector.grad``, into which autograd adds.
+    gradients views of ``gradient``, which is ``vector.grad``, into which autograd adds.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class FlatParameters:
     def __init__(self, parameters: list[nn.Parameter]):
         vector = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self.vector = nn.Parameter(vector)
-        self.vector.grad = torch.zeros_like(vector)
+        self.gradient = torch.zeros_like(vector)
         self.shapes = [tuple(parameter.shape) for parameter in parameters]
         self._pieces: list[tuple[nn.Parameter, slice]] = []
         start = 0
@@ -45,7 +45,8 @@ class FlatParameters:
 
     def gather(self) -> None:
         """Take in what has been put in the place of a parameter's data or gradient."""
-        vector, gradients = self.vector.detach(), self.vector.grad
+        vector, gradients = self.vector.detach(), self.gradient
+        self.vector.grad = gradients
         for parameter, piece in self._pieces:
             data, gradient = vector[piece].view(parameter.shape), gradients[piece]
             if parameter.data_ptr() != data.data_ptr():
@@ -72,14 +73,13 @@ class FlatParameters:
 
     def zero_grad(self) -> None:
         """Set every gradient to zero."""
-        self.vector.grad.zero_()
+        self.gradient.zero_()
 
     def clip_grad_norm(self, max_norm: float) -> None:
         """Scale the gradients so that their joint norm is at most ``max_norm``."""
-        grad = self.vector.grad
-        factor = max_norm / (float(torch.linalg.vector_norm(grad)) + 1e-6)
+        factor = max_norm / (float(torch.linalg.vector_norm(self.gradient)) + 1e-6)
         if not factor >= 1.0:  # true of a nan too, which then spreads to all
-            grad.mul_(factor)
+            self.gradient.mul_(factor)
 
     def update(self, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimiser update the vector; for Adam and AdamW without their wrappers.

@@ -137,7 +137,7 @@ class KernelGradient:
         of_values, of_core = backward(gradient)
         if needs_inputs:
             values.backward(of_values)
-        self.flat.vector.grad[self.of_core] += torch.cat(of_core)
+        self.flat.gradient[self.of_core] += torch.cat(of_core)
         # A graph that was kept for the input must not live as long as the outputs do.
         return {"loss": loss.detach(), "y_pred": map_rows(_detached, y_pred), "state": state}
 
@@ -146,7 +146,7 @@ class KernelGradient:
     ) -> tuple[Tensor, Callable, Any]:
         """Run the core on all rows, in parts; return outputs, backward pass and state."""
         n_rows, n_steps = x.shape[:2]
-        how = {"to_vectors": self.to_vectors, "needs_inputs": needs_inputs}
+        how: dict[str, Any] = {"to_vectors": self.to_vectors, "needs_inputs": needs_inputs}
         if n_parts == 1:
             masks, each = self.kernels.masks(n_rows, n_steps), self._each(x)
             return self.kernels.run(x, lengths, masks, state=state, each=each, **how)
@@ -175,8 +175,8 @@ class KernelGradient:
                 of_x, of_weights = found[i][1](own)
                 return of_x, torch.cat(of_weights)
 
-            of_values = torch.zeros_like(x) if needs_inputs else None
-            total = 0.0
+            of_values: Any = torch.zeros_like(x) if needs_inputs else None
+            total: Any = 0.0
             for (rows, n, _), (of_x, of_weights) in zip(
                 jobs, self.threads.map(one, range(len(jobs))), strict=True
             ):
@@ -191,7 +191,7 @@ class KernelGradient:
         self, x: Tensor, lengths: Tensor | None, y: Any, w: Tensor | None
     ) -> dict[str, Any]:
         """Compute a batch whose head is linear, part by part, each with its gradient."""
-        n_rows, total = len(x), self.flat.vector.grad
+        n_rows, total = len(x), self.flat.gradient
         n_parts = self._parts(n_rows, x.shape[1])
         if n_parts == 1:
             masks = [*self.kernels.masks(*x.shape[:2]), self._head_mask(n_rows)]
@@ -210,11 +210,11 @@ class KernelGradient:
             return losses, outputs, torch.cat(gradients)
 
         total.zero_()
-        found = []
+        parts = []
         for losses, outputs, gradient in self.threads.map(one, jobs()):
             total += gradient
-            found.append((losses, outputs))
-        losses, outputs = (torch.cat(values) for values in zip(*found, strict=True))
+            parts.append((losses, outputs))
+        losses, outputs = (torch.cat(values) for values in zip(*parts, strict=True))
         return {"loss": losses.mean(), "y_pred": outputs, "state": None}
 
     def _part(
@@ -228,7 +228,8 @@ class KernelGradient:
         each: Callable = map,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return losses (B,), outputs (B, C), and the gradient as a list of flat tensors."""
-        head, mask = self.network.head, masks[-1]
+        head: Any = self.network.head
+        mask = masks[-1]
         features, backward, _ = self.kernels.run(x, lengths, masks[:-1], each=each)
         if mask is not None:
             features = features * mask
@@ -243,7 +244,7 @@ class KernelGradient:
 
     def _head_mask(self, n_rows: int) -> Tensor | None:
         """Draw what dropout multiplies by what the head reads, (B, D)."""
-        head = self.network.head
+        head: Any = self.network.head
         if not head.dropout.training or head.dropout.p == 0:
             return None
         return head.dropout.mask(torch.empty(n_rows, head.linear.in_features, dtype=torch.float32))

@@ -19,6 +19,7 @@ from skorch.utils import TeeGenerator
 from seqlearn.backend import draw_from
 from seqlearn.data.batches import BucketedBatches, SequenceDataset, unless_full
 from seqlearn.data.plain import as_plain, from_plain
+from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head
@@ -80,7 +81,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         dtype: str,
         gradient_clip: float | None,
         precision: str,
-        valid: SequenceDataset | None = None,
+        valid: SequenceDataset | WindowDataset | None = None,
         **settings,
     ):
         network = _plain(network)
@@ -99,7 +100,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         self._precision = precision
         self._threads = Threads(1)
         self._is_elementwise = optimizer in OPTIMIZERS
-        optimizer, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
+        kind, options = OPTIMIZERS.get(optimizer, (optimizer, {}))
         defaults = {
             "train_split": None if valid is None else predefined_split(valid),
             "verbose": 0,
@@ -110,7 +111,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
             **{f"module__{name}": value for name, value in network.items()},
             **{f"optimizer__{name}": value for name, value in options.items()},
         }
-        super().__init__(Network, HeadLoss, optimizer, **(defaults | settings))
+        super().__init__(Network, HeadLoss, kind, **(defaults | settings))
 
     @property
     def _default_callbacks(self):
@@ -197,7 +198,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
             self._zero_grad_optimizer()
             step = self.train_step_single(batch, **fit_params)
         else:
-            step = self._kernel_gradient(*batch, state=self._start)
+            step = self._kernel_gradient(batch[0], batch[1], self._start)
             self._state = step.pop("state")
             self._clip_gradient()
         if self._batch_callbacks["on_grad_computed"]:
@@ -328,7 +329,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
             arguments = {**arguments, "device": "cpu"}
         if arguments["precision"] == "bf16" and not computes_bf16(arguments["device"]):
             arguments = {**arguments, "precision": "float32"}  # as predictions are
-        self.__init__(**arguments)
+        SequenceNet.__init__(self, **arguments)
         self.initialize()
         self._load(state["arrays"])
         self.history.extend(state["history"])

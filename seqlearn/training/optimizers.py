@@ -7,7 +7,7 @@ used as it is. Callers: `seqlearn.training.net` and `.flat`, and `seqlearn.estim
 """
 
 import inspect
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import optim
@@ -28,7 +28,7 @@ def _without_compiler(optimizer: type[optim.Optimizer]) -> type[optim.Optimizer]
 Adam, AdamW = _without_compiler(optim.Adam), _without_compiler(optim.AdamW)
 SGD, RMSprop = _without_compiler(optim.SGD), _without_compiler(optim.RMSprop)
 
-OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
+OPTIMIZERS: dict[Any, tuple[Any, dict[str, Any]]] = {
     "adam": (Adam, {"fused": True}),
     "adamw": (AdamW, {"fused": True}),
     "sgd": (SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
@@ -36,7 +36,7 @@ OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
 }
 
 
-def is_own_adam(optimizer: optim.Optimizer) -> bool:
+def is_own_adam(optimizer: optim.Optimizer) -> TypeGuard[optim.Adam]:
     """Whether its step is that of Adam or AdamW as they are here, and nothing more.
 
     There is more where a scheduler of torch, which counts steps, has put its own in their place.

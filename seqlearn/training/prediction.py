@@ -46,8 +46,8 @@ def predict(
     ndarray of shape (N, ...), or (S, ...) of a head that reads steps
     """
     net.evaluate()
-    lengths, result = data.lengths, None
-    n = len(lengths)
+    lengths, n = data.lengths, len(data.lengths)
+    result: Any = None
     if n_rows is None:
         n_rows = 1 if n == 1 else net.rows_at_once(n, int(lengths.max()))
     if isinstance(data, Sequences):
@@ -55,7 +55,7 @@ def predict(
             return _by_kernels(net, data, lengths, n_rows, encode)
         data = SequenceDataset(data, device=net.device)
     per_step = net.module_.head.reads_steps and not encode
-    starts = np.cumsum(lengths) - lengths if per_step else None
+    starts: Any = np.cumsum(lengths) - lengths if per_step else None
     for rows, batch in _batches(net, data, lengths, n_rows, encode, reading):
         if not per_step and len(rows) == n:
             return batch
@@ -91,7 +91,7 @@ def _batches(
             return module.encode(*of_batch).cpu().numpy()
         return module.head.read(module(*of_batch), **reading).cpu().numpy()
 
-    batches = [None] if n == n_rows else length_batches(lengths, n_rows)[::-1]
+    batches: list[Any] = [None] if n == n_rows else length_batches(lengths, n_rows)[::-1]
     while batches:
         given = batches.pop()
         rows = np.arange(n) if given is None else given

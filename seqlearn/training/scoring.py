@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 
 from seqlearn.errors import DataFormatError
 from seqlearn.states import n_rows
@@ -17,7 +18,7 @@ from seqlearn.states import n_rows
 __all__ = ["Scored"]
 
 
-class Scored:
+class Scored(NeuralNet):
     """Answers of a net on a dataset of its training, or on the inputs of a batch.
 
     While a callback scores from its cache, they are made of the outputs that training computed.
@@ -89,7 +90,7 @@ class Scored:
     def _score(self, outputs: Any, targets: Any) -> float:
         """Return the head's score of the outputs and targets of some batches."""
         weights = [
-            torch.ones(n_rows(one), dtype=self._dtype, device=self.device)
+            torch.ones(n_rows(one) or 0, dtype=self._dtype, device=self.device)
             if target["w"] is None
             else target["w"]
             for one, target in zip(outputs, targets, strict=True)

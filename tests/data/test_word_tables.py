@@ -72,19 +72,19 @@ def bags_of(batch):
 def test_every_place_of_a_batch_holds_its_word(known, X, options):
     encoding = learn(known, **options)
     batch = batch_of(encoding, X)
-    assert batch.index.shape == (len(X), max(map(len, X)))
+    assert batch.places.shape == (len(X), max(map(len, X)))
     spelled = spellings(batch)
     assert len(spelled) == (len(batch.words) if options["characters"] else 0)
     for row, steps in enumerate(X):
         for step, word in enumerate(steps):
-            place = int(batch.index[row, step])
+            place = int(batch.places[row, step])
             assert int(batch.words[place]) == encoding.vocabulary.encode([word])[0]
             if options["characters"]:
                 expected = encoding.characters.encode(list(word)).tolist() or [0]
                 assert spelled[place] == expected
                 assert int(batch.shapes[place]) == encoding.shapes.encode([word_shape(word)])[0]
-        padding = batch.index[row, len(steps) :]
-        assert (padding == batch.index[row, len(steps) - 1]).all()
+        padding = batch.places[row, len(steps) :]
+        assert (padding == batch.places[row, len(steps) - 1]).all()
 
 
 @quick
@@ -93,7 +93,7 @@ def test_every_distinct_word_of_a_batch_stands_once(X, characters):
     batch = batch_of(learn(X, characters=characters), X)
     n_distinct = len({word for row in X for word in row})
     assert len(batch.words) == n_distinct
-    assert sorted(set(batch.index.flatten().tolist())) == list(range(n_distinct))
+    assert sorted(set(batch.places.flatten().tolist())) == list(range(n_distinct))
 
 
 @quick
@@ -124,7 +124,7 @@ def test_groups_of_like_length_leave_no_word_out(n_words):
     spelled = spellings(batch)
     for row, steps in enumerate(X):
         for step, word in enumerate(steps):
-            place = batch.index[row, step]
+            place = batch.places[row, step]
             assert spelled[place] == encoding.characters.encode(list(word)).tolist()
             assert batch.words[place] == encoding.vocabulary.encode([word])[0]
 
@@ -156,13 +156,13 @@ def test_a_batch_of_some_rows_holds_their_words_only(X, data):
     batch = dataset[rows][0]["x"]
     assert len(batch.words) == len({word for i in rows for word in X[i]})
     for row, i in enumerate(rows):
-        codes = batch.words[batch.index[row, : len(X[i])]].tolist()
+        codes = batch.words[batch.places[row, : len(X[i])]].tolist()
         assert codes == encoding.vocabulary.encode(X[i]).tolist()
 
 
 def test_the_codes_of_a_table_are_read_as_they_are():
     batch = WordTable(np.array([7, 0, 5])).batch(np.array([[2, 0], [2, 2]]), CPU)
-    assert batch.words[batch.index].tolist() == [[5, 7], [5, 5]]
+    assert batch.words[batch.places].tolist() == [[5, 7], [5, 5]]
     assert (len(batch.words), batch.spelling, batch.shapes) == (2, [], None)
 
 
@@ -171,7 +171,7 @@ def test_the_codes_of_a_table_are_read_as_they_are():
 def test_every_place_of_a_batch_holds_its_known_features(known, X, low):
     encoding = learn(known, kind="features", min_frequency=low)
     batch = batch_of(encoding, X, "features")
-    assert batch.index.shape == (len(X), max(map(len, X)))
+    assert batch.places.shape == (len(X), max(map(len, X)))
     held = bags_of(batch)
     for row, steps in enumerate(X):
         for step, features in enumerate(steps):
@@ -181,10 +181,10 @@ def test_every_place_of_a_batch_holds_its_known_features(known, X, low):
                 code = int(encoding.vocabulary.encode([name])[0])
                 if code:
                     expected[code, weight] += 1
-            assert held[batch.index[row, step]] == expected
-        padding = batch.index[row, len(steps) :]
-        assert (padding == batch.index[row, len(steps) - 1]).all()
-    assert len(batch.offsets) == len(set(batch.index.flatten().tolist()))
+            assert held[batch.places[row, step]] == expected
+        padding = batch.places[row, len(steps) :]
+        assert (padding == batch.places[row, len(steps) - 1]).all()
+    assert len(batch.offsets) == len(set(batch.places.flatten().tolist()))
 
 
 def test_bags_of_nothing_known_are_empty():
@@ -194,7 +194,7 @@ def test_bags_of_nothing_known_are_empty():
     assert set(batch.offsets.tolist()) == {0}
     mixed = batch_of(encoding, [[{"b": 1}, {"b": 2, "a": 3}, {}]], "features")
     held = bags_of(mixed)
-    assert [held[i] for i in mixed.index[0]] == [{}, {(1, 3.0): 1}, {}]
+    assert [held[i] for i in mixed.places[0]] == [{}, {(1, 3.0): 1}, {}]
 
 
 # Encodings.
@@ -313,7 +313,7 @@ def test_lowercase_and_fold_digits_act_on_words_not_on_letters():
     assert encoding.vocabulary.words == ("0000", "the")
     assert set(encoding.characters.words) == set("Thethe19842001")
     batch = batch_of(encoding, [["THE", "2023"]])
-    assert batch.words[batch.index].tolist() == [[2, 1]]
+    assert batch.words[batch.places].tolist() == [[2, 1]]
 
 
 def test_letters_of_rare_words_are_known():
@@ -352,7 +352,7 @@ def test_extra_words_follow_the_vocabulary(X, given_words, options):
     assert encoding.vocabulary is plain.vocabulary
     asked = sorted({word for row in X for word in row} | set(given_words))
     batch = batch_of(encoding, [asked])
-    for word, place in zip(asked, batch.index[0].tolist(), strict=True):
+    for word, place in zip(asked, batch.places[0].tolist(), strict=True):
         known = int(plain.vocabulary.encode([word])[0])
         form = plain.vocabulary.normalise(word)
         expected = known or encoding.extra.get(form, encoding.extra.get(form.lower(), 0))
@@ -362,7 +362,7 @@ def test_extra_words_follow_the_vocabulary(X, given_words, options):
 def test_an_extra_word_is_found_as_written_else_in_lower_case():
     encoding = learn([["a"]], characters=False).with_extra(["dog", "Dog", "cat"])
     batch = batch_of(encoding, [["dog", "Dog", "Cat", "DOG", "bird"]])
-    assert batch.words[batch.index].tolist() == [[2, 3, 4, 2, 0]]
+    assert batch.words[batch.places].tolist() == [[2, 3, 4, 2, 0]]
 
 
 def test_a_rare_word_with_a_vector_is_an_extra_word():
@@ -377,7 +377,7 @@ def test_a_pickled_encoding_gives_the_same_codes(X, options):
     again = pickle.loads(pickle.dumps(encoding))
     assert vars(again) == vars(encoding)
     one, other = batch_of(encoding, [*X, ["new"]]), batch_of(again, [*X, ["new"]])
-    assert torch.equal(one.words, other.words) and torch.equal(one.index, other.index)
+    assert torch.equal(one.words, other.words) and torch.equal(one.places, other.places)
 
 
 def test_encoding_changes_neither_codes_nor_the_sequences_given():

@@ -57,7 +57,7 @@ def problems(draw, max_labels=4, max_length=6):
     allowed = tuple(
         rng.random(shape) < density for shape in [(n_labels, n_labels), (n_labels,), (n_labels,)]
     )
-    possible = np.flatnonzero(_possible_lengths(*allowed, max_length)).tolist()
+    possible = np.flatnonzero(_possible_lengths(max_length, *allowed)).tolist()
     assume(possible)
     lengths = draw(st.lists(st.sampled_from(possible), min_size=1, max_size=5))
     crf = LinearChainCRF(n_labels, allowed=None if density == 1.0 else allowed).double()

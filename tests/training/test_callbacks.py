@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_all_callbacks_of_skorch_work_in_every_estimator(name, tmp_path, monkeyp
     assert [len(one) for one in saved.module_.parameters()] == [
         len(one) for one in net.module_.parameters()
     ]
+
+
+def begins_late(net, epoch):
+    return net.history[-1, "epoch"] >= epoch
+
+
+def halve(weight):
+    weight.data.mul_(0.5)
+
+
+def test_a_mapper_with_a_function_of_the_user_is_saved_with_it():
+    mapper = ParamMapper("head*bias", fn=halve, at=partial(begins_late, epoch=2))
+    again = pickle.loads(pickle.dumps(ESTIMATORS["classifier"](callbacks=[mapper])))
+    assert again.callbacks[0].at.func is begins_late and again.callbacks[0].schedule is None
 
 
 class Count(Callback):

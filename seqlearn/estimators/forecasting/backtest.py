@@ -27,7 +27,7 @@ def backtest(
     *,
     stride: int,
     initial_window: int | None,
-    alpha: list[float] | None,
+    alpha: Any,
 ) -> pd.DataFrame:
     """Return forecasts from all cut-offs of ``y``, as `LSTMForecaster.backtest` describes them.
 
@@ -64,13 +64,13 @@ def backtest(
             raise InvalidParameterError(
                 f"alpha={alpha}; give at least one level, and all of them in (0, 1)."
             )
-    keys = {None}
+    keys: set[Any] = {None}
     if y.index.nlevels > 1:
         keys = {k if isinstance(k, tuple) else (k,) for k in y.index.droplevel(-1).unique()}
     # Series of fit are read on their steps, and others on those that they show.
     step = state.step_for(y) if keys <= set(state.last) else None
     series = state.read(y, X, "backtest", step)
-    steps = state.asked if fh is None else steps_of_backtest(fh, series)
+    steps: Any = state.asked if fh is None else steps_of_backtest(fh, series)
     refuse_far_steps(layout, int(steps[-1]))
     ends = [np.arange(first - 1, len(one.index) - steps[-1], stride) for one in series]
     if not any(len(some) for some in ends):

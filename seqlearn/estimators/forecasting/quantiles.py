@@ -76,9 +76,9 @@ def around(point: np.ndarray, values: np.ndarray, levels: Sequence[float]) -> np
     >>> around(np.array([3.0]), np.array([0.0, 1.0, 2.0]), [0.1, 0.5, 0.9])
     array([0., 1., 3.])
     """
-    levels = np.asarray(levels)
-    values = np.where(levels < 0.5, np.minimum(values, point), values)
-    return np.where(levels > 0.5, np.maximum(values, point), values)
+    of_value = np.asarray(levels)
+    values = np.where(of_value < 0.5, np.minimum(values, point), values)
+    return np.where(of_value > 0.5, np.maximum(values, point), values)
 
 
 def conformal_shifts(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:

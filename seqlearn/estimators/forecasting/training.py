@@ -42,6 +42,46 @@ __all__ = ["WindowTraining"]
 class WindowTraining(Trainable):
     """Learning of series, as the parameters of the estimator say."""
 
+    model_: ForecastState
+    _fh: Any  # the horizon, of sktime
+    # <annotations: LSTMForecaster>
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    dropout: float
+    backend: Any
+    window_length: int | str
+    segment_length: int | str
+    normalization: str | None
+    decoding: str
+    copying: bool | str
+    linear: bool | str
+    share_channels: bool
+    calendar: bool
+    past_only: list | None
+    max_epochs: int | str
+    lr: float
+    lr_schedule: str | None
+    batch_size: int | str
+    optimizer: Any
+    weight_decay: float
+    gradient_clip: float | None
+    callbacks: list | None
+    device: str
+    dtype: str
+    precision: str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    loss: str
+    quantiles: Any
+    calibration: str | None
+    random_state: Any
+    verbose: int
+    net_params: dict | None
+    # </annotations>
+
     def _learn(self, y: Any, X: Any, fh: Any) -> tuple[ForecastState, SequenceNet]:
         """Train a network on all series of ``y``.
 
@@ -98,7 +138,7 @@ class WindowTraining(Trainable):
         horizon = horizon or max(season, 12)
         window, segment = self.window_length, self.segment_length
         auto_window = auto_window_length(int(np.median(lengths)), season, horizon)
-        if window == "auto":
+        if isinstance(window, str):
             window = auto_window
         elif max(lengths) < window + horizon:
             warnings.warn(
@@ -108,7 +148,7 @@ class WindowTraining(Trainable):
                 UserWarning,
                 stacklevel=6,
             )
-        if segment == "auto":
+        if isinstance(segment, str):
             segment = auto_segment_length(window, season, horizon)
         many = len(series) >= MANY_SERIES
         return Layout(
@@ -153,7 +193,7 @@ class WindowTraining(Trainable):
             model.dataset(table, train, device, _weights(table, train)),
             held_out if self.early_stopping else None,
         )
-        if self.calibration == "conformal":
+        if held_out is not None and self.calibration == "conformal":
             model = model.calibrated(net, held_out)
         return model, net
 
@@ -188,16 +228,16 @@ class WindowTraining(Trainable):
         hold_out = self.early_stopping or self.calibration == "conformal"
         if self.early_stopping:
             gap += layout.window_length
-        train, valid = [], []
+        own, held_out = [], []
         for i, n_steps in enumerate(table.lengths.tolist()):
             first, last = layout.origins(n_steps)
             if hold_out:
                 n_valid = max(round(self.validation_fraction * (last - first + 1)), 1)
-                valid.append(table.origins(i, last - n_valid + 1, last))
+                held_out.append(table.origins(i, last - n_valid + 1, last))
                 last -= n_valid + gap
-            train.append(table.origins(i, first, last))
-        train, valid = _usable(table, np.concatenate(train)), np.concatenate(valid or [[]])
-        valid = _usable(table, valid.astype(np.int64))
+            own.append(table.origins(i, first, last))
+        train = _usable(table, np.concatenate(own))
+        valid = _usable(table, np.concatenate(held_out or [np.zeros(0, np.int64)]))
         if len(train) and (len(valid) or not hold_out):
             return train, valid
         longest = int(table.lengths.max())
@@ -229,10 +269,10 @@ class WindowTraining(Trainable):
         layout, levels = model.layout, model.levels
         n_columns = len(layout.columns)
         batch_size = self.batch_size
-        if batch_size == "auto":
+        if isinstance(batch_size, str):
             batch_size = auto_batch_size(len(train))
         max_epochs = self.max_epochs
-        if max_epochs == "auto":
+        if isinstance(max_epochs, str):
             max_epochs = auto_epochs(len(train), batch_size, train.n_windows / layout.horizon)
         window = {
             "segment_length": layout.segment_length,

@@ -97,7 +97,7 @@ class WindowModel(Record):
         ]
         true = np.concatenate(targets, axis=2)  # (M, H, C)
         errors = (true[..., None] - outputs[..., :-1]) / outputs[..., -1:]  # (M, H, C, Q)
-        return replace(self, shifts=conformal_shifts(errors, self.levels))
+        return replace(self, shifts=conformal_shifts(errors, self.levels or ()))
 
     @torch_defaults()
     def forecast(
@@ -138,7 +138,7 @@ class WindowModel(Record):
         if levels is None:
             return self._outputs(net, dataset, "point")[..., 0] * scale + mean  # (M, H, C)
         values, point = self._quantiles(net, dataset)  # (M, H, C, K), (M, H, C, 1)
-        found = around(point, at_levels(values, self.levels, levels), levels)
+        found = around(point, at_levels(values, self.levels or (), levels), levels)
         return found * scale[..., None] + mean[..., None]
 
     def table(
@@ -150,7 +150,7 @@ class WindowModel(Record):
             mean, scale = self.scales[one.key]
             values.append((one.values - mean) / scale)
             refuse_far(values[-1], dtype, one.name, AS_GIVEN)
-        if features is not None:
+        if features is not None and self.feature_scale is not None:
             mean, scale = self.feature_scale
             features = [(part - mean) / scale for part in features]
             for one, part in zip(series, features, strict=True):

@@ -87,8 +87,10 @@ class StepLabels(Classes):
     @property
     def allowed(self) -> list | None:
         """Which label may follow which, begin and end, by the scheme; None without one."""
-        found = self.scheme and allowed_transitions(self.classes, self.scheme)
-        return found and [part.tolist() for part in found]
+        if self.scheme is None:
+            return None
+        found = allowed_transitions(self.classes.tolist(), self.scheme)
+        return [part.tolist() for part in found]
 
     def share_right(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         """Return the share of the steps whose label is right, y written in the scheme as in fit."""

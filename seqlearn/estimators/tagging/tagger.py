@@ -17,7 +17,6 @@ from seqlearn.estimators.parameter_checks import (
     refuse_other_loss,
 )
 from seqlearn.estimators.tagging.step_labels import StepLabels
-from seqlearn.estimators.targets import Targets
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
 from seqlearn.training.defaults import torch_defaults
@@ -26,7 +25,7 @@ from seqlearn.training.prediction import predict
 __all__ = ["BiLSTMTagger"]
 
 
-class BiLSTMTagger(SequenceEstimator):
+class BiLSTMTagger(SequenceEstimator[StepLabels]):
     """Label every step of a sequence: parts of speech, named entities, activities.
 
     A recurrent core reads each sequence, from both ends by default; a linear layer scores every
@@ -302,7 +301,7 @@ class BiLSTMTagger(SequenceEstimator):
         """
         return self._fit(X, y, sample_weight, part=True, classes=classes)
 
-    def _targets(self) -> Targets:
+    def _targets(self) -> StepLabels:
         return StepLabels(scheme=self.scheme, repair=self.repair)
 
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
@@ -310,7 +309,7 @@ class BiLSTMTagger(SequenceEstimator):
             return without_empty(X, y, sample_weight)
         return super()._without_blank(X, y, sample_weight)
 
-    def _head(self, data: TrainingData) -> tuple[type[Head], dict[str, Any]]:
+    def _head(self, data: TrainingData[StepLabels]) -> tuple[type[Head], dict[str, Any]]:
         if self.decoder == "crf":
             refuse_other_loss(self.loss, self.label_smoothing, "with decoder='crf'")
         targets, lengths, class_weights = data.targets, data.y.lengths, None
@@ -408,14 +407,15 @@ class BiLSTMTagger(SequenceEstimator):
     def _predict(self, X: Any, what: str) -> np.ndarray:
         """Return what the head reads of every step, in the form of X."""
         is_label, targets, X = what == "labels", self._record.targets, unpack(X)
-        kept, n_rows = slice(None), len(X) if isinstance(X, list) else None
+        kept: Any = slice(None)
+        n_rows = len(X) if isinstance(X, list) else None
         number = RowNumbers(np.arange(n_rows or 0))
         if isinstance(X, list) and not all(filled := list(map(has_steps, X))):
             kept = np.flatnonzero(filled)
             X, number = take_rows(X, kept.tolist()), RowNumbers(kept)
         parts, lengths = [], [np.zeros(0, np.int64)]
-        for first, piece in pieces(X) if not isinstance(X, list) or X else ():
-            first = number.after(first) if n_rows else first
+        for start, piece in pieces(X) if not isinstance(X, list) or X else ():
+            first = number.after(start) if n_rows else start
             sequences = self._encoded(piece, first)
             targets.refuse_lengths(self.net_.module_.head.decoder, sequences, first)
             parts.append(predict(self.net_, sequences, what=what))

@@ -117,6 +117,7 @@ class LabelHead(Head):
     reads_steps = True
     scorers = ("accuracy",)
     loss_parameters = ("steps_a_row", "class_weights", "loss", "label_smoothing")
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class LabelHead(Head):
         self.dropout = Dropout(dropout)
         self.linear = RowLinear(input_size, output_size)
         if decoder == "crf":
-            self.decoder = LinearChainCRF(output_size, allowed=scheme)
+            self.decoder: LinearChainCRF | Independent = LinearChainCRF(output_size, allowed=scheme)
         else:
             self.decoder = Independent(
                 output_size, allowed=scheme, loss=loss, label_smoothing=label_smoothing
@@ -161,7 +162,7 @@ class LabelHead(Head):
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """Share of the steps whose label is right."""
-        right = total = 0.0
+        right = total = torch.tensor(0.0)
         for one, labels, weight in zip(outputs, y, weights, strict=True):
             is_step = valid_steps(one.known_lengths, labels.shape[1]).to(labels.device)
             is_right = (self.read(one) == labels) & is_step  # (B, T)

@@ -161,9 +161,9 @@ class ValueHead(LinearHead):
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """R2, the mean over the outputs."""
-        outputs, y, weight = (torch.cat(list(parts)) for parts in (outputs, y, weights))
-        centre = (weight[:, None] * y).sum(0) / weight.sum()
-        residual = (weight[:, None] * (y - outputs) ** 2).sum(0)
-        total = (weight[:, None] * (y - centre) ** 2).sum(0)
+        found, true, weight = (torch.cat(list(parts)) for parts in (outputs, y, weights))
+        centre = (weight[:, None] * true).sum(0) / weight.sum()
+        residual = (weight[:, None] * (true - found) ** 2).sum(0)
+        total = (weight[:, None] * (true - centre) ** 2).sum(0)
         r2 = torch.where(total > 0, 1 - residual / total, (residual == 0).to(total.dtype))
         return r2.mean()

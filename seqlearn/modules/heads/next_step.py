@@ -38,6 +38,7 @@ class NextStepHead(Head):
     """
 
     reads_steps = True
+    feature_scale: Tensor
 
     def __init__(self, input_size: int, *, feature_scale: np.ndarray):
         super().__init__()
@@ -57,7 +58,7 @@ class NextStepHead(Head):
         predicted, x, lengths = outputs
         squares = ((predicted - x[:, 1:]) / self.feature_scale).square()  # (B, T - 1, F)
         if lengths is None:
-            n_errors = max(x.shape[1] - 1, 1) * x.shape[2]
+            n_errors: int | Tensor = max(x.shape[1] - 1, 1) * x.shape[2]
         else:
             known = valid_steps(lengths - 1, x.shape[1] - 1).to(x.device, non_blocking=True)
             squares = squares.masked_fill(~known[..., None], 0.0)

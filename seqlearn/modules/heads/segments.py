@@ -108,6 +108,7 @@ class SegmentHead(Head):
     exact_rows = 32
     scorers = ("neg_mean_absolute_error",)
     loss_parameters = ("loss",)
+    levels: Tensor
 
     def __init__(
         self,
@@ -176,7 +177,7 @@ class SegmentHead(Head):
         future = None
         if seen.x.future_features is not None:
             future = self._in_segments(with_mask(seen.x.future_features))  # (B, S ahead, s, 2 K)
-        mapped = None if self.linear is None else self._mapped(window)  # (B, 1, H, C)
+        mapped = self._mapped(window)
         if self.reads_again:
             outputs = self._recursively(features, window, future, mapped, seen)
         else:
@@ -208,7 +209,7 @@ class SegmentHead(Head):
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """Minus the mean absolute error of the point forecasts over all observed targets."""
-        error = total = 0.0
+        error = total = torch.tensor(0.0)
         for forecast, target, weight in zip(outputs, y, weights, strict=True):
             errors, observed = _errors(forecast, target)
             absolute = torch.where(observed, errors[..., 0].abs(), 0.0)
@@ -231,8 +232,10 @@ class SegmentHead(Head):
         """Return the point forecasts, (B, H, C)."""
         return self.read(outputs)[..., 0]
 
-    def _mapped(self, window: Tensor) -> Tensor:
-        """Return the linear forecast of a window, (B, 1, H, C)."""
+    def _mapped(self, window: Tensor) -> Tensor | None:
+        """Return the linear forecast of a window, (B, 1, H, C), if there is a linear map."""
+        if self.linear is None:
+            return None
         steps = window.unflatten(2, (self.segment_length, -1)).flatten(1, 2)
         steps = steps[..., : self.n_columns].transpose(1, 2)  # (B, C, S s)
         return self.linear(steps).transpose(1, 2)[:, None]

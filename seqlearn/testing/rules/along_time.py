@@ -154,12 +154,12 @@ def step_equals_forward(setting):
     for run in (core, partial(_run_steps, core)):
         given = x.clone().requires_grad_()
         run(given)[0].square().sum().backward()
-        gradients.append({"the input": given.grad} | take_gradients(core))
+        gradients.append({"the input": given.grad, **take_gradients(core)})
         reseed_all(core.train())
         trained.append(run(x[:, :1])[0])
         core.eval()
     require_all_close(gradients[1], gradients[0], "Gradients of {}")
-    require_close(*trained, "Outputs of one step in training")
+    require_close(trained[0], trained[1], "Outputs of one step in training")
 
 
 def _run_steps(core, x, **how):

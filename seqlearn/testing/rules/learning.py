@@ -41,7 +41,8 @@ def padding_gradients(setting):
     x, lengths = make_rows()
     outputs = setting.build()(x.requires_grad_(), lengths)[0]
     weighted_sum(outputs, lengths).backward()
-    require(x.grad is not None, "None flows to the input at all.")
+    if x.grad is None:
+        raise Broken("None flows to the input at all.")
     valid = valid_steps(lengths, x.shape[1])
     leak, due = (x.grad[steps].abs().max().item() for steps in (~valid, valid))
     require(due > 0, "All gradients of the input are zero.")
@@ -98,7 +99,7 @@ def bfloat16(setting):
             weighted_sum(answer.float(), lengths).backward()
             gradients.append(take_gradients(core))
         what = f"Outputs in bfloat16 and float32 of {features} features"
-        require_close(*reversed(outputs), what, 0.05)
+        require_close(outputs[1], outputs[0], what, 0.05)
         for name, due in gradients[0].items():
             found = gradients[1][name]
             require(found.dtype == torch.float32, f"The gradient of {name} is {found.dtype}.")

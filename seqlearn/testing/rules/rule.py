@@ -33,7 +33,7 @@ class Rule:
 
 def backend_rule(applies: Applies = _always) -> Callable[[Callable[[Backend], None]], Rule]:
     """Make a `Rule` of the function below: its name, and its docstring as the sentence."""
-    return lambda holds: Rule(holds.__name__, " ".join(holds.__doc__.split()), applies, holds)
+    return lambda holds: Rule(holds.__name__, " ".join(str(holds.__doc__).split()), applies, holds)
 
 
 def core_rule(

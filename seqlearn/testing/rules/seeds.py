@@ -24,8 +24,8 @@ def seeds(setting):
     first, same, other = (setting.build(seed=seed).state_dict() for seed in ("a", "a", "b"))
     differ = [name for name in first if not torch.equal(first[name], same[name])]
     require(not differ, f"Two builds from one seed differ in {', '.join(differ)}.")
-    differ = any(not torch.equal(first[name], other[name]) for name in first)
-    require(differ, "Two builds from two seeds are equal.")
+    others = any(not torch.equal(first[name], other[name]) for name in first)
+    require(others, "Two builds from two seeds are equal.")
 
 
 @core_rule()
