@@ -32,6 +32,8 @@ class ParameterObjects(PlainState):
     names a callback that it cannot copy; what is saved of callbacks is not that of the last fit.
     """
 
+    callbacks: Any
+
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``backend__option`` sets an option of the backend, ``words__...`` too.
 

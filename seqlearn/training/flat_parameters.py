@@ -60,8 +60,9 @@ class FlatParameters:
     def piece(self, module: nn.Module) -> slice | None:
         """Return where a module's parameters are in the vector; None if not as one piece."""
         pieces = {id(one): piece for one, piece in self._pieces}
-        found = [pieces.get(id(one)) for one in module.parameters()]
-        if None in found or any(a.stop != b.start for a, b in pairwise(found)):
+        parameters = list(module.parameters())
+        found = [pieces[id(one)] for one in parameters if id(one) in pieces]
+        if len(found) < len(parameters) or any(a.stop != b.start for a, b in pairwise(found)):
             return None
         return slice(found[0].start, found[-1].stop)
 

@@ -61,7 +61,7 @@ class Head(nn.Module, ABC):
         names = {"loss", "loss_with_gradient"}
         nearest = next(one for one in cls.__mro__ if names & vars(one).keys())
         if "loss_with_gradient" not in vars(nearest):
-            cls.loss_with_gradient = Head.loss_with_gradient
+            setattr(cls, "loss_with_gradient", Head.loss_with_gradient)  # noqa: B010
 
     @abstractmethod
     def forward(self, features: Tensor, seen: Seen) -> Any:
