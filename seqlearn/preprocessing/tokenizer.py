@@ -14,7 +14,7 @@ from unicodedata import category
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from seqlearn.data.checking import show
+from seqlearn.data.messages import show
 from seqlearn.data.refusals import refuse_container
 from seqlearn.data.targets import unpack_targets
 from seqlearn.errors import DataFormatError, InvalidParameterError
