@@ -138,6 +138,8 @@ class Trained(NeuralNet):
                 batches.append({})
                 told = self._shown(batch)
             self._call_back("on_batch_begin", batch=told)
+            if training and self._shows_batches:  # who may have changed the network
+                self._choose_gradient()
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             sizes.append(len(batch[0]["lengths"]))

@@ -188,8 +188,6 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Do skorch's step for an optimiser of ours: without a closure, and with fewer calls."""
-        if self._shows_batches:  # and a callback may have changed the network since the last one
-            self._choose_gradient()
         # An optimiser may ask for the gradient of a batch several times: from one state.
         self._start = self._carried(batch[0])
         if not self._is_elementwise:
