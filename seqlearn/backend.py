@@ -113,7 +113,7 @@ class Backend(BaseEstimator, ABC):
         - ``outputs`` of shape (B, T, D): what stands past a row's length is never read;
         - ``state``: a tuple of tensors, in which tuples may nest, each of shape (B, ...): row i of
           all of them is what row i continues from, and sizes beside B never change. None means
-          the state before the first step. What is returned continues the rows; it is None if the
+          zeros: a row of zeros begins anew. What is returned continues the rows; it is None if the
           core is bidirectional or not ``stateful``, and with ``lengths`` it is None or each row's
           state at its own end.
 

@@ -17,6 +17,7 @@ from seqlearn import (
     SequenceEncoder,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
+    Words,
 )
 from seqlearn.estimators.forecasting.settings import CHECKS
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
@@ -183,7 +184,7 @@ def test_every_parameter_has_one_check_and_its_default_is_accepted(Estimator):
 
 def test_the_table_has_no_dead_rows(parameters):
     shared, different = parameters.SHARED, parameters.DIFFERENT
-    names = {E.__name__: inspect.signature(E).parameters for E in ESTIMATORS}
+    names = {E.__name__: inspect.signature(E).parameters for E in [*ESTIMATORS, Words]}
     assert different.keys() <= names.keys()
     for owner, rows in different.items():
         assert rows.keys() <= shared.keys() & names[owner].keys()

@@ -362,6 +362,11 @@ def has_its_rows_reversed(stack, x, lengths, state):
     return outputs, changed(state, lambda part: part.flip(0))
 
 
+def counts_from_one(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, changed(state, lambda part: part - 1))
+    return outputs, changed(state, lambda part: part + 1)
+
+
 def keeps_all_its_outputs(stack, x, lengths, state):
     before, kept = (None, None) if state is None else state
     outputs, last = stack(x, lengths, before)
@@ -730,6 +735,7 @@ BROKEN = [
     ("state_rows", Sound(returns_a_list), "The state is a list"),
     ("state_rows", Sound(hides_a_list), "The state holds a list"),
     ("state_rows", Sound(has_its_rows_reversed), r"Outputs of the rows \[1, 2\], selected"),
+    ("state_rows", Sound(counts_from_one), "that begin with a state of zeros"),
     ("state_rows", Sound(keeps_all_its_outputs), "3 steps later"),
     ("step_equals_forward", Steps(kind=ForgetsAtStep), "Outputs of steps and of forward, in"),
     ("step_equals_forward", Steps(kind=DropsNothingAtStep), "Outputs of one step in training"),

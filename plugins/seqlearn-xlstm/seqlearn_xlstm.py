@@ -17,7 +17,7 @@ from numbers import Integral, Real
 import torch
 from seqlearn_xlstm_recurrences import run_mlstm, run_slstm, step_mlstm, step_slstm
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, linear, logsigmoid, pad
+from torch.nn.functional import layer_norm, linear, logsigmoid, pad, softplus
 
 from seqlearn.backend import Backend, Dropout, Stack, valid_steps
 from seqlearn.errors import InvalidParameterError
@@ -207,29 +207,31 @@ class SLSTMLayer(_Layer):
         self.bias.view(self.heads, 4, self.units)[:, 1] = torch.linspace(first, last, self.units)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the outputs of shape (B, T, H) and the state (h, y, l) of three (B, K, U)."""
+        """Return the outputs, (B, T, H), and the state (h, y, log(1 + n)) of three (B, K, U)."""
         rows = x.shape[0]
         more = -rows % (16 if self.units % 2 == 0 else 32)
-        if state is None:
-            state = self._start(x)
+        state = self._opened(x, state)
         parts = [part.permute(1, 2, 0).contiguous() for part in state]  # (K, U, B)
         if more:  # whole vector registers, so that a row's rounding is the same in any batch
             x = pad(x, (0, 0, 0, 0, 0, more))
             parts = [pad(part, (0, more)) for part in parts]
         outputs, *parts = run_slstm(x, self.weight, self.bias, self.recurrent, *parts)
-        state = tuple(part[..., :rows].permute(2, 0, 1) for part in parts)
-        return self.normalise(outputs[:rows].contiguous()), state
+        h, y, level = (part[..., :rows].permute(2, 0, 1) for part in parts)
+        return self.normalise(outputs[:rows].contiguous()), (h, y, softplus(level))
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run one step (B, F); the outputs are (B, H)."""
-        state = self._start(x) if state is None else state
         inflow = linear(x, self.weight, self.bias)  # (B, 4H)
-        state = step_slstm(inflow, self.recurrent, *state)
-        return self.normalise(state[0].flatten(1)), state
+        h, y, level = step_slstm(inflow, self.recurrent, *self._opened(x, state))
+        return self.normalise(h.flatten(1)), (h, y, softplus(level))
 
-    def _start(self, x: Tensor) -> State:
-        zeros = x.new_zeros(x.shape[0], self.heads, self.units)
-        return zeros, zeros, zeros - math.inf
+    def _opened(self, x: Tensor, state: State | None) -> State:
+        """Return h, y and l = log n; a state holds log(1 + n), so that zeros are the start."""
+        if state is None:
+            zeros = x.new_zeros(x.shape[0], self.heads, self.units)
+            return zeros, zeros, zeros - math.inf
+        h, y, kept = state
+        return h, y, kept + torch.log(-torch.expm1(-kept))
 
 
 class MLSTMLayer(_Layer):

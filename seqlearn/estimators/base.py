@@ -199,7 +199,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        with training(self):
+        with training(type(self).__name__):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)

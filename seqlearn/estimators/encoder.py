@@ -214,7 +214,7 @@ class SequenceEncoder(
         """
         if self.estimator is None:
             return self._fit(X, None, sample_weight)
-        with training(self):
+        with training(type(self).__name__):
             self._fit_estimator(X, y, sample_weight)
         return self
 

@@ -32,6 +32,10 @@ class ParameterObjects(PlainState):
     names a callback that it cannot copy; what is saved of callbacks is not that of the last fit.
     """
 
+    # <annotations: callbacks>
+    callbacks: list | None
+    # </annotations>
+
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``backend__option`` sets an option of the backend, ``words__...`` too.
 
@@ -69,7 +73,7 @@ class ParameterObjects(PlainState):
         return super().set_params(**params)  # type: ignore[misc]
 
     def __sklearn_clone__(self) -> Any:
-        with _naming_callbacks(self):
+        with _naming_callbacks(self.callbacks, type(self).__name__):
             return _clone_parametrized(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,12 +98,12 @@ class SktimeParameterObjects(ParameterObjects):
         InvalidParameterError
             A callback cannot be copied.
         """
-        with _naming_callbacks(self):
+        with _naming_callbacks(self.callbacks, type(self).__name__):
             return super().clone()  # type: ignore[misc]
 
 
 @contextmanager
-def _naming_callbacks(estimator: Any) -> Iterator[None]:
+def _naming_callbacks(callbacks: Any, owner: str) -> Iterator[None]:
     """Name the callback to blame if what happens inside, a copy of the estimator, fails.
 
     Raises
@@ -110,8 +114,8 @@ def _naming_callbacks(estimator: Any) -> Iterator[None]:
     try:
         yield
     except Exception:
-        for callback in estimator.callbacks or ():
-            _refuse_uncopied(callback, type(estimator).__name__)
+        for callback in callbacks or ():
+            _refuse_uncopied(callback, owner)
         raise
 
 

@@ -122,6 +122,13 @@ SktimeLSTMClassifier
 --------------------
 validation_fraction : float, default=0.1
     Share to hold out for early stopping, stratified by class.
+
+Words
+-----
+dropout : float, default=0.25
+    How readily words are taken for unknown ones in training: with d, a word that occurs n times in
+    a share d / (d + n) of its places (Kiperwasser & Goldberg 2016). The vectors are subject to the
+    estimator's own ``dropout`` besides.
 """
 
 import torch

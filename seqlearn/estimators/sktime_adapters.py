@@ -63,7 +63,7 @@ class _Adapter(SktimeParameterObjects, BaseEstimator):
         -------
         self
         """
-        with training(self), restored_on_error(self):
+        with training(type(self).__name__), restored_on_error(self):
             self._refuse_y(y)
             return super().fit(X, y)
 

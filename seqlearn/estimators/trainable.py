@@ -43,10 +43,11 @@ _LATE: ContextVar[list[KeyboardInterrupt]] = ContextVar("interrupts that wait fo
 
 
 @contextmanager
-def training(estimator: Any) -> Iterator[None]:
-    """Do a fit inside; an interrupt of the user that left something to keep is raised at the end.
+def training(owner: str) -> Iterator[None]:
+    """Do a fit of ``owner`` inside.
 
-    Whether there is something to keep, `Trainable` says and `fit_inside`.
+    An interrupt of the user that left something to keep is raised at the end; whether there is, is
+    said by `Trainable` and `fit_inside`.
     """
     late: list[KeyboardInterrupt] = []
     before = _LATE.set(late)
@@ -56,8 +57,9 @@ def training(estimator: Any) -> Iterator[None]:
             yield
     except KeyboardInterrupt as error:
         if not hasattr(error, "__notes__"):
-            name = type(estimator).__name__
-            error.add_note(f"{name} was interrupted before an epoch ended; it is as it was before.")
+            error.add_note(
+                f"{owner} was interrupted before an epoch ended; it is as it was before."
+            )
         raise
     finally:
         _LATE.reset(before)

@@ -38,9 +38,9 @@ class Words(PlainState):
         Hidden size of a BiLSTM over a word's characters, beside its shape ("Xxx"); None reads
         neither. "auto" is 50 in `BiLSTMTagger` and None in the others.
     dropout : float, default=0.25
-        A word that occurs n times in the training data is taken for an unknown one in
-        ``dropout / (dropout + n)`` of its places (Kiperwasser & Goldberg 2016). The vectors are
-        subject to the estimator's own ``dropout`` besides.
+        How readily words are taken for unknown ones in training: with d, a word that occurs n times
+        in a share d / (d + n) of its places (Kiperwasser & Goldberg 2016). The vectors are subject
+        to the estimator's own ``dropout`` besides.
     min_frequency : int, default=1
         Words and features that are rarer in the training data count as unknown.
     lowercase : bool, default=False
@@ -71,6 +71,7 @@ class Words(PlainState):
     Words(characters=16, min_frequency=2, lowercase=True)
     """
 
+    # <parameters: vectors size characters dropout min_frequency lowercase fold_digits>
     def __init__(
         self,
         *,
@@ -89,6 +90,7 @@ class Words(PlainState):
         self.min_frequency = min_frequency
         self.lowercase = lowercase
         self.fold_digits = fold_digits
+        # </parameters>
 
     # scikit-learn's printers show what a BaseEstimator holds in full, 50,000 vectors if need be;
     # this is none, so they call __repr__.

@@ -188,7 +188,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
             self._flat.clip_grad_norm(self._gradient_clip)
 
     def train_step(self, batch, **fit_params):
-        """Do skorch's step for an optimiser of ours: no closure, and no call that nobody hears."""
+        """Do skorch's step for an optimiser of ours: without a closure, and with fewer calls."""
         if not self._is_elementwise:
             return super().train_step(batch, **fit_params)
         if self._kernel_gradient is None:

@@ -267,7 +267,7 @@ def test_warm_start_with_another_network(change, message, ragged):
 def test_warm_start_with_other_classes(ragged):
     X, y = ragged
     model = LSTMClassifier(**SMALL, warm_start=True).fit(X, y)
-    with pytest.raises(DataFormatError, match="goes on with the classes"):
+    with pytest.raises(DataFormatError, match="continues with the classes"):
         model.fit(X, np.where(y == "mid", "low", y))
 
 

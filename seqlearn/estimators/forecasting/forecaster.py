@@ -340,7 +340,7 @@ class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
         TrainingDivergedError
             The loss was not finite from the first epoch on.
         """
-        with training(self), restored_on_error(self):
+        with training(type(self).__name__), restored_on_error(self):
             return super().fit(y, X=X, fh=fh)
 
     def pretrain(self, y: Any, X: Any = None, fh: Any = None) -> "LSTMForecaster":
@@ -359,7 +359,7 @@ class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
         -------
         self
         """
-        with training(self), restored_on_error(self):
+        with training(type(self).__name__), restored_on_error(self):
             return super().pretrain(y, X=X, fh=fh)
 
     def update(self, y: Any, X: Any = None, update_params: bool = True) -> "LSTMForecaster":
@@ -377,7 +377,7 @@ class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
         -------
         self
         """
-        with training(self), restored_on_error(self):
+        with training(type(self).__name__), restored_on_error(self):
             if "model_" in self.__dict__ and hasattr(y, "index") and not isinstance(y, list):
                 self.model_.refuse_other_stamps(y)  # before sktime joins them to what it keeps
             return super().update(y, X=X, update_params=update_params)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 
 from seqlearn.backend import step_core
-from seqlearn.states import join_states, select_rows, shapes
+from seqlearn.states import join_states, map_rows, select_rows, shapes
 from seqlearn.testing.material import (
     INPUT,
     LENGTHS,
@@ -90,7 +90,7 @@ def state_none(setting):
 
 @core_rule(_stateful, directions=(False,))
 def state_rows(setting):
-    """A state is a tuple of tensors, rows first: rows can be selected, reordered and joined."""
+    """A state is a tuple of tensors, rows first: rows can be selected, joined, begun with zeros."""
     core, x = setting.build().double(), draw_normal((3, 7, INPUT)).double()
     due, last = core(x)
     state = core(x[:, :4])[1]
@@ -105,6 +105,8 @@ def state_rows(setting):
         rows = torch.tensor(order)
         found = core(x[rows, 4:], None, select_rows(state, rows))[0]
         require_close(found, due[rows, 4:], f"Outputs of the rows {order}, selected,")
+    found = core(x, None, map_rows(torch.zeros_like, state))[0]
+    require_close(found, due, "Outputs that begin with a state of zeros")
     other = core(x[:2].flip(1)[:, :4])[1]
     joined = join_states([select_rows(state, torch.tensor([1])), other])
     found = core(x[[1, 1, 2], 4:], None, joined)[0]

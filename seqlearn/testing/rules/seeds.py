@@ -1,7 +1,7 @@
 """Random numbers: all of them from seeds, none of them from or into the global states."""
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 
 from seqlearn.testing.material import (
     dropouts,
@@ -14,6 +14,8 @@ from seqlearn.testing.material import (
     weighted_sum,
 )
 from seqlearn.testing.rules.rule import core_rule
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @core_rule(directions=(True,))
@@ -62,7 +64,7 @@ def dropout_alone(setting):
     due = valid_outputs(core, x, lengths)
     first, second = (training_outputs(core, x, lengths) for _ in range(2))
     require(torch.equal(first, second), "Two reseeded calls differ.")
-    if any(isinstance(module, _BatchNorm) for module in core.modules()):
+    if any(isinstance(module, BATCH_NORMS) for module in core.modules()):
         return  # in training it takes the statistics of the batch, in evaluation those it has kept
     for module in dropouts(core).values():
         module.p = 0.0

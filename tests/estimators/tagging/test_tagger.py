@@ -791,7 +791,7 @@ def test_warm_start_goes_on():
     assert model.loss_curve_[15] < first[0] and model.loss_curve_[-1] < first[-1]
     assert model.vocabulary_ == words
     before = in_bits(model)
-    with pytest.raises(DataFormatError, match="goes on with the classes"):
+    with pytest.raises(DataFormatError, match="continues with the classes"):
         model.fit([["one"]], [["x"]])
     with pytest.raises(InvalidParameterError, match="decoder was 'crf'; now it is 'softmax'"):
         model.set_params(decoder="softmax").fit(X, y)
