@@ -6,7 +6,7 @@ another result. tests/test_torch_internals.py takes the pieces away one by one, 
 other file touches them. Names of torch's that this file looks up stand on top.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from itertools import chain
@@ -192,11 +192,14 @@ def have_forward_hooks(modules: list[nn.Module]) -> bool:
         return True
 
 
-def have_gradient_hooks(model: nn.Module) -> bool:
-    """Whether the model's modules or parameters may have a hook on their gradients."""
+def have_gradient_hooks(modules: Iterable[nn.Module]) -> bool:
+    """Whether one of these modules, or a parameter of its own, may have a hook on gradients."""
     try:
-        of_modules = any(any(BACKWARD_HOOKS(module)) for module in model.modules())
-        return of_modules or any(any(PARAMETER_HOOKS(one)) for one in model.parameters())
+        return any(
+            any(BACKWARD_HOOKS(module))
+            or any(any(PARAMETER_HOOKS(one)) for one in module.parameters(recurse=False))
+            for module in modules
+        )
     except AttributeError:
         return True
 

@@ -89,13 +89,13 @@ def test_numbers_out_of_every_container(pack):
     [
         (
             pa.array(["O", None]),
-            "y_true, sequence 1, step 1(: None is of type NoneType| is missing .None)",
+            "y_true, sequence 1, step 1(: None is of type NoneType| has no label .None)",
         ),
         (
             pd.Series(["O", pd.NA], dtype="string"),
-            "step 1(: <NA> is of type NAType| is missing .<NA>)",
+            "step 1(: <NA> is of type NAType| has no label .<NA>)",
         ),
-        (["O", np.ma.masked], "step 1(: masked is of type MaskedConstant| is missing .masked)"),
+        (["O", np.ma.masked], "step 1(: masked is of type MaskedConstant| has no label .masked)"),
         (5, "y_true, sequence 1: 5 is of type int, not a sequence"),
         (
             {"O", "B-X"},

@@ -86,8 +86,8 @@ def test_spans_refuses_what_is_not_one_sequence(labels):
         ([["a"]], [[1]], "y_true holds text and y_pred numbers"),
         ([["a", 1]], [["a", 1]], "mixed types, text and numbers, .*y_true, sequence 0, step 1"),
         ([[1, 0.5]], [[1, 0]], "y_true, sequence 0, step 1 is 0.5, not a whole number"),
-        ([[1, 0]], [[1, np.nan]], "y_pred, sequence 0, step 1 is nan"),
-        ([[1]], [[None]], "y_pred, sequence 0, step 0 is missing"),
+        ([[1, 0]], [[1, np.nan]], "y_pred, sequence 0, step 1 has no label .NaN"),
+        ([[1]], [[None]], "y_pred, sequence 0, step 0 has no label .None"),
         ([[], []], [[], []], "hold no step"),
     ],
 )

@@ -165,7 +165,7 @@ def test_its_state_is_carried_step_by_step(model):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [ordinal.OrdinalClassifier(hidden_size=8, max_epochs=20, random_state=0, batch_size=8)]
+    [ordinal.OrdinalClassifier(hidden_size=8, max_epochs=12, random_state=0, batch_size=8)]
 )
 def test_it_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

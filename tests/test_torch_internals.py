@@ -180,11 +180,11 @@ def test_weights_and_children_are_found_in_public_too(without):
 
 def test_where_torch_does_not_tell_somebody_may_listen(without):
     model = nn.Linear(2, 2)
-    assert not have_forward_hooks([model]) and not have_gradient_hooks(model)
+    assert not have_forward_hooks([model]) and not have_gradient_hooks([model])
     for name in ("BACKWARD_HOOKS", "PARAMETER_HOOKS"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch_internals, name, attrgetter("gone"))
-            assert have_gradient_hooks(model)
+            assert have_gradient_hooks([model])
     without("FORWARD_HOOKS")
     assert have_forward_hooks([model])
 

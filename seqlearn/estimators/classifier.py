@@ -283,7 +283,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
     @property
     def classes_(self) -> np.ndarray:
         """The labels; for multilabel targets 0 to C - 1."""
-        return self._record.targets.classes
+        return self._record.targets.classes.copy()
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the scores of the classes before the softmax.

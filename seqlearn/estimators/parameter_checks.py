@@ -63,7 +63,7 @@ def one_of(*options: Any, or_class: type | None = None) -> Check:
             wanted += f" or a subclass of {or_class.__module__}.{or_class.__name__}"
         names = [option for option in options if isinstance(option, str)]
         near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
-        return wanted + (f". Did you mean {near[0]!r}?" if near else "")
+        return wanted + (f" (did you mean {near[0]!r}?)" if near else "")
 
     return check
 

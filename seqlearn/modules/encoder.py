@@ -16,7 +16,7 @@ from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.modules.stepping import check_state
 from seqlearn.registry import describe_backend
-from seqlearn.states import require_shapes, with_rows
+from seqlearn.states import require_shapes, shapes, with_rows
 
 __all__ = ["Encoder"]
 
@@ -88,6 +88,7 @@ class Encoder(nn.Module):
         self.autocast: torch.dtype | None = None
         self.kernels: Any = None
         self._of_one_row: Any = None  # shapes of the core's state
+        self._of_one_readout: Any = None  # and of the readout's
         self.input_size = input_size
         self.readout: Any = None
         if readout is not None:
@@ -133,6 +134,16 @@ class Encoder(nn.Module):
             return step_core(self.core, x, state)
         block = math.lcm(self._block(x), STEP_ROWS)
         return in_blocks(partial(step_core, self.core), block, x, state)
+
+    def read_step(self, outputs: Tensor, state: Any, begins: bool) -> tuple[Tensor, Any]:
+        """Return what the readout makes of the steps so far, (B, D), and its state."""
+        due = shapes(None)
+        if not begins:
+            if self._of_one_readout is None:
+                self._of_one_readout = shapes(self.readout.step(outputs[:1], None)[1])
+            due = self._of_one_readout
+        require_shapes(state, with_rows(due, len(outputs)) if isinstance(due, tuple) else due)
+        return self.readout.step(outputs, state)
 
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)

@@ -98,7 +98,9 @@ class KernelEncoder:
         if (
             type(network) is not Network
             or network.input is not None
+            or head.reads_steps
             or type(head).forward is not LinearHead.forward
+            or type(head).read is not LinearHead.read
             or type(head.dropout) is not Dropout
             or type(head.linear) is not RowLinear
         ):

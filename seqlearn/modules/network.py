@@ -129,5 +129,6 @@ class Network(nn.Module):
             values, of_input = self.input.step(x, of_input)
         features, of_core = self.encoder.step(values, of_core)
         if not self.head.reads_steps:
-            features, of_readout = self.encoder.readout.step(features, of_readout)
+            begins = state[1] is None
+            features, of_readout = self.encoder.read_step(features, of_readout, begins)
         return self.head.step(features), (of_input, of_core, of_readout)

@@ -119,7 +119,6 @@ class Trained(NeuralNet):
         self._in_training = training
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-            self._set_training(True)
             if not any(one.requires_grad for one in self.module_.parameters()):
                 raise InvalidParameterError(
                     f"In epoch {len(self.history)} no parameter of the network is left to train: "
@@ -128,9 +127,7 @@ class Trained(NeuralNet):
             if self._flat is not None:
                 self._flat.gather()
             self._state = None
-            self._kernel_gradient = KernelGradient.of(
-                self.module_, self.plain, self._flat, self._threads
-            )
+            self._choose_gradient()
         self._batch_callbacks = {one: overriding(self.callbacks_, one) for one in BATCH_EVENTS}
         overridden = [one for callbacks in self._batch_callbacks.values() for one in callbacks]
         self._shows_batches = any(not isinstance(one, Scheduled) for one in overridden)
@@ -141,6 +138,8 @@ class Trained(NeuralNet):
                 batches.append({})
                 told = self._shown(batch)
             self._call_back("on_batch_begin", batch=told)
+            if training and self._shows_batches:  # who may have changed the network
+                self._choose_gradient()
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             sizes.append(len(batch[0]["lengths"]))
@@ -157,6 +156,13 @@ class Trained(NeuralNet):
         self._record(loss_name, float(np.average(values, weights=sizes)), sign=-1)
         if not training:
             self._record(f"{prefix}_score", self._score(*zip(*self.passes_[False], strict=True)))
+
+    def _choose_gradient(self) -> None:
+        """Let kernels compute the gradient of the next batch, if the network is as they take it."""
+        self._set_training(True)
+        self._kernel_gradient = KernelGradient.of(
+            self.module_, self.plain, self._flat, self._threads
+        )
 
     def _call_back(self, event: str, **what) -> None:
         """Notify the callbacks that have something to do at ``event``, one of `EVENTS`."""

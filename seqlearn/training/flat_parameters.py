@@ -7,6 +7,7 @@ alike; not on CUDA, where cuDNN wants its own layout.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -55,6 +56,15 @@ class FlatParameters:
                 parameter.grad = gradient.zero_().view(parameter.shape)
             elif parameter.grad.data_ptr() != gradient.data_ptr():
                 parameter.grad = gradient.view(parameter.shape).copy_(parameter.grad)
+
+    def piece(self, module: nn.Module) -> slice | None:
+        """Return where a module's parameters are in the vector; None if not as one piece."""
+        pieces = {id(one): piece for one, piece in self._pieces}
+        parameters = list(module.parameters())
+        found = [pieces[id(one)] for one in parameters if id(one) in pieces]
+        if len(found) < len(parameters) or any(a.stop != b.start for a, b in pairwise(found)):
+            return None
+        return slice(found[0].start, found[-1].stop)
 
     def split(self, vector: np.ndarray) -> list[np.ndarray]:
         """Return the parts of a vector, laid out as ``vector``, in the parameters' shapes."""

@@ -21,6 +21,7 @@ from seqlearn.data.batches import unless_full
 from seqlearn.modules.heads.head import Seen
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.modules.network import Network
+from seqlearn.states import map_rows
 from seqlearn.torch_internals import has_bf16_kernels, have_forward_hooks, have_gradient_hooks
 from seqlearn.training.cpu import Threads
 from seqlearn.training.flat_parameters import FlatParameters
@@ -61,8 +62,7 @@ class KernelGradient:
         self.flat = flat
         self.threads = threads
         self.to_vectors = self.kernels.reads_out and not network.head.reads_steps
-        before = 0 if network.input is None else _count(network.input)
-        self.of_core = slice(before, before + _count(network.encoder.core))
+        self.of_core = flat.piece(network.encoder.core)
 
     @classmethod
     def of(
@@ -76,14 +76,20 @@ class KernelGradient:
         kernels, core = network.encoder.kernels, network.encoder.core
         if flat is None or kernels is None or network.head.reads_again:
             return None
-        if not _may_be_written_out(core):
+        if not _may_be_written_out(core) or flat.piece(core) is None:
             return None
         casts = network.encoder.autocast is not None
         if not kernels.holds() or (casts and not has_bf16_kernels()):
             return None
-        if have_forward_hooks([network, network.encoder]) or "forward" in vars(network):
+        called = [network, network.encoder]  # as modules, by autograd alone
+        if have_forward_hooks(called) or any("forward" in vars(one) for one in called):
+            return None
+        head = set(network.head.modules())
+        if have_gradient_hooks([one for one in network.modules() if one not in head]):
             return None
         if plain is not None and not (plain.holds() and _may_be_written_out(network)):
+            plain = None
+        if flat.piece(network) is None:  # some parameters were frozen when the net was made
             plain = None
         return cls(network, plain, flat, threads)
 
@@ -95,7 +101,8 @@ class KernelGradient:
         Parameters
         ----------
         inputs, targets : dict
-            As `seqlearn.data.batches.SequenceDataset` gives them.
+            As `seqlearn.data.batches.SequenceDataset` gives them; with ``keeps`` among the
+            inputs, the state after the last step is computed too.
         state : tuple, optional
             Of the core, to begin with.
 
@@ -105,12 +112,17 @@ class KernelGradient:
             ``loss``, ``y_pred``, and ``state``: of the core after the last step, or None.
         """
         x, lengths = inputs["x"], unless_full(inputs["lengths"])
-        if self.plain is not None and state is None:
+        carries = "keeps" in inputs  # the next batch asks for the state
+        if self.plain is not None and not carries:
             return self._written_out(x, lengths, targets["y"], targets["w"])
         network, y, w = self.network, targets["y"], targets["w"]
         self.flat.zero_grad()
         values, lengths, context = network.read(x, lengths)
-        outputs, backward, state = self._core(values.detach(), lengths, values.requires_grad, state)
+        n_parts = 1 if carries else self._parts(*values.shape[:2])
+        needs_inputs = values.requires_grad
+        outputs, backward, state = self._core(
+            values.detach(), lengths, n_parts, needs_inputs, state
+        )
         outputs = outputs.detach().requires_grad_()
         features = outputs
         if not (self.to_vectors or network.head.reads_steps):
@@ -118,19 +130,22 @@ class KernelGradient:
         y_pred = network.head(features, Seen(x, values, lengths, context, y, network))
         losses = network.head.loss(y_pred, y)
         loss = losses.mean() if w is None else (losses * w).mean()
-        loss.backward(retain_graph=values.requires_grad)
-        of_values, of_core = backward(outputs.grad)
-        if values.requires_grad:
+        loss.backward(retain_graph=needs_inputs)
+        gradient = outputs.grad
+        if gradient is None:  # the head did not look
+            gradient = torch.zeros_like(outputs)
+        of_values, of_core = backward(gradient)
+        if needs_inputs:
             values.backward(of_values)
-        torch.cat(of_core, out=self.flat.gradient[self.of_core])
-        return {"loss": loss.detach(), "y_pred": y_pred, "state": state}
+        self.flat.gradient[self.of_core] += torch.cat(of_core)
+        # A graph that was kept for the input must not live as long as the outputs do.
+        return {"loss": loss.detach(), "y_pred": map_rows(_detached, y_pred), "state": state}
 
     def _core(
-        self, x: Tensor, lengths: Tensor | None, needs_inputs: bool, state: Any
+        self, x: Tensor, lengths: Tensor | None, n_parts: int, needs_inputs: bool, state: Any
     ) -> tuple[Tensor, Callable, Any]:
         """Run the core on all rows, in parts; return outputs, backward pass and state."""
         n_rows, n_steps = x.shape[:2]
-        n_parts = 1 if state is not None else self._parts(n_rows, n_steps)
         how: dict[str, Any] = {"to_vectors": self.to_vectors, "needs_inputs": needs_inputs}
         if n_parts == 1:
             masks, each = self.kernels.masks(n_rows, n_steps), self._each(x)
@@ -261,11 +276,11 @@ class KernelGradient:
 def _may_be_written_out(module: torch.nn.Module) -> bool:
     """Whether all its parameters are trained, and nobody listens to their gradients."""
     is_trained = all(parameter.requires_grad for parameter in module.parameters())
-    return is_trained and not have_gradient_hooks(module)
+    return is_trained and not have_gradient_hooks(module.modules())
 
 
-def _count(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _detached(part: Any) -> Any:
+    return part.detach() if isinstance(part, Tensor) else part
 
 
 def multiply_adds(kernels: KernelEncoder, n_steps: int, width: int) -> int:

@@ -169,8 +169,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         inputs, targets = batch
         if "keeps" in inputs:
             x, lengths = inputs["x"], unless_full(inputs["lengths"])
-            state = self._carried(inputs)
-            outputs, state = self.module_.run(x, lengths, state, targets["y"])
+            outputs, state = self.module_.run(x, lengths, self._start, targets["y"])
             self._state = map_rows(torch.Tensor.detach, state)
         else:
             outputs = self.infer(inputs, y=targets["y"], **fit_params)
@@ -189,13 +188,15 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Do skorch's step for an optimiser of ours: without a closure, and with fewer calls."""
+        # An optimiser may ask for the gradient of a batch several times: from one state.
+        self._start = self._carried(batch[0])
         if not self._is_elementwise:
             return super().train_step(batch, **fit_params)
         if self._kernel_gradient is None:
             self._zero_grad_optimizer()
             step = self.train_step_single(batch, **fit_params)
         else:
-            step = self._kernel_gradient(batch[0], batch[1], self._carried(batch[0]))
+            step = self._kernel_gradient(batch[0], batch[1], self._start)
             self._state = step.pop("state")
             self._clip_gradient()
         if self._batch_callbacks["on_grad_computed"]:

@@ -118,6 +118,16 @@ def test_a_refit_replaces_it_whole(fitted):
     assert pickle.dumps(before) == kept
 
 
+def test_what_is_done_to_an_attribute_changes_no_model(fitted):
+    model = fitted[0]
+    before = pickle.dumps(model._learned)
+    if hasattr(model, "classes_"):
+        model.classes_[0] = model.classes_[-1]
+    model.history_[0].clear()
+    model.loss_curve_.clear()
+    assert pickle.dumps(model._learned) == before
+
+
 def test_prediction_keeps_nothing(fitted):
     model, X, _, method = fitted
     before = vars(model).copy()

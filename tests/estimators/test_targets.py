@@ -146,9 +146,9 @@ def test_classifier_and_tagger_take_the_same_labels(labels, fitted):
     [
         ((1, "a"), "mixed types"),
         ((True, 2), "mixed types"),
-        (("a", None), "missing"),
-        (("a", pd.NA), "missing"),
-        ((1, pd.NA), "missing"),
+        (("a", None), "has no label"),
+        (("a", pd.NA), "has no label"),
+        ((1, pd.NA), "has no label"),
         ((1.0, np.nan), "NaN"),
         ((0.5, 1.0), "continuous"),
     ],

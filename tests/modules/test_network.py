@@ -18,7 +18,7 @@ from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import READOUTS
 from seqlearn.registry import available_backends, load_backend
-from seqlearn.states import map_rows, select_rows
+from seqlearn.states import map_rows, select_rows, shapes
 
 B, T, F = 5, 6, 3
 HEADS = {
@@ -268,3 +268,19 @@ def test_what_is_no_state_and_no_step_of_this_network_is_refused():
         both = network_of((ClassHead, {"output_size": 3}), "last", bidirectional=True)
         with pytest.raises(InvalidParameterError, match="bidirectional=False"):
             both.step(x)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_the_state_of_another_readout_or_of_other_rows_is_refused(readout):
+    x = rows_of()[:, 0]
+    networks = {name: network_of("classes", name) for name in READOUTS}
+    with torch.inference_mode():
+        states = {name: network.step(x)[1] for name, network in networks.items()}
+        due = states[readout]
+        wrong = [state for state in states.values() if shapes(state[2]) != shapes(due[2])]
+        one_row = map_rows(lambda part: part[:1], due[2])
+        wrong += [(None, due[1], one_row)] * (one_row is not None)
+        wrong += [(None, None, one_row)] * (one_row is not None)
+        for state in wrong:
+            with pytest.raises(InvalidParameterError, match="is due, rows first"):
+                networks[readout].step(x, state)

@@ -138,6 +138,28 @@ def test_what_it_cannot_see_is_left_to_autograd(ragged):
     assert calls
 
 
+@pytest.mark.parametrize("event", ["on_batch_begin", "on_grad_computed", "on_batch_end"])
+def test_what_a_callback_changes_amid_an_epoch_holds_from_the_next_batch_on(
+    event, ragged, by_autograd
+):
+    X, y = ragged
+
+    def change(callback, net, **kwargs):
+        callback.calls += 1
+        if callback.calls == 2:
+            core = net.module_.encoder.core
+            core.register_forward_hook(lambda _, given, found: (found[0] / 2, found[1]))
+
+    def initialize(callback):
+        callback.calls = 0
+
+    Halve = type("Halve", (Callback,), {"initialize": initialize, event: change})
+    model = LSTMClassifier(**SMALL, batch_size=8, dropout=0.0, callbacks=[Halve()])
+    expected = by_autograd(model, X, y).decision_function(X)
+    found = model.fit(X, y).decision_function(X)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_a_core_that_is_listened_to_is_left_to_autograd(ragged):
     X, y = ragged
     calls = []

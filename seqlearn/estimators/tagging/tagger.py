@@ -332,7 +332,7 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
     @property
     def classes_(self) -> np.ndarray:
         """The labels."""
-        return self._record.targets.classes
+        return self._record.targets.classes.copy()
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best label sequence of each sequence.

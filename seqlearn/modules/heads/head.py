@@ -55,6 +55,14 @@ class Head(nn.Module, ABC):
     scorers: ClassVar[tuple[str, ...]] = ()
     loss_parameters: ClassVar[tuple[str, ...]] = ()
 
+    def __init_subclass__(cls, **more: Any):
+        # A gradient that was written out belongs to the loss of its class, and to no later one.
+        super().__init_subclass__(**more)
+        names = {"loss", "loss_with_gradient"}
+        nearest = next(one for one in cls.__mro__ if names & vars(one).keys())
+        if "loss_with_gradient" not in vars(nearest):
+            setattr(cls, "loss_with_gradient", Head.loss_with_gradient)  # noqa: B010
+
     @abstractmethod
     def forward(self, features: Tensor, seen: Seen) -> Any:
         """Return the outputs for features (B, D), or (B, T, D) for a head that reads steps."""
@@ -89,8 +97,14 @@ class Head(nn.Module, ABC):
         For outputs that are one tensor. A head that has a loss with a short gradient writes it out.
         """
         leaf = outputs.detach().requires_grad_()
-        losses = self.loss(leaf, y)
-        (gradient,) = torch.autograd.grad((losses * weights).sum(), leaf)
+        losses, own = self.loss(leaf, y), [one for one in self.parameters() if one.requires_grad]
+        total = (losses * weights).sum()
+        gradient, *others = torch.autograd.grad(total, [leaf, *own], allow_unused=True)
+        if any(one is not None for one in others):
+            raise NotImplementedError(
+                f"The loss of {type(self).__name__} depends on weights of the head. Compute what "
+                "does in its method forward, and return it among the outputs."
+            )
         return losses.detach(), gradient
 
 
