@@ -32,7 +32,9 @@ class ParameterObjects(PlainState):
     names a callback that it cannot copy; what is saved of callbacks is not that of the last fit.
     """
 
-    callbacks: Any
+    # <annotations: callbacks>
+    callbacks: list | None
+    # </annotations>
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; ``backend__option`` sets an option of the backend, ``words__...`` too.
