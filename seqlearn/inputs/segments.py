@@ -8,7 +8,7 @@ Shape letters besides the usual: L steps of a window, C columns of a row, P feat
 S segments of a window, s steps of a segment.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +68,13 @@ class SegmentInput(Input):
         """Return the embedded segments of a `WindowBatch`; all windows are equally long."""
         window = self.segments(x.past, x.past_features)
         return Inputs(self.embed(window.segments), None, window)
+
+    def step(self, x: Any, state: Any = None) -> NoReturn:
+        """Raise: a window is read as a whole."""
+        raise NotImplementedError(
+            "The network of a forecaster reads whole windows, no single steps. To go forward in "
+            "time, call LSTMForecaster.update(y, update_params=False) and predict."
+        )
 
     def segments(self, past: Tensor, features: Tensor | None) -> Window:
         """Return segments of the normalised window, (B, S, s (2 C + 2 P)), its level and scale."""

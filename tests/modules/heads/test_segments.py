@@ -493,3 +493,8 @@ def test_copies_and_pickles_give_the_same_bits():
     expected = run(model, windows).outputs
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(run(other, windows).outputs, expected)
+
+
+def test_a_forecaster_does_not_answer_step_by_step():
+    with pytest.raises(NotImplementedError, match="reads whole windows"):
+        model_of().step(windows_of(2))
