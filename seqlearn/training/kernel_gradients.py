@@ -5,10 +5,11 @@ head by autograd, whatever they are, on the core's outputs cut off from it. A li
 nothing but a readout between, has its gradient written out here: autograd would take as long as the
 whole network of a small classifier.
 
-Rows go through the core in parts, so that what the kernels keep for the backward pass stays in the
-processor's cache: on long rows that saves a tenth to a sixth of the time, and on one thread most of
-the memory. Parts, or else both directions, are computed at once where there are threads for it; the
-work alone decides on parts, so that the number of threads changes no bit.
+With a linear head rows go through in parts, so that what the kernels keep for the backward pass
+stays in the processor's cache: on long rows that saves a tenth to a sixth of the time, and on one
+thread most of the memory. Parts, or else both directions, are computed at once where there are
+threads for it; the work alone decides on parts, so that the number of threads changes no bit. Under
+other heads a batch goes through whole: in parts, an epoch of a forecaster took a tenth longer.
 """
 
 from collections.abc import Callable, Iterator
@@ -118,10 +119,15 @@ class KernelGradient:
         network, y, w = self.network, targets["y"], targets["w"]
         self.flat.zero_grad()
         values, lengths, context = network.read(x, lengths)
-        n_parts = 1 if carries else self._parts(*values.shape[:2])
         needs_inputs = values.requires_grad
-        outputs, backward, state = self._core(
-            values.detach(), lengths, n_parts, needs_inputs, state
+        outputs, backward, state = self.kernels.run(
+            values.detach(),
+            lengths,
+            self.kernels.masks(*values.shape[:2]),
+            state=state,
+            each=self._each(values),
+            to_vectors=self.to_vectors,
+            needs_inputs=needs_inputs,
         )
         outputs = outputs.detach().requires_grad_()
         features = outputs
@@ -140,52 +146,6 @@ class KernelGradient:
         self.flat.gradient[self.of_core] += torch.cat(of_core)
         # A graph that was kept for the input must not live as long as the outputs do.
         return {"loss": loss.detach(), "y_pred": map_rows(_detached, y_pred), "state": state}
-
-    def _core(
-        self, x: Tensor, lengths: Tensor | None, n_parts: int, needs_inputs: bool, state: Any
-    ) -> tuple[Tensor, Callable, Any]:
-        """Run the core on all rows, in parts; return outputs, backward pass and state."""
-        n_rows, n_steps = x.shape[:2]
-        how: dict[str, Any] = {"to_vectors": self.to_vectors, "needs_inputs": needs_inputs}
-        if n_parts == 1:
-            masks, each = self.kernels.masks(n_rows, n_steps), self._each(x)
-            return self.kernels.run(x, lengths, masks, state=state, each=each, **how)
-        jobs = list(self._slices(x, lengths, n_parts))
-
-        def one(job: tuple) -> tuple:
-            rows, n, masks = job
-            own = None if lengths is None else lengths[rows]
-            return self.kernels.run(x[rows, :n], own, masks, **how)
-
-        found = list(self.threads.map(one, jobs))
-        width = found[0][0].shape[-1]
-        if self.to_vectors:
-            outputs = x.new_empty(n_rows, width)
-        elif len(self.kernels.layers[0]) == 1:  # in memory as modules have it
-            outputs = x.new_zeros(n_steps, n_rows, width).transpose(0, 1)
-        else:
-            outputs = x.new_zeros(n_rows, n_steps, width)
-        for (rows, n, _), (own, _, _) in zip(jobs, found, strict=True):
-            (outputs[rows] if self.to_vectors else outputs[rows, :n]).copy_(own)
-
-        def backward(gradient: Tensor) -> tuple[Tensor | None, list[Tensor]]:
-            def one(i: int) -> tuple[Tensor | None, Tensor]:
-                rows, n, _ = jobs[i]
-                own = gradient[rows] if self.to_vectors else gradient[rows, :n]
-                of_x, of_weights = found[i][1](own)
-                return of_x, torch.cat(of_weights)
-
-            of_values: Any = torch.zeros_like(x) if needs_inputs else None
-            total: Any = 0.0
-            for (rows, n, _), (of_x, of_weights) in zip(
-                jobs, self.threads.map(one, range(len(jobs))), strict=True
-            ):
-                total = total + of_weights
-                if needs_inputs:
-                    of_values[rows, :n] = of_x
-            return of_values, [total]
-
-        return outputs, backward, None
 
     def _written_out(
         self, x: Tensor, lengths: Tensor | None, y: Any, w: Tensor | None
