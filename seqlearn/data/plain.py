@@ -44,6 +44,9 @@ class Record:
         super().__init_subclass__(**options)
         _RECORDS[f"{cls.__module__}.{cls.__qualname__}"] = cls
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
 
 _RECORDS: dict[str, type[Record]] = {}
 
@@ -89,7 +92,7 @@ def _plain(value: Any, strict: bool) -> Any:
         return _marked("dict", strict, keys=list(value), values=values)
     if isinstance(value, Record):
         name = f"{kind.__module__}.{kind.__qualname__}"
-        return _marked("record", strict, name=name, fields=vars(value))
+        return _marked("record", strict, name=name, fields=value.__getstate__())
     if isinstance(value, np.dtype) and not value.hasobject:
         return _marked("dtype", dtype=value.str)
     package = kind.__module__.partition(".")[0]
@@ -224,7 +227,7 @@ def _make_record(name: str, fields: dict[str, Any]) -> Record:
             f"{name.rpartition('.')[0]} first."
         )
     record = object.__new__(_RECORDS[name])
-    vars(record).update(fields)
+    record.__setstate__(fields)
     return record
 
 

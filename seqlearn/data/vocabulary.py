@@ -69,8 +69,18 @@ class Vocabulary(Record):
         self.lowercase, self.fold_digits = lowercase, fold_digits
         self.words = tuple(words)
         self.counts = np.array(counts, dtype=np.float64)
+        self._index()
+
+    def _index(self) -> None:
         self.counts.setflags(write=False)
         self._codes = {word: code for code, word in enumerate(self.words, 1)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_codes"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._index()
 
     @classmethod
     def learn(
@@ -107,7 +117,8 @@ class Vocabulary(Record):
         """
         flags = {"lowercase": lowercase, "fold_digits": fold_digits}
         added: dict[str, list[float]] = {}
-        for word, count in zip(cls((), (), **flags)._normalise_all(words), counts, strict=True):
+        normal = cls((), (), **flags)._normalise_all(words)
+        for word, count in zip(normal, counts, strict=True):
             added.setdefault(word, []).append(float(count))
         totals = {word: math.fsum(parts) for word, parts in added.items()}
         known = [word for word, total in totals.items() if total >= min_frequency]
@@ -149,13 +160,14 @@ class Vocabulary(Record):
         DataFormatError
             A word is not a string.
         """
-        words = self._normalise_all(_as_strings(words))
+        words = self._normalise_all(words)
         codes = self._codes
         return np.fromiter((codes.get(word, 0) for word in words), np.int64, len(words))
 
     def _normalise_all(self, words: Iterable[str]) -> list[str]:
+        words = _as_strings(words)
         if not (self.lowercase or self.fold_digits):
-            return list(words)
+            return words
         return [self.normalise(word) for word in words]
 
     def __len__(self) -> int:
