@@ -168,14 +168,20 @@ def _read_discrete(
     sequences = read_discrete(X, found, first=first)
     empty = np.flatnonzero(sequences.lengths == 0)
     if len(empty) and not may_be_empty:
-        raise DataFormatError(
-            f"{name_rows(first + empty)} of X {'is' if len(empty) == 1 else 'are'} empty, with no "
-            f"{'token' if found == 'tokens' else 'feature dictionary'} to learn from: a blank "
-            "text, perhaps, or dropped words. Leave them out of fit, and their targets too; in "
-            "prediction, empty sequences may stay."
-        )
+        _refuse_empty(first + empty, found)
     sequences.channels = channels_of(X, 1, first)
     return sequences, found
+
+
+def _refuse_empty(rows: Any, kind: str) -> NoReturn:
+    what = "token" if kind == "tokens" else "feature dictionary"
+    is_one = len(rows) == 1
+    raise DataFormatError(
+        f"{name_rows(rows)} of X {'is' if is_one else 'are'} empty, with no {what} to learn from: "
+        f"{'a blank text' if is_one else 'blank texts'}, perhaps, or dropped words. Leave "
+        f"{'it' if is_one else 'them'} out of fit, and {'its' if is_one else 'their'} targets too; "
+        "in prediction, empty sequences may stay."
+    )
 
 
 def _refuse_kind(found: str, kind: str, hint: str) -> NoReturn:

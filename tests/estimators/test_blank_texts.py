@@ -86,9 +86,9 @@ def test_fit_names_blank_texts_in_words_that_suit_them():
         pipe.fit([TEXTS[0], " ", *TEXTS[1:]], ["pos", "neg", *Y[1:]])
     said = str(caught.value)
     assert said.startswith("Sequence 1 of X is empty, with no token to learn from: a blank text")
-    assert "Leave them out of fit, and their targets too; in p" in said
+    assert "Leave it out of fit, and its targets too; in prediction, empty sequences may" in said
     assert "feature" not in said and "at least one step" not in said
-    with pytest.raises(DataFormatError, match=r"Sequences 0 and 2 of X are empty.*blank text"):
+    with pytest.raises(DataFormatError, match=r"Sequences 0 and 2 of X are empty.*blank texts"):
         pipe.fit(["", TEXTS[0], " ", TEXTS[1]], ["pos", "neg"] * 2)
 
 
