@@ -49,6 +49,8 @@ class KernelGradient:
         Of all parameters of the network.
     threads : Threads
         That it may use.
+    of_core : slice
+        Where the core's parameters are in ``flat``.
     """
 
     def __init__(
@@ -57,13 +59,13 @@ class KernelGradient:
         plain: KernelEncoder | None,
         flat: FlatParameters,
         threads: Threads,
+        of_core: slice,
     ):
         self.network, self.plain = network, plain
         self.kernels: KernelEncoder = network.encoder.kernels
-        self.flat = flat
+        self.flat, self.of_core = flat, of_core
         self.threads = threads
         self.to_vectors = self.kernels.reads_out and not network.head.reads_steps
-        self.of_core = flat.piece(network.encoder.core)
 
     @classmethod
     def of(
@@ -74,25 +76,28 @@ class KernelGradient:
         threads: Threads,
     ) -> "KernelGradient | None":
         """Return one for this network, or None if autograd has to differentiate all of it."""
-        kernels, core = network.encoder.kernels, network.encoder.core
-        if flat is None or kernels is None or network.head.reads_again:
+        encoder, head = network.encoder, network.head
+        if flat is None or encoder.kernels is None or head.reads_again:
             return None
-        if not _may_be_written_out(core) or flat.piece(core) is None:
+        of_core = flat.piece(encoder.core)
+        if of_core is None or not _is_trained(encoder.core) or not encoder.kernels.holds():
             return None
-        casts = network.encoder.autocast is not None
-        if not kernels.holds() or (casts and not has_bf16_kernels()):
+        if encoder.autocast is not None and not has_bf16_kernels():
             return None
-        called = [network, network.encoder]  # as modules, by autograd alone
+        called = [network, encoder]  # as modules, by autograd alone
         if have_forward_hooks(called) or any("forward" in vars(one) for one in called):
             return None
-        head = set(network.head.modules())
-        if have_gradient_hooks([one for one in network.modules() if one not in head]):
+        of_head = set(head.modules())
+        if have_gradient_hooks([one for one in network.modules() if one not in of_head]):
             return None
-        if plain is not None and not (plain.holds() and _may_be_written_out(network)):
-            plain = None
-        if flat.piece(network) is None:  # some parameters were frozen when the net was made
-            plain = None
-        return cls(network, plain, flat, threads)
+        may_be_written_out = (
+            plain is not None
+            and plain.holds()
+            and _is_trained(network)
+            and not have_gradient_hooks(of_head)
+            and flat.piece(network) is not None  # some may have been frozen when the net was made
+        )
+        return cls(network, plain if may_be_written_out else None, flat, threads, of_core)
 
     def __call__(
         self, inputs: dict[str, Tensor], targets: dict[str, Any], state: Any = None
@@ -233,10 +238,9 @@ class KernelGradient:
         return max(1, *(min(-(-kept // limit), n_rows // least) for limit, least in PARTS))
 
 
-def _may_be_written_out(module: torch.nn.Module) -> bool:
-    """Whether all its parameters are trained, and nobody listens to their gradients."""
-    is_trained = all(parameter.requires_grad for parameter in module.parameters())
-    return is_trained and not have_gradient_hooks(module.modules())
+def _is_trained(module: torch.nn.Module) -> bool:
+    """Whether none of its parameters is frozen."""
+    return all(parameter.requires_grad for parameter in module.parameters())
 
 
 def _detached(part: Any) -> Any:

@@ -159,18 +159,24 @@ def assert_the_same(make, batches):
 @pytest.mark.parametrize(
     "encoder", [{}, {"readout": "attention"}, {"bidirectional": True, "readout": "mean"}]
 )
-@pytest.mark.parametrize("parts", [kernel_gradients.PARTS, ((1, 3),)])
-def test_any_head_learns_what_autograd_teaches(head, given, encoder, parts, monkeypatch):
-    monkeypatch.setattr(kernel_gradients, "PARTS", parts)
+def test_any_head_learns_what_autograd_teaches(head, given, encoder):
     kernels = assert_the_same(lambda: net_of(head, **given, **encoder), [batch(lengths=LENGTHS)])
     assert kernels is not None
 
 
+@pytest.mark.parametrize("head", [Plain, OwnLoss])
+@pytest.mark.parametrize("encoder", [{}, {"bidirectional": True, "readout": "mean"}])
+def test_a_head_written_out_learns_it_in_parts_too(head, encoder, monkeypatch):
+    monkeypatch.setattr(kernel_gradients, "PARTS", ((1, 3),))
+    kernels = assert_the_same(
+        lambda: net_of(head, input=False, **encoder), [batch(lengths=LENGTHS)]
+    )
+    assert kernels.plain is not None and kernels._parts(B, T) > 1
+
+
 @pytest.mark.parametrize("head", [Plain, LooksAtValues, Steps])
 @pytest.mark.parametrize("input", [False, True])
-@pytest.mark.parametrize("parts", [kernel_gradients.PARTS, ((1, 3),)])
-def test_the_first_batch_hands_its_state_on(head, input, parts, monkeypatch):
-    monkeypatch.setattr(kernel_gradients, "PARTS", parts)
+def test_the_first_batch_hands_its_state_on(head, input):
     batches = [batch(keeps=False), batch(keeps=True)]
     assert assert_the_same(lambda: net_of(head, input=input), batches) is not None
     (first, _), (second, _) = train(net_of(head, input=input), batches, True)[0]
