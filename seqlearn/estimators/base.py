@@ -2,7 +2,7 @@
 
 `SequenceEstimator` reads X and y, weights rows, splits off a validation part, learns vocabulary and
 scales, trains a net, and only then keeps what it has learned, as one frozen record. It knows no
-labels: a subclass names its kind of `Targets` and its network. Each final class states its
+labels: a subclass names its kind of `Targets` and its network's head. Each final class states its
 constructor in full, as scikit-learn's do; what is shared of it comes from
 `seqlearn.estimators.shared_parameters`.
 """

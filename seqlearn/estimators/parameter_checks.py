@@ -1,7 +1,7 @@
 """Checks of constructor parameters, made in ``fit`` before anything else happens.
 
 Each check is a function of a value that returns None if it is accepted, else what would be.
-`check_parameters` runs the table below; the estimators add their own rows.
+`check_parameters` runs those that an estimator names for its parameters.
 """
 
 import difflib

@@ -29,7 +29,7 @@ from seqlearn.torch_internals import (
     weights_of,
 )
 
-__all__ = ["KernelEncoder", "Masks"]
+__all__ = ["KernelEncoder"]
 
 Masks = list[Tensor | None]  # what dropout multiplies by, before each layer
 # Gradients of all outputs, (T, B, H), and of the output of the step computed last, (B, H).

@@ -24,8 +24,8 @@ __all__ = ["Trained"]
 
 # Bytes of one block that is got and freed before a training. glibc gives larger blocks than any it
 # has seen freed back to the system at once, and an update on long sequences gets and frees tens of
-# megabytes: each page is then zeroed anew at every update, 1.7 times the time at 400 steps. From
-# 32 MB on it would not learn.
+# megabytes: each page is then zeroed anew at every update, 1.7 times the time at 400 steps. It
+# takes no notice of blocks of 32 MiB or more, hence a little less.
 HELD = (1 << 25) - 8192
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 

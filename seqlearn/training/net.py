@@ -142,7 +142,6 @@ class SequenceNet(Trained, Scored, NeuralNet):
         self.plain = None
         if self.device == "cpu":
             self.plain = KernelEncoder.of_plain(self.module_)
-
         return self
 
     def initialize_optimizer(self):
