@@ -100,9 +100,8 @@ class LayerNormLSTMLayer(nn.Module):
             state = (x.new_zeros(x.shape[0], self.hidden_size),) * 2
         weights = self._recurrent_weights()
         outputs = []
-        for z in self.input_norm(self.input_product(x)).unbind(
-            1
-        ):  # all steps at once, then (B, 4H)
+        from_input = self.input_norm(self.input_product(x))  # (B, T, 4H), all steps at once
+        for z in from_input.unbind(1):  # (B, 4H)
             state = _step(z, *state, *weights)
             outputs.append(state[0])
         return torch.stack(outputs, dim=1), state  # (B, T, H)

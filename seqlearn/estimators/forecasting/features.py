@@ -123,8 +123,8 @@ def rows_ahead(X: Any, series: Sequence[TimeSeries], layout: Layout, steps: np.n
                 "of every series."
             )
         after = steps_after(one.index, layout.horizon)
-        absent = [step for step in after[own - 1][~where_known(block, after[own - 1])]]
-        if absent:
+        absent = after[own - 1][~where_known(block, after[own - 1])]
+        if len(absent):
             raise DataFormatError(
                 f"X has no row at {listed(absent)}, for {one.name}. predict needs the columns "
                 f"{listed(layout.known)} at each step of fh."
