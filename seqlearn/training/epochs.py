@@ -16,17 +16,13 @@ from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.training.callbacks import Diverged, Scheduled, overriding
+from seqlearn.training.cpu import kept_memory
 from seqlearn.training.device import adding_in_order
 from seqlearn.training.interrupt import Sigint
 from seqlearn.training.kernel_gradients import KernelGradient
 
 __all__ = ["Trained"]
 
-# Bytes of one block that is got and freed before a training. glibc gives larger blocks than any it
-# has seen freed back to the system at once, and an update on long sequences gets and frees tens of
-# megabytes: each page is then zeroed anew at every update, 1.7 times the time at 400 steps. It
-# takes no notice of blocks of 32 MiB or more, hence a little less.
-HELD = (1 << 25) - 8192
 BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -55,8 +51,8 @@ class Trained(NeuralNet):
                     self.on_cpu(self.batch_size) as self._threads,
                     adding_in_order(self.device),
                     torch.enable_grad(),
+                    kept_memory(),
                 ):
-                    torch.empty(HELD, dtype=torch.uint8)
                     self.fit_loop(dataset)
             except Diverged:
                 pass

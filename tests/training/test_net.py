@@ -1,5 +1,7 @@
 """What the training code promises by itself: flat updates, schedules, seeds, threads, device."""
 
+import os
+import platform
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ from seqlearn import LSTMClassifier
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.kernel_encoder import KernelEncoder
 from seqlearn.training import device
-from seqlearn.training.cpu import MULTIPLY_ADDS_PER_THREAD, Threads, cpu_for
+from seqlearn.training.cpu import MULTIPLY_ADDS_PER_THREAD, Threads, cpu_for, kept_memory
 from seqlearn.training.device import resolve_device
 from seqlearn.training.flat_parameters import FlatParameters, is_finite
 from seqlearn.training.randomness import Seeds
@@ -189,6 +191,25 @@ def test_denormals_are_flushed_and_the_setting_restored(before):
         assert (tiny * 1e-10 == 0).all() == before
     finally:
         torch.set_flush_denormal(False)
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or "LD_PRELOAD" in os.environ, reason="asks glibc's allocator"
+)
+def test_memory_freed_in_a_training_is_there_for_the_next_update():
+    import resource  # not on Windows
+
+    def new_pages():
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        blocks = [torch.ones(20_000_000, dtype=torch.uint8) for _ in range(8)]  # touched
+        size = sum(map(len, blocks))
+        del blocks
+        pages = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+        return pages / (size / resource.getpagesize())
+
+    with kept_memory():
+        new_pages()
+        assert new_pages() < 0.1
 
 
 def test_devices():
