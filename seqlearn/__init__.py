@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
     from seqlearn.displays import ForecastDisplay
+    from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
+    "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
     "LSTMRegressor": "seqlearn.estimators.regressor",
@@ -62,6 +64,7 @@ _MODULES = [
 __all__ = [
     "BiLSTMTagger",
     "ForecastDisplay",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",

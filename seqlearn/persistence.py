@@ -13,6 +13,7 @@ __all__ = ["trusted_types"]
 
 OWN = {
     "data.word_vectors": ("WordVectors",),
+    "estimators.anomaly.detector": ("LSTMAnomalyDetector",),
     "estimators.classifier": ("LSTMClassifier",),
     "estimators.encoder": ("SequenceEncoder",),
     "estimators.forecasting.forecaster": ("LSTMForecaster",),
@@ -20,12 +21,14 @@ OWN = {
     "estimators.sktime_adapters": ("SktimeLSTMClassifier", "SktimeLSTMRegressor"),
     "estimators.tagging.tagger": ("BiLSTMTagger",),
     "estimators.words": ("Words",),
-    "inputs.segments": ("SegmentInput",),
     "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
+    "inputs.segments": ("SegmentInput",),
+    "inputs.windows": ("WindowInput",),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),
     "modules.heads.segments": ("SegmentHead",),
+    "modules.heads.windows": ("ReconstructionHead", "StepsAheadHead"),
     "preprocessing.normalizer": ("SequenceNormalizer",),
     "preprocessing.scaler": ("SequenceScaler",),
     "preprocessing.tokenizer": ("Tokenizer",),

@@ -94,6 +94,7 @@ def read_X(
     first: Any = 0,
     discrete: bool = False,
     may_be_empty: bool = False,
+    allow_nan: bool = False,
     warn: bool = True,
 ) -> tuple[Sequences, InputRecord]:
     """Check what `unpack` returned, against the X of ``fit`` where there was one.
@@ -114,6 +115,8 @@ def read_X(
         Whether lists of tokens and of feature dictionaries are accepted too.
     may_be_empty : bool
         Whether such a list may be empty: in prediction, where it gets an answer.
+    allow_nan : bool
+        Accept NaN and infinity among numbers.
     warn : bool
         Warn where only one X has names, as scikit-learn does everywhere but in the inverse of a
         transformer: what comes out of `transform` need not have them.
@@ -134,12 +137,16 @@ def read_X(
         _check_channels(name, known, read[0])
         return read[0], known
     if known is None:
-        sequences, found = read or as_sequences(X, dtype=dtype, first=first, owner=name)
+        sequences, found = read or as_sequences(
+            X, dtype=dtype, allow_nan=allow_nan, first=first, owner=name
+        )
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
         _check_columns(estimator, X, known, warn)
-    sequences, found = as_sequences(X, dtype=dtype, kind=kind, first=first, owner=name)
+    sequences, found = as_sequences(
+        X, dtype=dtype, kind=kind, allow_nan=allow_nan, first=first, owner=name
+    )
     if found != kind:
         any_length = (
             "A 2-D array (N, T) holds univariate series of one fixed length T; give "

@@ -85,6 +85,18 @@ class_weight : dict, "balanced" or None, default=None
     Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a label's
     term of the likelihood is weighted, given the labels before it.
 
+LSTMAnomalyDetector
+-------------------
+dropout : float, default=0.0
+    Share of the values dropped in training, between layers.
+max_epochs : int or "auto", default="auto"
+    Passes over all windows. "auto" is what makes 500 updates, at most 100.
+batch_size : int or "auto", default="auto"
+    Windows of one update. "auto" is an eighth of them, between 4 and 32.
+early_stopping : bool, default=False
+    Hold out a part of what is trained on, as ``calibration`` does, stop when its loss no longer
+    falls, and keep the weights that were best on it.
+
 LSTMClassifier
 --------------
 validation_fraction : float, default=0.1

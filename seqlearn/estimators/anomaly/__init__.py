@@ -1,0 +1,1 @@
+"""Anomalies in sequences: see `seqlearn.estimators.anomaly.detector`."""
