@@ -30,6 +30,7 @@ from seqlearn.estimators.anomaly.alarms import (
 from seqlearn.estimators.anomaly.reading import (
     as_columns,
     read_labels,
+    refuse_infinite,
     refuse_lone_series,
     refuse_unobserved,
 )
@@ -197,10 +198,11 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
     -----
     Values are standardised by the mean and deviation of what was trained on, never within a window,
     which would hide a change of level. The errors of a column are divided by its usual ones, and
-    the score of a step is the mean over its columns: about 1 where all is usual. Missing values,
-    NaN, are left out; a step with nothing to be judged by has score 0. A column that was constant
-    in ``fit`` is expected to stay so. Scores never look ahead: those of the first t rows are the
-    same bits whatever follows.
+    the score of a step is the mean over its columns: about 1 where all is usual. It counts in full
+    from row L on, before that by the share of a window that is there: who has seen little is often
+    wrong. Missing values, NaN, are left out; a step with nothing to be judged by has score 0. A
+    column that was constant in ``fit`` is expected to stay so. Scores never look ahead: those of
+    the first t rows are the same bits whatever follows.
 
     References
     ----------
@@ -400,7 +402,9 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         """Check what `unpack` returned, or a slice of it; ``known`` is what X was in ``fit``."""
         if known is None or known.kind == "sequences":
             X = as_columns(X)
-        return read_X(self, X, known, dtype=np.float64, first=first, allow_nan=True)
+        found = read_X(self, X, known, dtype=np.float64, first=first, allow_nan=True)
+        refuse_infinite(found[0], first)
+        return found
 
     def _train(
         self, windows: UsualWindows, sequences: Sequences, kept: np.ndarray, seeds: Seeds
@@ -473,7 +477,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
     def _means(self, usual: Usual, errors: np.ndarray) -> np.ndarray:
         """Return scores (T,) of errors (T, C) before ``likelihood`` compares them."""
         known = np.minimum(np.arange(len(errors)) / usual.windows.length, 1.0)
-        scores = 1.0 + known * ((errors / usual.errors).sum(axis=1) - 1.0)
+        scores = known * (errors / usual.errors).sum(axis=1)
         for n in (self.smoothing, self.likelihood):
             scores = scores if n is None else mean_of_last(scores, n)
         return scores
@@ -602,32 +606,35 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean average precision of the scores of steps.
+        """Return the average precision: of the scores of steps, the mean over sequences.
 
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
             Sequences.
-        y : list of N arrays of shape (T_i,), 0 or 1, or array-like of shape (N, T)
-            1 for the steps that are anomalies.
+        y : list of N arrays of shape (T_i,), or array-like of shape (N, T) or (N,)
+            1 for the steps that are anomalies, 0 for the others; any other number is an anomaly
+            too, of another kind. With one label for each sequence, or -1 and 1 as scikit-learn has
+            them, it is the average precision of minus `score_samples`.
 
         Returns
         -------
         float
-            Mean over the sequences that have anomalies.
+            Steps: the mean over those sequences that have anomalies.
 
         Raises
         ------
         DataFormatError
-            y does not go with X, or no sequence has an anomaly.
+            y does not go with X, or there is no anomaly in it.
         """
         scores = self.anomaly_scores(X)
         labels = read_labels(y, [len(one) for one in scores])
+        if isinstance(labels, np.ndarray):
+            labels, scores = [labels], [np.array([one.max() for one in scores])]
         pairs = [(y, s) for y, s in zip(labels, scores, strict=True) if y.any()]
         if not pairs:
             raise DataFormatError(
-                f"y has no anomaly in any of {len(scores)} sequences, so that there is nothing "
-                "to be found: give at least one with a 1."
+                "y has no anomaly, so that there is nothing to be found: give labels with a 1."
             )
         return float(np.mean([average_precision_score(*pair) for pair in pairs]))
 

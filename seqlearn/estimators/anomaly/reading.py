@@ -7,7 +7,13 @@ import numpy as np
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
-__all__ = ["as_columns", "read_labels", "refuse_lone_series", "refuse_unobserved"]
+__all__ = [
+    "as_columns",
+    "read_labels",
+    "refuse_infinite",
+    "refuse_lone_series",
+    "refuse_unobserved",
+]
 
 TIME_INDEXES = ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")
 
@@ -37,16 +43,19 @@ def as_columns(X: Any) -> Any:
     return [np.asarray(one)[:, None] for one in X]
 
 
-def refuse_unobserved(sequences: Sequences) -> None:
-    """Refuse infinity, and data in which every value is missing."""
-    infinite = np.isinf(sequences.values).any(axis=1)
-    if infinite.any():
-        step = int(np.flatnonzero(infinite)[0])
-        row = int(np.searchsorted(sequences.offsets, step, side="right")) - 1
+def refuse_infinite(sequences: Sequences, first: Any = 0) -> None:
+    """Refuse infinity, which is neither a value nor a missing one; rows begin with ``first``."""
+    steps = np.flatnonzero(np.isinf(sequences.values).any(axis=1))
+    if len(steps):
+        row = int(np.searchsorted(sequences.offsets, steps[0], side="right")) - 1
         raise DataFormatError(
-            f"X contains infinity: sequence {row} at step {step - sequences.offsets[row]}. "
-            "Missing values are NaN."
+            f"X contains infinity: sequence {first + row} at step "
+            f"{steps[0] - sequences.offsets[row]}. Missing values are NaN."
         )
+
+
+def refuse_unobserved(sequences: Sequences) -> None:
+    """Refuse data in which every value is missing."""
     if np.isnan(sequences.values).all():
         raise DataFormatError(
             f"All values of the {len(sequences)} sequences in X are NaN, so that there is nothing "
@@ -54,22 +63,31 @@ def refuse_unobserved(sequences: Sequences) -> None:
         )
 
 
-def read_labels(y: Any, lengths: list[int]) -> list[np.ndarray]:
-    """Return the labels of each sequence, 0 and 1."""
-    labels = [np.asarray(one).reshape(-1) for one in y]
-    if len(labels) != len(lengths):
+def read_labels(y: Any, lengths: list[int]) -> list[np.ndarray] | np.ndarray:
+    """Return which steps of each sequence are anomalies, or which sequences are, (N,), bool.
+
+    0 is for what is usual and every other number for an anomaly; of 1 and -1, as scikit-learn has
+    them, -1 is for the anomaly.
+    """
+    is_flat = np.ndim(y[0]) == 0 if len(y) else True
+    labels = [np.asarray(y)] if is_flat else [np.asarray(one).reshape(-1) for one in y]
+    n_given = len(labels[0]) if is_flat else len(labels)
+    if n_given != len(lengths):
         raise DataFormatError(
-            f"X has {len(lengths)} sequences, but y has {len(labels)} arrays of labels."
+            f"X has {len(lengths)} sequences, but y has {n_given}; give an array of labels for "
+            "each, or one label."
         )
-    for i, (one, n) in enumerate(zip(labels, lengths, strict=True)):
-        if len(one) != n:
+    for i, one in enumerate(labels):
+        if not is_flat and len(one) != lengths[i]:
             raise DataFormatError(
-                f"Sequence {i} of X has {n} steps, but y has {len(one)} labels for it; give a 0 "
-                "or 1 for each step."
+                f"Sequence {i} of X has {lengths[i]} steps, but y has {len(one)} labels for it; "
+                "give 0, or 1 for an anomaly, for each step."
             )
-        if one.dtype.kind not in "biuf" or not np.isin(one, (0, 1)).all():
+        if one.dtype.kind not in "biuf" or np.isnan(one.astype(np.float64)).any():
             raise DataFormatError(
-                f"The labels of sequence {i} in y must be 0, or 1 for an anomaly; found "
-                f"{sorted(set(one.tolist()) - {0, 1}, key=str)[:3]}."
+                f"y has labels of type {one.dtype}, {'' if is_flat else f'of sequence {i}, '}or "
+                "missing ones; 0 and 1 for an anomaly are accepted."
             )
-    return labels
+    has_minus = any((one < 0).any() for one in labels)
+    marks = [one < 0 if has_minus else one != 0 for one in labels]
+    return marks[0] if is_flat else marks
