@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqlearn import displays as displays
     from seqlearn import errors as errors
     from seqlearn import metrics as metrics
+    from seqlearn import model_selection as model_selection
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
     from seqlearn import testing as testing
@@ -54,6 +55,7 @@ _MODULES = [
     "displays",
     "errors",
     "metrics",
+    "model_selection",
     "preprocessing",
     "registry",
     "testing",
