@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import ForecastDisplay
+    from seqlearn.displays import AnomalyDisplay, ForecastDisplay
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "AnomalyDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMClassifier": "seqlearn.estimators.classifier",
@@ -62,6 +63,7 @@ _MODULES = [
 ]
 
 __all__ = [
+    "AnomalyDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
     "LSTMClassifier",
