@@ -22,6 +22,8 @@ OWN = {
     "estimators.words": ("Words",),
     "inputs.segments": ("SegmentInput",),
     "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
+    "metrics.ranking_scorers": ("RankingScorer",),
+    "model_selection.time_split": ("TimeSplit",),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),

@@ -307,6 +307,11 @@ def test_nab_probation_has_at_most_750_rows_and_windows_within_it_do_not_count()
     assert nab_score([(0, 1)], [1, 0, 0], probation=0) == pytest.approx(100)
 
 
+def test_nab_far_behind_a_short_window():
+    score = nab_score([(2_000, 2_002)], detections(20_000, 2_000, 19_999))
+    assert score == pytest.approx(100 * (2 - 0.11) / 2)
+
+
 @st.composite
 def corpora(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))

@@ -274,7 +274,8 @@ def _row_values(
         value[start:end] = best * _sigmoid(position) / _sigmoid(-1.0)
         number[start:end] = i
         distance = np.arange(1, n_rows - end + 1) / max(width - 1, 1)
-        value[end:] = false_alarm * np.where(distance < _FAR, _sigmoid(distance), -1.0)
+        near = np.minimum(distance, _FAR)  # exp would overflow far away
+        value[end:] = false_alarm * np.where(distance < _FAR, _sigmoid(near), -1.0)
     return value, number
 
 

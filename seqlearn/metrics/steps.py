@@ -27,7 +27,8 @@ def read_steps(y: Any, name: str) -> tuple[list[np.ndarray], bool]:
             f"{name} has shape {given.shape}; an array of shape (T,) is one sequence, a list of "
             "them or an array (N, T) are several. Squeeze axes of length one."
         )
-    nested = any(isinstance(row, list | tuple) or np.ndim(row) > 0 for row in given)
+    plain = isinstance(given, np.ndarray) and given.ndim == 1 and given.dtype != object
+    nested = not plain and any(isinstance(row, list | tuple) or np.ndim(row) > 0 for row in given)
     rows = list(given) if nested else [given]
     arrays = []
     for i, row in enumerate(rows):
