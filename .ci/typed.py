@@ -37,6 +37,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features
     )
+    seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     held: Sequences = seqlearn.to_sequences(X)
     trusted: list[str] = seqlearn.trusted_types()
     names: dict[str, str] = seqlearn.registry.available_backends()

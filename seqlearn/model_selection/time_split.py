@@ -22,7 +22,9 @@ class TimeSplit(BaseCrossValidator):
     ----------
     times : array-like of shape (N,)
         The time of each sequence, such as that of its first step: numbers, datetime64, datetimes,
-        dates or written dates such as "1999-01-31"; NumPy, pandas, or lists.
+        dates or written dates such as "1999-01-31"; NumPy, pandas, or lists. Where X is a frame
+        with a row for each step, one for each row: the time at which its sequence begins, so that
+        no sequence is divided.
     n_splits : int, default=1
         The number of splits, at least 1; not read where there are `boundaries`.
     test_size : float, int or None, default=None

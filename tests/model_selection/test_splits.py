@@ -138,6 +138,14 @@ def test_inside_of_scikit_learn():
     assert [t.tolist() for _, t in again.split(X)] == [[1, 3]]
 
 
+def test_sequences_in_a_long_frame_are_not_divided():
+    frame = pd.DataFrame({"session": [1, 1, 2, 2, 2, 3], "time": [5, 9, 6, 7, 8, 9]})
+    begins = frame.groupby("session")["time"].transform("min")
+    [(train, test)] = TimeSplit(begins, test_size=2).split(frame)
+    assert frame["session"].iloc[train].tolist() == [1, 1, 2, 2, 2]
+    assert frame["session"].iloc[test].tolist() == [3]
+
+
 def test_repr_is_short():
     assert repr(TimeSplit(list(range(999)))) == "TimeSplit(<999 times>, n_splits=1, test_size=None)"
     assert repr(TimeSplit([1, 2], boundaries=[2])) == "TimeSplit(<2 times>, boundaries=[2])"
