@@ -37,10 +37,14 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features
     )
+    seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     held: Sequences = seqlearn.to_sequences(X)
     trusted: list[str] = seqlearn.trusted_types()
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)
+    assert_type(seqlearn.metrics.vus_pr_score(y, y, 10), float)
+    folds = seqlearn.model_selection.TimeSplit(y).split(X)
+    assert_type(seqlearn.metrics.mrr_scorer(20)(classifier, next(folds)), float)
     seqlearn.testing.backend_checks("torch")
     seqlearn.datasets.make_noisy_sines(60, 30)
     try:

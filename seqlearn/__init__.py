@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from seqlearn import displays as displays
     from seqlearn import errors as errors
     from seqlearn import metrics as metrics
+    from seqlearn import model_selection as model_selection
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import ForecastDisplay
+    from seqlearn.displays import AnomalyDisplay, ForecastDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "AnomalyDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
@@ -56,12 +58,14 @@ _MODULES = [
     "displays",
     "errors",
     "metrics",
+    "model_selection",
     "preprocessing",
     "registry",
     "testing",
 ]
 
 __all__ = [
+    "AnomalyDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
     "LSTMAnomalyDetector",

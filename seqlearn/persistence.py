@@ -24,6 +24,8 @@ OWN = {
     "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
     "inputs.segments": ("SegmentInput",),
     "inputs.windows": ("WindowInput",),
+    "metrics.ranking_scorers": ("RankingScorer",),
+    "model_selection.time_split": ("TimeSplit",),
     "modules.heads.labels": ("LabelHead",),
     "modules.heads.linear": ("ClassHead", "MultilabelHead", "ValueHead"),
     "modules.heads.next_step": ("NextStepHead",),

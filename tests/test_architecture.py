@@ -36,6 +36,7 @@ ALLOWED = {
         "training",
     },
     "metrics": {"data", "errors"},
+    "model_selection": {"data", "errors"},
     "inputs": {"backend", "modules"},
     "modules": {"backend", "errors", "registry", "states", "torch_internals"},
     "persistence": {"errors", "registry"},

@@ -11,6 +11,7 @@ import skops.io
 import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import (
     Checkpoint,
@@ -36,6 +37,8 @@ from seqlearn import (
     trusted_types,
 )
 from seqlearn.data.plain import KIND, as_plain, from_plain
+from seqlearn.metrics import mrr_scorer
+from seqlearn.model_selection import TimeSplit
 from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler, Tokenizer
 
 SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
@@ -237,6 +240,15 @@ def test_optimisers_and_backends_with_options_are_trusted_too():
 
 def loaded_again(model):
     return copy.deepcopy(model).partial_fit(X, LABELS)
+
+
+def test_splits_and_scorers_in_a_search_are_trusted_too():
+    cv, scoring = TimeSplit(np.arange(len(X)), 2), {"mrr": mrr_scorer(10)}
+    search = GridSearchCV(LSTMClassifier(), {}, cv=cv, scoring=scoring, refit="mrr")
+    other = skops.io.loads(skops.io.dumps(search), trusted=trusted_types())
+    assert other.scoring == scoring
+    for before, after in zip(cv.split(X), other.cv.split(X), strict=True):
+        np.testing.assert_array_equal(before[1], after[1])
 
 
 def test_a_type_of_the_user_is_not_trusted():

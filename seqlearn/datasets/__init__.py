@@ -2,12 +2,14 @@
 
 Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
-to forecast, `text` loads corpora and lets `download` fetch those that are absent, `data_home` finds
-the user's data folder, and `generated` makes problems whose answers are known. Only the functions
+to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `text` loads
+corpora and lets `download` fetch those that are absent, `data_home` finds the user's data folder,
+and `generated` and `generated_anomaly` make problems whose answers are known. Only the functions
 named `fetch_...` use the network; nothing imports torch or sktime, and pandas is imported by the
 loaders of `forecasting` when they are called.
 """
 
+from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
 from seqlearn.datasets.conll import read_conll, read_conllu
 from seqlearn.datasets.data_home import data_home
 from seqlearn.datasets.forecasting import load_ett, load_m4_hourly, load_vic_electricity
@@ -17,6 +19,8 @@ from seqlearn.datasets.generated import (
     make_noisy_sines,
     make_temporal_order,
 )
+from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.sessions import ClickLog, EntreeSessions, fetch_entree, read_click_log
 from seqlearn.datasets.text import (
     fetch_sentence_polarity,
     fetch_universal_dependencies,
@@ -35,7 +39,13 @@ from seqlearn.datasets.ucr import (
 )
 
 __all__ = [
+    "BrokenRelation",
+    "ClickLog",
+    "EntreeSessions",
+    "NabSeries",
     "data_home",
+    "fetch_entree",
+    "fetch_nab",
     "fetch_sentence_polarity",
     "fetch_universal_dependencies",
     "fetch_wnut17",
@@ -47,13 +57,17 @@ __all__ = [
     "load_italy_power_demand",
     "load_japanese_vowels",
     "load_m4_hourly",
+    "load_mitdb",
     "load_osuleaf",
     "load_plaid",
     "load_vic_electricity",
+    "load_yahoo",
     "make_adding_problem",
+    "make_broken_relation",
     "make_delayed_copy",
     "make_noisy_sines",
     "make_temporal_order",
+    "read_click_log",
     "read_conll",
     "read_conllu",
     "read_ts",

@@ -7,14 +7,13 @@ data belong to their authors and are under terms of their own, named in each fun
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqlearn.datasets.csv_files import Row, read_cells, read_rows
 from seqlearn.datasets.data_home import data_home
-from seqlearn.datasets.numbers import read_number
 from seqlearn.errors import DataFormatError, DatasetNotFoundError, InvalidParameterError
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ _M4_URL = "https://github.com/Mcompetitions/M4-methods/tree/master/Dataset"
 _M4_HORIZON = 48
 _VIC_URL = "https://github.com/skforecast/skforecast-datasets/tree/main/data"
 _VIC_COLUMNS = ["Time", "Demand", "Temperature", "Date", "Holiday"]
-
-Row = tuple[int, list[str]]  # with the number of its line
 
 
 def load_ett(name: str = "ETTh1") -> pd.DataFrame:
@@ -91,9 +88,9 @@ def load_ett(name: str = "ETTh1") -> pd.DataFrame:
             f"name must be one of {', '.join(map(repr, _ETT))}, got {name!r}."
         )
     path = _find("ett_small", f"{name}.csv", f"{_ETT_URL}/{name}.csv")
-    rows = _read(path, ["date", *_ETT_COLUMNS])
+    rows = read_rows(path, ["date", *_ETT_COLUMNS])
     index = _regular(path, rows, "%Y-%m-%d %H:%M:%S", _ETT[name])
-    values = _numbers(path, [(line, row[1:]) for line, row in rows])
+    values = read_cells(path, [(line, row[1:]) for line, row in rows])
     return pd.DataFrame(values, index=index.rename("date"), columns=_ETT_COLUMNS)
 
 
@@ -215,13 +212,13 @@ def load_vic_electricity() -> tuple[pd.Series, pd.DataFrame]:
 
     name = "vic_electricity.csv"
     path = _find("vic_electricity", name, f"{_VIC_URL}/{name}")
-    rows = _read(path, _VIC_COLUMNS)
+    rows = read_rows(path, _VIC_COLUMNS)
     index = _regular(path, rows, "%Y-%m-%dT%H:%M:%SZ", "30min")
     flags = {"TRUE": "1", "FALSE": "0"}
     for line, row in rows:
         if row[4] not in flags:
             raise DataFormatError(f"{path}, line {line}: Holiday is {row[4]!r}, not TRUE or FALSE.")
-    values = _numbers(path, [(line, [row[1], row[2], flags[row[4]]]) for line, row in rows])
+    values = read_cells(path, [(line, [row[1], row[2], flags[row[4]]]) for line, row in rows])
     frame = pd.DataFrame(
         values, index=index.rename("Time"), columns=["Demand", "Temperature", "Holiday"]
     )
@@ -238,43 +235,6 @@ def _find(folder: str, name: str, url: str) -> Path:
         f"{name} was not found; {looked_in}. Download it from {url} into a folder {folder} and set "
         "the environment variable SEQLEARN_DATA to the folder above."
     )
-
-
-def _read(path: Path, header: list[str] | None = None) -> list[Row]:
-    """Read a CSV file whose rows are as wide as its header; blank lines are left out.
-
-    With `header`, the header must be that.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataFormatError(f"{path} is not a CSV file of UTF-8 text ({error}).") from error
-    if len(rows) < 2:
-        raise DataFormatError(f"{path} holds no data: {len(rows)} lines, the header among them.")
-    (_, found), *rows = rows
-    if header is not None and found != header:
-        raise DataFormatError(
-            f"{path} has the columns {','.join(found)}, where {','.join(header)} was expected."
-        )
-    for line, row in rows:
-        if len(row) != len(found):
-            raise DataFormatError(
-                f"{path}, line {line}: {len(row)} cells, but the header has {len(found)}."
-            )
-    return rows
-
-
-def _numbers(path: Path, rows: list[Row]) -> np.ndarray:
-    """Return cells as float64, (rows, cells)."""
-    values = []
-    for line, row in rows:
-        try:
-            values.append([read_number(cell) for cell in row])
-        except ValueError as error:
-            raise DataFormatError(f"{path}, line {line}: {error}.") from error
-    return np.array(values)
 
 
 def _regular(path: Path, rows: list[Row], form: str, freq: str) -> pd.DatetimeIndex:
@@ -299,14 +259,14 @@ def _regular(path: Path, rows: list[Row], form: str, freq: str) -> pd.DatetimeIn
 def _read_m4(path: Path) -> dict[str, np.ndarray]:
     """Return the values of each series; the rows are filled up with empty cells on the right."""
     series: dict[str, np.ndarray] = {}
-    for line, (name, *cells) in _read(path):
+    for line, (name, *cells) in read_rows(path):
         if name in series:
             raise DataFormatError(f"{path}, line {line}: the series {name!r} occurs twice.")
         while cells and cells[-1] in ("", "NA"):
             cells.pop()
         if not cells:
             raise DataFormatError(f"{path}, line {line}: the series {name!r} has no values.")
-        series[name] = _numbers(path, [(line, cells)])[0]
+        series[name] = read_cells(path, [(line, cells)])[0]
     return series
 
 

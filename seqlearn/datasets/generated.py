@@ -63,9 +63,9 @@ def make_adding_problem(
     >>> bool(abs((X[0, :, 0] * X[0, :, 1]).sum() - y[0]) < 1e-12)
     True
     """
-    _check_integer("n_samples", n_samples, 1)
-    _check_integer("length", length, 2)
-    rng = _own_random_state(random_state)
+    check_integer("n_samples", n_samples, 1)
+    check_integer("length", length, 2)
+    rng = own_random_state(random_state)
     rows = np.arange(n_samples)
     values = rng.uniform(size=(n_samples, length))  # (N, T)
     first = rng.randint(0, length // 2, size=n_samples)
@@ -125,9 +125,9 @@ def make_temporal_order(
     >>> y.tolist()
     ['XX']
     """
-    _check_integer("n_samples", n_samples, 1)
-    _check_integer("length", length, 10)
-    rng = _own_random_state(random_state)
+    check_integer("n_samples", n_samples, 1)
+    check_integer("length", length, 10)
+    rng = own_random_state(random_state)
     rows = np.arange(n_samples)
     codes = rng.randint(2, 6, size=(n_samples, length))  # (N, T), the distractors
     codes[:, 0], codes[:, -1] = 0, 1  # E and B
@@ -199,13 +199,13 @@ def make_delayed_copy(
     >>> y
     array([0])
     """
-    _check_integer("n_samples", n_samples, 1)
-    _check_integer("n_symbols", n_symbols, 2)
-    _check_integer("memory_length", memory_length, 1)
-    _check_integer("length", length, memory_length)
+    check_integer("n_samples", n_samples, 1)
+    check_integer("n_symbols", n_symbols, 2)
+    check_integer("memory_length", memory_length, 1)
+    check_integer("length", length, memory_length)
     delay = length - 1 if delay is None else delay
-    _check_integer("delay", delay, length - memory_length, length - 1)
-    rng = _own_random_state(random_state)
+    check_integer("delay", delay, length - memory_length, length - 1)
+    rng = own_random_state(random_state)
     codes = np.full((n_samples, length), n_symbols)  # (N, T), all blank
     codes[:, :memory_length] = rng.randint(n_symbols, size=(n_samples, memory_length))
     X = np.eye(n_symbols + 1)[codes]  # (N, T, n_symbols + 1)
@@ -275,14 +275,14 @@ def make_noisy_sines(
     >>> [len(x) for x in X]
     [35, 41, 49, 49, 26, 25]
     """
-    _check_integer("n_samples", n_samples, 1)
-    _check_integer("n_classes", n_classes, 2)
-    _check_integer("length", length, 6 * n_classes + 2)
+    check_integer("n_samples", n_samples, 1)
+    check_integer("n_classes", n_classes, 2)
+    check_integer("length", length, 6 * n_classes + 2)
     if not isinstance(noise, Real) or isinstance(noise, bool) or not 0 <= noise < np.inf:
         raise InvalidParameterError(f"noise must be a finite number >= 0, got {noise!r}.")
     if not isinstance(ragged, bool | np.bool_):
         raise InvalidParameterError(f"ragged must be True or False, got {ragged!r}.")
-    rng = _own_random_state(random_state)
+    rng = own_random_state(random_state)
     y = rng.permutation(np.arange(n_samples) % n_classes)  # (N,)
     turns = 3 * y + rng.uniform(2, 4, size=n_samples)  # (N,), per `length` steps
     phase = rng.uniform(0, 2 * np.pi, size=n_samples)  # (N,)
@@ -296,7 +296,7 @@ def make_noisy_sines(
     return [x[:t, None] for x, t in zip(X, lengths, strict=True)], y  # N times (T_i, 1)
 
 
-def _own_random_state(random_state: RandomStateLike) -> np.random.RandomState:
+def own_random_state(random_state: RandomStateLike) -> np.random.RandomState:
     """Return a generator; for None a new one, where scikit-learn would give NumPy's global one."""
     from sklearn.utils import check_random_state  # here: it takes a second and imports pandas
 
@@ -309,7 +309,7 @@ def _own_random_state(random_state: RandomStateLike) -> np.random.RandomState:
         ) from error
 
 
-def _check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
     """Refuse a value that is no integer from `low` to `high`, both included."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or value < low or (high is not None and value > high):

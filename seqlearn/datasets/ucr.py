@@ -10,12 +10,12 @@ Automatica Sinica 6(6), 1293-1305; Bagnall et al. (2018), "The UEA multivariate 
 classification archive, 2018", arXiv:1811.00075.
 """
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
 from seqlearn.datasets.data_home import data_home
+from seqlearn.datasets.shipped import sktime_folders
 from seqlearn.datasets.ts_format import read_ts
 from seqlearn.errors import DatasetNotFoundError
 
@@ -298,12 +298,10 @@ def _load_split(name: str) -> tuple:
 
 def _find_folder(name: str) -> Path:
     """Return the first folder that holds both files of the problem `name`."""
-    looked_in = []
-    spec = importlib.util.find_spec("sktime")  # finds the package without importing it
-    if spec is None:
-        looked_in.append("the package sktime: not installed")
-    for root in (spec and spec.submodule_search_locations) or ():
-        folder = Path(root, "datasets", "data", name)
+    roots = sktime_folders()
+    looked_in = [] if roots else ["the package sktime: not installed"]
+    for root in roots:
+        folder = root / name
         if _holds(folder, name):
             return folder
         looked_in.append(f"{folder}: not shipped with this version of sktime")

@@ -1,5 +1,6 @@
 """Pictures, in the manner of scikit-learn's displays; they need the extra "plot" (matplotlib)."""
 
+from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.forecast import ForecastDisplay
 
-__all__ = ["ForecastDisplay"]
+__all__ = ["AnomalyDisplay", "ForecastDisplay"]

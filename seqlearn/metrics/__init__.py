@@ -1,9 +1,20 @@
-"""Scores for sequence labelling that scikit-learn lacks: spans, tokens and a report by type.
+"""Scores that scikit-learn lacks: spans and tokens, anomalies in series, recommendations.
 
-They are used alone or through `sklearn.metrics.make_scorer`; they take labels only, never an
-estimator, and need neither torch nor a trained model.
+They are used alone or through `sklearn.metrics.make_scorer`; they take labels, flags, scores or
+ranks only, and need neither torch nor a trained model. The scorers of recommenders, which ask a
+model for ranks, stand beside their measures.
 """
 
+from seqlearn.metrics.nab import nab_best_threshold, nab_score
+from seqlearn.metrics.ranges import range_precision_recall
+from seqlearn.metrics.ranking import (
+    coverage_at_k,
+    mrr_at_k,
+    ndcg_at_k,
+    pessimistic_ranks,
+    recall_at_k,
+)
+from seqlearn.metrics.ranking_scorers import mrr_scorer, ndcg_scorer, recall_scorer
 from seqlearn.metrics.report import classification_report_spans
 from seqlearn.metrics.scores import (
     span_f1_score,
@@ -12,12 +23,26 @@ from seqlearn.metrics.scores import (
     token_accuracy_score,
 )
 from seqlearn.metrics.span_borders import spans
+from seqlearn.metrics.volume import dominant_period, vus_pr_score
 
 __all__ = [
     "classification_report_spans",
+    "coverage_at_k",
+    "dominant_period",
+    "mrr_at_k",
+    "mrr_scorer",
+    "nab_best_threshold",
+    "nab_score",
+    "ndcg_at_k",
+    "ndcg_scorer",
+    "pessimistic_ranks",
+    "range_precision_recall",
+    "recall_at_k",
+    "recall_scorer",
     "span_f1_score",
     "span_precision_score",
     "span_recall_score",
     "spans",
     "token_accuracy_score",
+    "vus_pr_score",
 ]

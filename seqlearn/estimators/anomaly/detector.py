@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import average_precision_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,7 +51,8 @@ __all__ = ["LSTMAnomalyDetector"]
 
 UPDATES = 500  # what max_epochs="auto" aims at
 MOST_EPOCHS = 100
-LEAST_ERROR = 1e-4  # usual error of a column, in its variance, at least
+LEAST_ERROR = 1e-4  # variance of usual errors, in that of a column, at least
+MOST_USUAL = 10.0  # largest error that counts in it, in deviations of a column
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +65,8 @@ class Usual(Record):
         What X was.
     windows : UsualWindows
         Their shape and scales.
-    errors : ndarray of shape (C,)
-        Usual error of each column, to which errors are related.
+    decorrelate : ndarray of shape (C, C)
+        What makes usual errors of a step uncorrelated and of size 1.
     scores : UsualScores or None
         Spread of the scores, for ``likelihood``.
     threshold, offset : float
@@ -75,7 +77,7 @@ class Usual(Record):
 
     input: InputRecord
     windows: UsualWindows
-    errors: np.ndarray
+    decorrelate: np.ndarray
     scores: UsualScores | None
     threshold: float
     offset: float
@@ -392,7 +394,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
             )
             net, history = self._train(windows, sequences, kept, seeds)
             usual = Usual(
-                record, windows, np.ones(len(windows.centre)), None, np.inf, -np.inf, history
+                record, windows, np.eye(len(windows.centre)), None, np.inf, -np.inf, history
             )
             self._usual, self.net_ = self._calibrated(usual, net, sequences, kept), net
             record.show_in(self)
@@ -451,17 +453,16 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         self, usual: Usual, net: SequenceNet, sequences: Sequences, kept: np.ndarray
     ) -> Usual:
         """Return what is known of errors and scores besides, from the rows that were held back."""
-        errors = usual.windows.errors(net, sequences)
         is_auto = self.contamination == "auto"
         first = kept if is_auto and (kept < sequences.lengths).any() else 0 * kept
+        errors = usual.windows.errors(net, sequences)
         held_back = np.concatenate([one[a:] for one, a in zip(errors, first, strict=True)])
-        usual = replace(
-            usual, errors=np.maximum(held_back.mean(axis=0) * held_back.shape[1], LEAST_ERROR)
-        )
+        usual = replace(usual, decorrelate=_decorrelating(held_back))
+        found = usual.windows.distances(net, sequences, usual.decorrelate)
         if self.likelihood is not None:
-            means = [self._means(usual, one)[a:] for one, a in zip(errors, first, strict=True)]
+            means = [self._means(usual, one)[a:] for one, a in zip(found, first, strict=True)]
             usual = replace(usual, scores=UsualScores.learn(np.concatenate(means)))
-        scores = [self._scores(usual, one) for one in errors]
+        scores = [self._scores(usual, one) for one in found]
         if not is_auto:
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
@@ -474,27 +475,27 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
 
     # Scores of steps.
 
-    def _means(self, usual: Usual, errors: np.ndarray) -> np.ndarray:
-        """Return scores (T,) of errors (T, C) before ``likelihood`` compares them."""
-        known = np.minimum(np.arange(len(errors)) / usual.windows.length, 1.0)
-        scores = known * (errors / usual.errors).sum(axis=1)
+    def _means(self, usual: Usual, distances: np.ndarray) -> np.ndarray:
+        """Return scores (T,) of distances (T, C) before ``likelihood`` compares them."""
+        known = np.minimum(np.arange(len(distances)) / usual.windows.length, 1.0)
+        scores = known * _in_order(distances)
         for n in (self.smoothing, self.likelihood):
             scores = scores if n is None else mean_of_last(scores, n)
         return scores
 
-    def _scores(self, usual: Usual, errors: np.ndarray) -> np.ndarray:
-        """Return the scores (T,) of a sequence with errors (T, C)."""
-        means = self._means(usual, errors)
+    def _scores(self, usual: Usual, distances: np.ndarray) -> np.ndarray:
+        """Return the scores (T,) of a sequence with distances (T, C)."""
+        means = self._means(usual, distances)
         return means if usual.scores is None else usual.scores.surprise(means)
 
     @torch_defaults()
-    def _errors(self, X: Any) -> list[np.ndarray]:
-        known, errors = self._record, []
+    def _distances(self, X: Any) -> list[np.ndarray]:
+        known, found = self._record, []
         refuse_lone_series(X, type(self).__name__)
         for first, piece in pieces(unpack(X)):
             sequences, _ = self._read(piece, known.input, first)
-            errors += known.windows.errors(self.net_, sequences)
-        return errors
+            found += known.windows.distances(self.net_, sequences, known.decorrelate)
+        return found
 
     def anomaly_scores(self, X: Any, *, by_channel: bool = False) -> list[np.ndarray]:
         """Return how unusual each step is, higher for what is more so.
@@ -513,13 +514,12 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
             Finite from the first row on. What it would be for the first rows alone, it is.
         """
         known, scores = self._record, []
-        for errors in self._errors(X):
-            found = self._scores(known, errors)
+        for distances in self._distances(X):
+            found = self._scores(known, distances)
             if by_channel:
-                related = errors / known.errors
-                total = related.sum(axis=1)
-                shares = related / np.where(total > 0, total, 1.0)[:, None]
-                shares[total == 0] = 1 / errors.shape[1]
+                total = _in_order(distances)[:, None]
+                equal = np.full(distances.shape, 1 / distances.shape[1])
+                shares = np.divide(distances, total, out=equal, where=total > 0)
                 found = shares * found[:, None]
             scores.append(found)
         return scores
@@ -647,3 +647,25 @@ def _held_back(lengths: np.ndarray, share: float, seed: int) -> np.ndarray:
         kept[held] = 0
         return kept
     return lengths - np.minimum(np.ceil(share * lengths).astype(int), lengths - 1)
+
+
+def _decorrelating(errors: np.ndarray) -> np.ndarray:
+    """Return the symmetric matrix that makes errors (S, C) uncorrelated and of size 1.
+
+    It is the inverse root of their covariance, shrunk (Ledoit & Wolf 2004), or of that of columns
+    that nothing is known of.
+    """
+    errors = np.clip(errors[~np.isnan(errors).any(axis=1)], -MOST_USUAL, MOST_USUAL)
+    if len(errors) == 0:
+        return np.eye(errors.shape[1])
+    covariance, _ = ledoit_wolf(errors, assume_centered=True)
+    sizes, vectors = np.linalg.eigh(covariance)
+    return (vectors / np.sqrt(np.maximum(sizes, LEAST_ERROR))) @ vectors.T
+
+
+def _in_order(columns: np.ndarray) -> np.ndarray:
+    """Return the sums of rows (T, C), taken column by column: their number changes no bit."""
+    total = columns[:, 0].copy()
+    for column in columns.T[1:]:
+        total += column
+    return total

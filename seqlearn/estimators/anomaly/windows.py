@@ -4,6 +4,7 @@ Shape letters besides the usual: L steps of a window, H steps ahead, C columns (
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,24 +92,50 @@ class UsualWindows(Record):
             device=device,
         )
 
-    def errors(self, net: SequenceNet, sequences: Sequences) -> list[np.ndarray]:
-        """Return what each column adds to the mean squared error of each row, (T_i, C) each.
+    def distances(
+        self, net: SequenceNet, sequences: Sequences, decorrelate: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return what each column adds to the distance of each row from the usual, (T_i, C) each.
 
-        The error of a row is that of the window that ends with it, or of the forecasts of this
-        row; of a row, or window, with nothing observed it is 0. Rows after it play no part.
+        That of a row is that of the window that ends with it, or of the forecasts of this row; of a
+        row, or window, with nothing observed it is 0. Rows after it play no part.
+
+        Parameters
+        ----------
+        net : SequenceNet
+            A trained one.
+        sequences : Sequences
+            In the units of the user.
+        decorrelate : ndarray of shape (C, C)
+            What the errors of a step are multiplied by, before they are squared.
         """
         table = self.table(sequences)
-        ends = [
-            table.origins(i, -int(self.horizon > 0), n - 1 - int(self.horizon > 0))
-            for i, n in enumerate(table.lengths.tolist())
-        ]
-        found = predict(net, self.dataset(table, np.concatenate(ends), str(net.device)))
         rows = np.cumsum(table.lengths)[:-1]
-        parts = np.split(found.astype(np.float64), rows)
         if not self.horizon:
-            return parts
+            found = self._read(net, table, decorrelate=decorrelate)
+            return np.split(found.astype(np.float64), rows)
+        expected = np.split(self._read(net, table).astype(np.float64), rows)
         true = np.split(_rows_of(table), rows)
-        return [_of_forecasts(*pair) for pair in zip(parts, true, strict=True)]
+        return [_of_forecasts(*pair, decorrelate) for pair in zip(expected, true, strict=True)]
+
+    def errors(self, net: SequenceNet, sequences: Sequences) -> list[np.ndarray]:
+        """Return the errors of each row, (T_i, C) each, NaN where a value is missing.
+
+        They are those of the newest row of a window, or of the forecast one step ahead.
+        """
+        table = self.table(sequences)
+        found, true = self._read(net, table).astype(np.float64), _rows_of(table)
+        errors = np.where(np.isnan(true), np.nan, found) if not self.horizon else true - found[:, 0]
+        return np.split(errors, np.cumsum(table.lengths)[:-1])
+
+    def _read(self, net: SequenceNet, table: SeriesTable, **reading: Any) -> np.ndarray:
+        """Return what the head reads of the window of every row of all series."""
+        back = int(self.horizon > 0)
+        origins = [
+            table.origins(i, -back, n - 1 - back) for i, n in enumerate(table.lengths.tolist())
+        ]
+        dataset = self.dataset(table, np.concatenate(origins), str(net.device))
+        return predict(net, dataset, **reading)
 
 
 def _rows_of(table: SeriesTable) -> np.ndarray:
@@ -118,16 +145,19 @@ def _rows_of(table: SeriesTable) -> np.ndarray:
     return table.values.numpy().T[steps].astype(np.float64)
 
 
-def _of_forecasts(expected: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return the squared errors of rows (T, C), means over the forecasts made of each.
+def _of_forecasts(expected: np.ndarray, true: np.ndarray, decorrelate: np.ndarray) -> np.ndarray:
+    """Return the distances of rows (T, C), means over the forecasts made of each.
 
     ``expected[t, k]`` is the forecast, made of what is before row t, of row t + k.
     """
     n_steps, horizon, _ = expected.shape
+    observed = ~np.isnan(true)
     total = np.zeros_like(true)
     for ahead in range(min(horizon, n_steps)):
-        total[ahead:] += (expected[: n_steps - ahead, ahead] - true[ahead:]) ** 2
+        errors = true[ahead:] - expected[: n_steps - ahead, ahead]
+        errors = np.where(observed[ahead:], errors, 0.0)
+        # Column by column, so that the number of rows changes no bit.
+        found = sum(errors[:, j, None] * row for j, row in enumerate(decorrelate))
+        total[ahead:] += found**2
     n_forecasts = np.minimum(np.arange(n_steps) + 1, horizon)[:, None]
-    observed = ~np.isnan(true)
-    n_observed = np.maximum(observed.sum(axis=1, keepdims=True), 1)
-    return np.where(observed, total / n_forecasts, 0.0) / n_observed
+    return total / n_forecasts / np.maximum(observed.sum(axis=1, keepdims=True), 1)

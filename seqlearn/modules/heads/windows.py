@@ -56,8 +56,8 @@ class _WindowHead(Head):
 
     def loss(self, outputs: Expected, y: Tensor) -> Tensor:
         """Return the mean squared error of the observed values of each row, (B,)."""
-        squares, observed = _squares(outputs.steps, self._true(outputs, y))
-        return squares.sum(dim=(1, 2)) / observed.sum(dim=(1, 2)).clamp(min=1)
+        errors, observed = _errors(outputs.steps, self._true(outputs, y))
+        return errors.square().sum(dim=(1, 2)) / observed.sum(dim=(1, 2)).clamp(min=1)
 
     def _true(self, outputs: Expected, y: Tensor) -> Tensor:
         raise NotImplementedError
@@ -77,10 +77,22 @@ class ReconstructionHead(_WindowHead):
     def _true(self, outputs: Expected, y: Tensor) -> Tensor:
         return outputs.past
 
-    def read(self, outputs: Expected) -> Tensor:
-        """Return what each column adds to the mean squared error of a window, (B, C)."""
-        squares, observed = _squares(outputs.steps, outputs.past)
-        return sum_of_steps(squares) / observed.sum(dim=(1, 2)).clamp(min=1)[:, None]
+    def read(self, outputs: Expected, decorrelate: np.ndarray | None = None) -> Tensor:
+        """Return the errors of the newest step, (B, C), or how far all are from the usual.
+
+        With ``decorrelate``, (C, C), by which the errors of a step are multiplied: the squares of
+        the products, in their mean over the observed values of a window, one for each column. Sums
+        are taken column by column, so that the number of rows changes no bit.
+        """
+        errors, observed = _errors(outputs.steps, outputs.past)
+        if decorrelate is None:
+            return errors[:, -1]
+        weights = torch.as_tensor(decorrelate).to(errors)
+        found = errors[..., :1] * weights[0]
+        for column in range(1, len(weights)):
+            found = found + errors[..., column : column + 1] * weights[column]
+        n_observed = observed.sum(dim=(1, 2)).clamp(min=1)
+        return sum_of_steps(found.square()) / n_observed[:, None]
 
 
 class StepsAheadHead(_WindowHead):
@@ -94,7 +106,7 @@ class StepsAheadHead(_WindowHead):
         return outputs.steps
 
 
-def _squares(expected: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared errors, 0 where a value is missing, and which are there, (B, S, C)."""
+def _errors(expected: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """Errors, 0 where a value is missing, and which are there, (B, S, C)."""
     observed = ~true.isnan()
-    return torch.where(observed, expected - true, 0.0).square(), observed
+    return torch.where(observed, true - expected, 0.0), observed
