@@ -10,6 +10,7 @@ import numpy as np
 import seqlearn
 from seqlearn import (
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -37,6 +38,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features
     )
+    detector: LSTMAnomalyDetector = LSTMAnomalyDetector("forecast", window=16).fit(X)
+    assert_type(detector.anomaly_scores(X), list[np.ndarray])
+    assert_type(detector.anomaly_intervals(X)[0][0], tuple[int, int, float])
+    assert_type((detector.threshold_, detector.score(X, X)), tuple[float, float])
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     held: Sequences = seqlearn.to_sequences(X)
     trusted: list[str] = seqlearn.trusted_types()

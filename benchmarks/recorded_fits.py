@@ -199,12 +199,29 @@ def forecasters() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "updated", lambda: fit(update=y[-12:])
 
 
+def detectors() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMAnomalyDetector`, which older commits do not have."""
+
+    def fit(**params):
+        model = seqlearn.LSTMAnomalyDetector(**SMALL, window=8, **params).fit(X)
+        return {
+            "score": np.concatenate(model.anomaly_scores(MORE, by_channel=True)),
+            "threshold": np.array([model.threshold_, model.offset_]),
+            "loss": np.array(model.loss_curve_),
+        }
+
+    for method in ("reconstruction", "forecast"):
+        yield method, lambda method=method: fit(method=method)
+    yield "likelihood", lambda: fit(likelihood=3, smoothing=2, contamination=0.1)
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
     "encoder": encoders,
     "tagger": taggers,
     "forecaster": forecasters,
+    "detector": detectors,
 }
 
 

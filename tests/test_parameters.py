@@ -11,6 +11,7 @@ import pytest
 
 from seqlearn import (
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -158,6 +159,7 @@ def test_generated_lines_are_not_lines_of_code(parameters):
 
 ESTIMATORS = [
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,

@@ -26,6 +26,7 @@ from sktime.forecasting.base import ForecastingHorizon
 import seqlearn
 from seqlearn import (
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -92,6 +93,8 @@ def test_every_backend(backend):
         (SequenceEncoder(**SMALL), X, None, "transform"),
         (BiLSTMTagger(**SMALL), WORDS, TAGS, "predict"),
         (BiLSTMTagger(**SMALL, decoder="softmax"), X, [["O"] * len(x) for x in X], "predict"),
+        (LSTMAnomalyDetector(**SMALL, window=5, likelihood=3), X, None, "anomaly_scores"),
+        (LSTMAnomalyDetector("forecast", **SMALL, window=5), X, None, "predict"),
         (SequenceScaler(), X, None, "transform"),
         (SequenceScaler(method="minmax"), X, None, "transform"),
         (SequenceScaler(method="robust"), X, None, "transform"),

@@ -12,6 +12,7 @@ import pytest
 import seqlearn
 from seqlearn import (
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -91,6 +92,7 @@ def shared_documentation(Estimator):
 
 ESTIMATORS = [
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,

@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from seqlearn import LSTMClassifier, LSTMRegressor, SequenceEncoder
+from seqlearn import LSTMAnomalyDetector, LSTMClassifier, LSTMRegressor, SequenceEncoder
 
 SMALL = {
     "hidden_size": 10,
@@ -38,7 +38,9 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(
-    ("estimator", "n_checks"), [(LSTMClassifier(), 63), (LSTMRegressor(), 59)], ids=repr
+    ("estimator", "n_checks"),
+    [(LSTMClassifier(), 63), (LSTMRegressor(), 59), (LSTMAnomalyDetector(), 46)],
+    ids=repr,
 )
 def test_the_suite_is_whole(estimator, n_checks):
     assert len(list(estimator_checks_generator(estimator))) >= n_checks
@@ -50,6 +52,11 @@ ESTIMATORS = [
     *(LSTMClassifier(**setting) for setting in SETTINGS),
     *(LSTMRegressor(**setting) for setting in SETTINGS),
     SequenceEncoder(hidden_size=8, max_epochs=3),
+    *(
+        LSTMAnomalyDetector(method, window=2, hidden_size=8, max_epochs=3, contamination=share)
+        for method in ("reconstruction", "forecast")
+        for share in ("auto", 0.1)
+    ),
 ]
 # Variables that hold torch's three libraries to the instructions of older processors.
 OLDER = {
@@ -75,7 +82,10 @@ def test_sklearn_check(estimator, check):
         pytest.fail(f"the check skipped itself: {cause}")
 
 
-@pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder])
+@pytest.mark.filterwarnings("ignore:window=32 is longer")  # than the rows of these checks
+@pytest.mark.parametrize(
+    "Estimator", [LSTMAnomalyDetector, LSTMClassifier, LSTMRegressor, SequenceEncoder]
+)
 def test_column_names_are_checked(Estimator):
     check_dataframe_column_names_consistency(
         Estimator.__name__, Estimator(hidden_size=4, max_epochs=2)

@@ -13,6 +13,8 @@ from seqlearn.data.plain import Record
 
 __all__ = ["UsualScores", "alarms_of", "intervals_of", "mean_of_last"]
 
+FARTHEST = 1e100  # deviations from the mean; the logarithm of the chance is then a number
+
 
 def mean_of_last(scores: np.ndarray, n: int) -> np.ndarray:
     """Return the mean of each score and the ``n - 1`` before it, or of as many as there are.
@@ -61,7 +63,8 @@ class UsualScores(Record):
         square = (self.n * self.square + np.cumsum(before**2)) / n
         least = 1e-3 * np.abs(mean) + np.finfo(np.float64).tiny ** 0.5
         deviation = np.maximum(np.sqrt(np.maximum(square - mean**2, 0.0)), least)
-        return -norm.logsf((scores - mean) / deviation) / np.log(10.0)
+        far = np.minimum((scores - mean) / deviation, FARTHEST)
+        return -norm.logsf(far) / np.log(10.0)
 
 
 def alarms_of(scores: np.ndarray, threshold: float, suppress: int | None) -> np.ndarray:

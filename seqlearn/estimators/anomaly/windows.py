@@ -73,7 +73,7 @@ class UsualWindows(Record):
         """
         back = int(self.horizon > 0)
         parts = [
-            table.origins(i, a - back, max(b - max(self.horizon, 1), a - back))
+            table.origins(i, a - back, max(b - 1 - self.horizon, a - back))
             for i, (a, b) in enumerate(zip(first.tolist(), after.tolist(), strict=True))
             if a < b
         ]
