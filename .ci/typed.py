@@ -14,6 +14,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     Sequences,
+    SktimeLSTMAnomalyDetector,
     Words,
 )
 from seqlearn.backend import Backend
@@ -37,6 +38,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features
     )
+    adapter: SktimeLSTMAnomalyDetector = SktimeLSTMAnomalyDetector(window=16).fit(y)
+    adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     held: Sequences = seqlearn.to_sequences(X)
     trusted: list[str] = seqlearn.trusted_types()

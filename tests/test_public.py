@@ -12,10 +12,12 @@ import pytest
 import seqlearn
 from seqlearn import (
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
@@ -91,10 +93,12 @@ def shared_documentation(Estimator):
 
 ESTIMATORS = [
     BiLSTMTagger,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 ]
