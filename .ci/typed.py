@@ -15,6 +15,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     Sequences,
+    SktimeLSTMAnomalyDetector,
     Words,
 )
 from seqlearn.backend import Backend
@@ -42,6 +43,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(detector.anomaly_scores(X), list[np.ndarray])
     assert_type(detector.anomaly_intervals(X)[0][0], tuple[int, int, float])
     assert_type((detector.threshold_, detector.score(X, X)), tuple[float, float])
+    adapter: SktimeLSTMAnomalyDetector = SktimeLSTMAnomalyDetector(window=16).fit(y)
+    adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     held: Sequences = seqlearn.to_sequences(X)
     trusted: list[str] = seqlearn.trusted_types()

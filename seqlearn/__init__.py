@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqlearn.data.to_sequences import to_sequences
     from seqlearn.displays import AnomalyDisplay, ForecastDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
+    from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
@@ -43,6 +44,7 @@ _HOMES = {
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
+    "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "Words": "seqlearn.estimators.words",
@@ -74,6 +76,7 @@ __all__ = [
     "LSTMRegressor",
     "SequenceEncoder",
     "Sequences",
+    "SktimeLSTMAnomalyDetector",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
     "Words",

@@ -14,6 +14,7 @@ __all__ = ["trusted_types"]
 OWN = {
     "data.word_vectors": ("WordVectors",),
     "estimators.anomaly.detector": ("LSTMAnomalyDetector",),
+    "estimators.anomaly.sktime_detector": ("SktimeLSTMAnomalyDetector",),
     "estimators.classifier": ("LSTMClassifier",),
     "estimators.encoder": ("SequenceEncoder",),
     "estimators.forecasting.forecaster": ("LSTMForecaster",),

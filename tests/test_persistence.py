@@ -31,6 +31,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
     Words,
@@ -69,6 +70,9 @@ def assert_equal_answers(model, X, method):
     for other in loaded(model):
         answer = getattr(other, method)(X)
         assert type(answer) is type(due)
+        if isinstance(due, pd.DataFrame):
+            pd.testing.assert_frame_equal(answer, due, check_exact=True)
+            continue
         for one, expected in zip(answer, due, strict=True):
             assert np.array_equal(one, expected)
 
@@ -114,6 +118,7 @@ def test_every_backend(backend):
             None,
             "transform",
         ),
+        (SktimeLSTMAnomalyDetector(**SMALL, window=3), X[0], None, "transform_scores"),
         (SktimeLSTMClassifier(**SMALL), PANEL, LABELS, "predict_proba"),
         (SktimeLSTMRegressor(**SMALL), PANEL, NUMBERS, "predict"),
     ],

@@ -17,6 +17,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
@@ -97,6 +98,7 @@ ESTIMATORS = [
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 ]

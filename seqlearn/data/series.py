@@ -35,6 +35,7 @@ __all__ = [
     "read_features",
     "read_series",
     "refuse_other_stamps",
+    "refuse_text",
     "refuse_unobserved",
     "split_panel",
     "where_known",
@@ -146,7 +147,7 @@ def read_series(
     """
     if len(y) == 0:
         raise DataFormatError("y has no rows. At least 2 observed steps are needed.")
-    _refuse_text(y, "y")
+    refuse_text(y, "y")
     blocks = dict(split_panel(X, "X")) if X is not None else {}
     parts, series = list(split_panel(y, "y")), []
     if step is None:
@@ -186,10 +187,20 @@ def refuse_unobserved(series: TimeSeries, columns: Any) -> None:
         )
 
 
+def refuse_text(frame: Any, what: str) -> None:
+    """Raise a DataFormatError if a column of a frame does not hold numbers, naming it."""
+    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "kind", "O") not in "buif":
+            raise DataFormatError(
+                f"Column {column!r} of {what} is not numeric, its type is {dtype}. Columns of "
+                "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
+            )
+
+
 def read_features(X: Any, index: Any, columns: Any = None) -> np.ndarray:
     """Return the rows of X at the time stamps ``index``, (T, P); NaN where it has none."""
     columns = list(X.columns if columns is None else columns)
-    _refuse_text(X[columns], "X")
+    refuse_text(X[columns], "X")
     rows = _labels(X.index, index).get_indexer(index)
     values = X[columns].to_numpy(np.float64)
     found = np.full((len(index), len(columns)), np.nan)
@@ -252,15 +263,6 @@ def _refuse_disorder(index: Any, what: str) -> None:
             f"The time stamps of {what} are not ascending, at {listed(index[at])}. "
             "Sort the rows with sort_index()."
         )
-
-
-def _refuse_text(frame: Any, what: str) -> None:
-    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
-        if getattr(dtype, "kind", "O") not in "buif":
-            raise DataFormatError(
-                f"Column {column!r} of {what} is not numeric, its type is {dtype}. Columns of "
-                "numbers are accepted: encode it, for example with pandas.get_dummies, or drop it."
-            )
 
 
 def _refuse_infinite(series: TimeSeries) -> None:

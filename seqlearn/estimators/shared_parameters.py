@@ -130,6 +130,18 @@ dropout : float, default=0.2
 readout : {"last", "mean", "max", "attention"}, default="max"
     What becomes of the steps: the last one, their mean, their maximum, or a learned weighted mean.
 
+SktimeLSTMAnomalyDetector
+-------------------------
+dropout : float, default=0.0
+    Share of the values dropped in training, between layers.
+max_epochs : int or "auto", default="auto"
+    Passes over all windows. "auto" is what makes 500 updates, at most 100.
+batch_size : int or "auto", default="auto"
+    Windows of one update. "auto" is an eighth of them, between 4 and 32.
+early_stopping : bool, default=False
+    Hold out the end of what is trained on, stop when its loss no longer falls, and keep the
+    weights that were best on it.
+
 SktimeLSTMClassifier
 --------------------
 validation_fraction : float, default=0.1

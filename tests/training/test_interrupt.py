@@ -17,6 +17,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
+    SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
     SktimeLSTMRegressor,
 )
@@ -99,6 +100,10 @@ ESTIMATORS = {
     "sktime classifier": (
         *fit_of(SktimeLSTMClassifier, PANEL, Y),
         lambda m: m.predict_proba(PANEL),
+    ),
+    "sktime detector": (
+        *fit_of(SktimeLSTMAnomalyDetector, SERIES, window=6),
+        lambda m: m.transform_scores(SERIES).to_numpy(),
     ),
     "sktime regressor": (*fit_of(SktimeLSTMRegressor, PANEL, Y * 1.0), lambda m: m.predict(PANEL)),
 }

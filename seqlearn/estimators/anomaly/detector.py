@@ -453,24 +453,39 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         self, usual: Usual, net: SequenceNet, sequences: Sequences, kept: np.ndarray
     ) -> Usual:
         """Return what is known of errors and scores besides, from the rows that were held back."""
-        is_auto = self.contamination == "auto"
-        first = kept if is_auto and (kept < sequences.lengths).any() else 0 * kept
+        first = kept if (kept < sequences.lengths).any() else 0 * kept
+        judged = _rows_to_judge_by(sequences, first)
+        if not any(rows.any() for rows in judged):
+            warnings.warn(
+                "All values held back to find thresholds are missing; they come from the steps "
+                "that were trained on, and are too low. Set another calibration=.",
+                UserWarning,
+                stacklevel=3,
+            )
+            first, judged = 0 * first, _rows_to_judge_by(sequences, 0 * first)
+
+        def held_back(parts: list[np.ndarray]) -> np.ndarray:
+            return np.concatenate([one[rows] for one, rows in zip(parts, judged, strict=True)])
+
         errors = usual.windows.errors(net, sequences)
-        held_back = np.concatenate([one[a:] for one, a in zip(errors, first, strict=True)])
-        usual = replace(usual, decorrelate=_decorrelating(held_back))
+        usual = replace(usual, decorrelate=_decorrelating(held_back(errors)))
         found = usual.windows.distances(net, sequences, usual.decorrelate)
         if self.likelihood is not None:
-            means = [self._means(usual, one)[a:] for one, a in zip(found, first, strict=True)]
-            usual = replace(usual, scores=UsualScores.learn(np.concatenate(means)))
+            means = [self._means(usual, one) for one in found]
+            usual = replace(usual, scores=UsualScores.learn(held_back(means)))
         scores = [self._scores(usual, one) for one in found]
-        if not is_auto:
+        if self.contamination != "auto":
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
             return replace(usual, threshold=-offset, offset=offset)
-        steps = np.concatenate([one[a:] for one, a in zip(scores, first, strict=True)])
-        threshold = float(np.quantile(steps, 1 - self.alarm_rate))
-        whole = [-one.max() for one, a in zip(scores, kept, strict=True) if a == 0]
-        offset = float(np.quantile(whole, self.alarm_rate)) if whole else -threshold
+        threshold = float(np.quantile(held_back(scores), 1 - self.alarm_rate))
+        whole = [
+            -one.max()
+            for one, a, rows in zip(scores, first, judged, strict=True)
+            if a == 0 and rows.any()
+        ]
+        are_whole = (kept == 0).any() and whole
+        offset = float(np.quantile(whole, self.alarm_rate)) if are_whole else -threshold
         return replace(usual, threshold=threshold, offset=offset)
 
     # Scores of steps.
@@ -488,13 +503,13 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         means = self._means(usual, distances)
         return means if usual.scores is None else usual.scores.surprise(means)
 
-    @torch_defaults()
     def _distances(self, X: Any) -> list[np.ndarray]:
         known, found = self._record, []
         refuse_lone_series(X, type(self).__name__)
         for first, piece in pieces(unpack(X)):
             sequences, _ = self._read(piece, known.input, first)
-            found += known.windows.distances(self.net_, sequences, known.decorrelate)
+            with torch_defaults():
+                found += known.windows.distances(self.net_, sequences, known.decorrelate)
         return found
 
     def anomaly_scores(self, X: Any, *, by_channel: bool = False) -> list[np.ndarray]:
@@ -647,6 +662,14 @@ def _held_back(lengths: np.ndarray, share: float, seed: int) -> np.ndarray:
         kept[held] = 0
         return kept
     return lengths - np.minimum(np.ceil(share * lengths).astype(int), lengths - 1)
+
+
+def _rows_to_judge_by(sequences: Sequences, first: np.ndarray) -> list[np.ndarray]:
+    """Return which rows of each sequence, from ``first`` on, have an observed value."""
+    rows = [~np.isnan(one).all(axis=1) for one in sequences]
+    for own, a in zip(rows, first.tolist(), strict=True):
+        own[:a] = False
+    return rows
 
 
 def _decorrelating(errors: np.ndarray) -> np.ndarray:

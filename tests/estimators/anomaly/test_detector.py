@@ -93,6 +93,23 @@ def test_thresholds_come_from_rows_that_were_not_trained_on(method):
     assert noisy.offset_ == -noisy.threshold_
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_thresholds_take_no_notice_of_steps_that_are_missing(method):
+    series = sine(1000)
+    gap = series.copy()
+    gap[810:] = np.nan
+    detector = LSTMAnomalyDetector(method, **TINY).fit([gap])
+    assert detector.threshold_ > 0
+    assert (detector.predict_steps([series])[0] == -1).mean() < 0.2
+    gap[800:] = np.nan
+    with pytest.warns(UserWarning, match="All values held back .* are missing"):
+        detector.fit([gap])
+    assert (detector.predict_steps([series])[0] == -1).mean() < 0.2
+    many = [sine(30, seed=i) for i in range(20)]
+    many[3:12] = [np.full(30, np.nan)] * 9
+    assert LSTMAnomalyDetector(method, **TINY).fit(many).offset_ < 0
+
+
 def test_of_many_sequences_whole_ones_are_held_back():
     X = np.stack([sine(20, seed=i) for i in range(40)])
     detector = LSTMAnomalyDetector(**TINY, alarm_rate=0.1).fit(X)
