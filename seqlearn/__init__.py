@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
+    from seqlearn.estimators.recommendation.recommender import LSTMRecommender
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
@@ -36,6 +37,7 @@ _HOMES = {
     "ForecastDisplay": "seqlearn.displays",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
+    "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
@@ -64,6 +66,7 @@ __all__ = [
     "ForecastDisplay",
     "LSTMClassifier",
     "LSTMForecaster",
+    "LSTMRecommender",
     "LSTMRegressor",
     "SequenceEncoder",
     "Sequences",
