@@ -229,7 +229,7 @@ def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
     if array.dtype.kind in "iumM" or (array.dtype.kind == "f" and not np.isnan(array).any()):
         if array.dtype.kind in "mM" and np.isnat(array).any():
             _refuse_missing(array.tolist(), name)
-        return np.lexsort((array, of_row))
+        return np.lexsort((array, np.asarray(of_row, np.int64)))
     times = _listed(column)
     _refuse_missing(times, name)
     try:

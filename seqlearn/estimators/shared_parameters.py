@@ -118,8 +118,6 @@ hidden_size : int, default=96
 dropout : float, default=0.2
     Share of the values dropped in training: of the vectors of items and context, between layers and
     before the scores.
-max_epochs : int or "auto", default="auto"
-    Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
 lr : float, default=0.003
     Learning rate.
 batch_size : int or "auto", default="auto"

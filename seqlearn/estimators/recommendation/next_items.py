@@ -110,7 +110,7 @@ class NextItems(Targets):
         return Targets.strata(self, codes)
 
     def arranged(self, sequences: Sequences) -> Sequences:
-        """Return the sessions in the codes of what is known; steps of unknown items are left out."""
+        """Return the sessions in the codes of what is known, without steps of unknown items."""
         events, given = sequences.dictionary, sequences.values
         values = np.zeros_like(given)
         values[:, 0] = self.codes_of(events.values[0])[given[:, 0]]

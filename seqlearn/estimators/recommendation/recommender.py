@@ -16,7 +16,14 @@ from seqlearn.data.sessions import Columns, counted, followed_by, read_sessions
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.parameter_checks import boolean, integer, number, one_of, sequence
+from seqlearn.estimators.parameter_checks import (
+    boolean,
+    integer,
+    label,
+    number,
+    one_of,
+    sequence,
+)
 from seqlearn.estimators.recommendation.next_items import NextItems
 from seqlearn.inputs.items import ItemEmbedding
 from seqlearn.inputs.station import Input
@@ -181,6 +188,9 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
     """
 
     _checks: ClassVar = {
+        "item": label,
+        "by": label,
+        "order": label,
         "context": sequence,
         "item_size": integer(1),
         "context_size": integer(1),
@@ -468,19 +478,24 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         return targets.decode(best), values
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the item that is most likely next in each session, (N,).
+        """Return the item that is most likely next in each session.
 
         Parameters
         ----------
         X : list of N lists of items, or long frame
-            What came so far; see `fit`. An empty session is given the most popular item.
+            What came so far; see `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            Of an empty session, or one of unknown items alone, the most popular item.
         """
         return self.recommend(X, k=1)[0][:, 0]
 
     @available_if(lambda self: self.loss == "cross_entropy")
     @torch_defaults()
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each item of ``items_`` to be next, (N, C).
+        """Return the probability of each item to be next.
 
         Of ``loss="cross_entropy"`` only. One row has as many numbers as there are items; use
         `recommend` where these are many.
@@ -489,6 +504,11 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         ----------
         X : list of N lists of items, or long frame
             What came so far; see `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, C)
+            A column for each item of ``items_``; rows sum to one.
         """
         known = self._known(X)
         result = np.empty((len(known), self._record.targets.output_size))

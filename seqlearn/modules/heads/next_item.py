@@ -1,7 +1,7 @@
 """The head of a recommender: a score for every item, of which the next one is to be the best.
 
-Targets are drawn from x: at each step of a session, the item of the next. In training the loss looks
-at all items or at a sample of them; in evaluation it looks at all, and ranks are counted besides.
+Targets are drawn from x: at each step of a session, the item of the next. In training the loss
+looks at all items or at a sample of them; in evaluation at all, and ranks are counted besides.
 
 Shape letters besides the usual: C items, E values of an item's vector, P steps with a next one, M
 items that a loss looks at.
@@ -75,6 +75,8 @@ class NextItemHead(Head):
         "steps_a_row",
     )
     grows: ClassVar[tuple[str, ...]] = ("n_items",)
+    shares: Tensor | None
+    offsets: Tensor | None
 
     def __init__(
         self,
