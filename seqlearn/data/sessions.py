@@ -117,7 +117,7 @@ def followed_by(sessions: Sequences, items: Sequence) -> Sequences:
     """
     n, events = len(sessions), sessions.dictionary
     more = read_sessions([[one] for one in _next_items(items, n)], Columns())
-    known = _sorted(list({*events.values[0], *more.dictionary.values[0]}), "item", "X and y")
+    known = _sorted([*events.values[0], *more.dictionary.values[0]], "item", "X and y")
     values = sessions.values.copy()
     values[:, 0] = codes_of(events.values[0], known)[values[:, 0]]
     last = np.full((n, values.shape[1]), MISSING)
@@ -270,9 +270,7 @@ def _coded(values: list, name: str, offsets: np.ndarray, first: int) -> tuple[np
         distinct = sorted(set(values))
     else:
         _check(values, name, offsets, first)
-        distinct = _sorted(
-            [one for one in set(values) if not is_missing(one)], name, "X", values, offsets, first
-        )
+        distinct = _sorted(values, name, "X", offsets, first)
     return codes_of(values, distinct), distinct
 
 
@@ -291,26 +289,22 @@ def _check(values: list, name: str, offsets: np.ndarray, first: int) -> None:
 
 
 def _sorted(
-    distinct: list,
-    name: str,
-    where: str,
-    values: Sequence = (),
-    offsets: np.ndarray | None = None,
-    first: int = 0,
+    values: list, name: str, where: str, offsets: np.ndarray | None = None, first: int = 0
 ) -> list:
-    """Return distinct values in ascending order; refuse several types among them."""
-    kinds = sorted({type(one).__name__ for one in distinct})
+    """Return the distinct values in ascending order; refuse several types among them."""
+    there = [(i, value) for i, value in enumerate(values) if not is_missing(value)]
+    kinds = sorted({type(value).__name__ for _, value in there})
     remedy = "Give all ids of one type: str(item) for each, for example."
     if len(kinds) > 1:
         place = ""
         if offsets is not None:
-            there = [one for one in values if not is_missing(one)]
-            other = next(i for i, v in enumerate(values) if type(v) is not type(there[0]))
-            place = f" {_place(other, offsets, first)} is {show(values[other])}."
+            i, other = next(one for one in there if type(one[1]) is not type(there[0][1]))
+            place = f" {_place(i, offsets, first)} is {show(other)}."
         raise DataFormatError(
             f"The {name}s of {where} are of several types, {' and '.join(kinds)}, which have no "
             f"order.{place} {remedy}"
         )
+    distinct = {value for _, value in there}
     try:
         return sorted(distinct)
     except TypeError as cause:
