@@ -87,7 +87,7 @@ def test_other_things_are_refused_with_the_place(sessions, message):
 def test_a_step_that_is_no_tuple_of_the_right_size_is_named():
     columns = Columns(context=["kind"])
     for rows in ([[("a", 1)], ["ab"]], [[("a", 1)], [("a", 1, 2)]]):
-        with pytest.raises(DataFormatError, match="Step 0 of session 1 of X is .*tuple of 2"):
+        with pytest.raises(DataFormatError, match=r"Step 0 of session 1 of X is .*tuple of 2"):
             read_sessions(rows, columns)
 
 

@@ -465,7 +465,9 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
             if exclude_seen:
                 seen = known[first : first + len(scores)]
                 row = np.repeat(np.arange(len(scores)), seen.lengths)
-                scores[torch.as_tensor(row), torch.as_tensor(seen.values[:, 0])] = -torch.inf
+                at = torch.as_tensor(row), torch.as_tensor(seen.values[:, 0])
+                with torch.inference_mode():
+                    scores[at] = -torch.inf
             if chosen is not None:
                 scores = scores[:, torch.as_tensor(chosen)]
             found, places = scores.topk(width, dim=1)
@@ -611,7 +613,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
                 f"{text} Leave them out, or set unknown_items='skip', which does."
             )
         warnings.warn(
-            f"{text} They are left out. partial_fit learns new items.", UserWarning, stacklevel=4
+            f"{text} They are left out. partial_fit learns new items.", UserWarning, stacklevel=5
         )
 
     def _candidates(self, items: Any) -> np.ndarray:
@@ -639,20 +641,16 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
             )
         size = max(SCORES_AT_ONCE // targets.output_size, 1)
         for first in range(0, n, size):
-            own = np.searchsorted(filled, (first, first + size))
-            rows = filled[slice(*own)] - first
-            scores = torch.empty(0)
-            if len(rows):
-                with self.net_.on_cpu(len(rows)), torch.inference_mode():
-                    given = torch.as_tensor(vectors[slice(*own)]).to(self.net_.device)
-                    scores = head.scores(given, self.net_.module_).cpu()
-            n_own = min(size, n - first)
-            if len(rows) < n_own:
-                popular = torch.as_tensor(targets.popularity.astype(self.net_.dtype))
-                mixed = popular.repeat(n_own, 1)
-                mixed[torch.as_tensor(rows)] = scores.view(len(rows), -1)
-                scores = mixed
-            yield first, scores
+            own, n_own = np.searchsorted(filled, (first, first + size)), min(size, n - first)
+            given = torch.as_tensor(vectors[slice(*own)]).to(self.net_.device)
+            scores = torch.as_tensor(targets.popularity.astype(self.net_.dtype))[None]  # (1, C)
+            with self.net_.on_cpu(len(given)), torch.inference_mode():
+                found = head.scores(given, self.net_.module_).cpu() if len(given) else scores[:0]
+            if len(found) < n_own:
+                scores = scores.repeat(n_own, 1)
+                scores[torch.as_tensor(filled[slice(*own)] - first)] = found
+                found = scores
+            yield first, found
 
     def _ranks_inside(self, known: Sequences) -> np.ndarray:
         """Return the rank of each next item inside sessions."""
