@@ -134,8 +134,6 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
     ----------
     items_ : ndarray of shape (C,)
         The items known, in ascending order; those that a later `partial_fit` added stand behind.
-    n_features_in_ : int
-        Not set: sessions have items, no features.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (the mean reciprocal rank).
