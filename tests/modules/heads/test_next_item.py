@@ -171,20 +171,20 @@ def test_a_sample_that_is_corrected_has_the_gradient_of_all_items_on_average():
             1, 5, n_negatives=2, negative_power=1.0, logq=logq, counts=counts
         ).train()
         nn.init.zeros_(model.weight)
-        optimizer = torch.optim.Adam([model.bias], lr=0.05)
+        optimizer = torch.optim.Adam([model.bias], lr=0.1)
         targets = torch.repeat_interleave(torch.arange(5), torch.tensor(counts).long())
         x = torch.stack([torch.zeros_like(targets), targets], dim=1)[..., None]  # (100, 2, 1)
         features = torch.zeros(100, 2, 1)
         trail = []
-        for _ in range(600):
+        for _ in range(250):
             optimizer.zero_grad()
             outputs = model(features, Seen(x, features, None, None, None, None))
             model.loss(outputs, None).mean().backward()
             optimizer.step()
             trail.append(model.bias.detach().clone())
-        bias = torch.stack(trail[300:]).mean(0).double()
+        bias = torch.stack(trail[100:]).mean(0).double()
         answers[logq] = bias.softmax(0).numpy()
-    np.testing.assert_allclose(answers[1.0], counts / 100, atol=0.05)
+    np.testing.assert_allclose(answers[1.0], counts / 100, atol=0.06)
     assert np.abs(answers[0.0] - counts / 100).max() > 0.15
 
 
