@@ -113,12 +113,12 @@ validation_fraction : float, default=0.1
 
 LSTMRecommender
 ---------------
-hidden_size : int, default=96
+hidden_size : int, default=112
     Width of a recurrent layer, H.
 dropout : float, default=0.2
     Share of the values dropped in training: of the vectors of items and context, between layers and
     before the scores.
-lr : float, default=0.003
+lr : float, default=0.005
     Learning rate.
 batch_size : int or "auto", default="auto"
     Sessions of one update. "auto" is an eighth of the training data, between 4 and 128.

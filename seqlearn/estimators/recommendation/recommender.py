@@ -60,14 +60,14 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         Columns of what else is known of a step: the kind of event, a device. It is read together
         with the item, and tells of the step it stands at. Where X is lists, a step is then a tuple:
         the item, followed by one value for each of these names; None is a value not known.
-    hidden_size : int, default=96
+    hidden_size : int, default=112
         Width of a recurrent layer, H.
     num_layers : int, default=1
         Recurrent layers stacked on each other.
     dropout : float, default=0.2
         Share of the values dropped in training: of the vectors of items and context, between layers
         and before the scores.
-    item_size : int, default=64
+    item_size : int, default=128
         Values of the vector of an item, E.
     context_size : int, default=16
         Values of the vector of a column of context.
@@ -92,7 +92,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         as target, with a warning that says how many there are; or raise.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
-    lr : float, default=0.003
+    lr : float, default=0.005
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
         How the learning rate changes over the updates of a fit; None keeps it constant.
@@ -211,10 +211,10 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         order: str | None = None,
         context: list | None = None,
         *,
-        hidden_size: int = 96,
+        hidden_size: int = 112,
         num_layers: int = 1,
         dropout: float = 0.2,
-        item_size: int = 64,
+        item_size: int = 128,
         context_size: int = 16,
         tied: bool = False,
         backend: Any = "torch",
@@ -224,7 +224,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         logq: float = 1.0,
         unknown_items: str = "skip",
         max_epochs: int | str = "auto",
-        lr: float = 0.003,
+        lr: float = 0.005,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",
