@@ -13,6 +13,7 @@ from seqlearn import (
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
+    LSTMRecommender,
     LSTMRegressor,
     Sequences,
     SktimeLSTMAnomalyDetector,
@@ -35,6 +36,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
     quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
+    recommender: LSTMRecommender = LSTMRecommender(loss="bpr_max").fit(words)
+    assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features

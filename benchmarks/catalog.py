@@ -22,6 +22,7 @@ BENCHMARKS = (  # in the order of the results page
     "tagging",
     "sentiment",
     "forecasting",
+    "recommendation",
     "classification",
     "backends",
 )

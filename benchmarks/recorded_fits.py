@@ -166,6 +166,22 @@ def taggers() -> Iterator[tuple[str, Callable[[], Records]]]:
         yield f"{decoder}, numbers", lambda p=params: fit(X, STEP_SIGNS, MORE, **p)
 
 
+def recommenders() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMRecommender`: losses, tied weights, further items."""
+    sessions = [[*text, text[0]] for text in TEXTS]
+
+    def fit(**params):
+        model = seqlearn.LSTMRecommender(**SMALL | params).fit(sessions)
+        model.partial_fit([["new", "fine"], ["film", "new"]])
+        scores = model.recommend(sessions[:9], k=99)[1]
+        return {"scores": scores, "ranks": model.rank_steps(sessions), "loss": model.loss_curve_}
+
+    for loss in ("cross_entropy", "bpr_max", "top1_max"):
+        yield loss, lambda loss=loss: fit(loss=loss)
+        yield f"{loss}, sampled", lambda loss=loss: fit(loss=loss, n_negatives=4)
+    yield "tied", lambda: fit(tied=True)
+
+
 def forecasters() -> Iterator[tuple[str, Callable[[], Records]]]:
     """Yield fits of `LSTMForecaster`: decodings, losses, features, a panel, an update."""
     import pandas as pd
@@ -220,6 +236,7 @@ FITS = {
     "regressor": regressors,
     "encoder": encoders,
     "tagger": taggers,
+    "recommender": recommenders,
     "forecaster": forecasters,
     "detector": detectors,
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
+    from seqlearn.estimators.recommendation.recommender import LSTMRecommender
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
@@ -41,6 +42,7 @@ _HOMES = {
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
+    "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
@@ -73,6 +75,7 @@ __all__ = [
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
+    "LSTMRecommender",
     "LSTMRegressor",
     "SequenceEncoder",
     "Sequences",

@@ -33,6 +33,7 @@ from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
+from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
@@ -132,6 +133,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     _learned: Learned[T]
 
     _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
+    _largest_batch: ClassVar[int] = 32  # that batch_size="auto" makes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -171,6 +173,10 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     @abstractmethod
     def _head(self, data: TrainingData[T]) -> tuple[type[Head], dict[str, Any]]:
         """Return the class of the network's head, and its arguments besides the width it reads."""
+
+    def _input(self, data: TrainingData[T]) -> tuple[type[Input], dict[str, Any]] | None:
+        """Return the class of the network's input, and its arguments; None for numbers."""
+        return None if data.tokens is None else data.tokens.station
 
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
         """Return the number of the first row, or of each, and the rows to fit on."""
@@ -297,11 +303,11 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
         train = data.dataset(data.train_rows, device, dtype)
         valid = None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype)
-        batch_size = _batch_size(self.batch_size, len(data.train_rows))
+        batch_size = _batch_size(self.batch_size, len(data.train_rows), self._largest_batch)
         net = self._make_net(
             train,
             valid,
-            input=None if data.tokens is None else data.tokens.station,
+            input=self._input(data),
             head=self._head(data),
             readout=getattr(self, "readout", None),
             seeds=data.seeds,
@@ -350,9 +356,9 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         return known.targets.arranged(sequences)
 
 
-def _batch_size(batch_size: int | str, n_rows: int) -> int:
+def _batch_size(batch_size: int | str, n_rows: int, largest: int) -> int:
     """Enough updates an epoch on small data, enough rows an update on large."""
-    return min(max(n_rows // 8, 4), 32) if isinstance(batch_size, str) else batch_size
+    return min(max(n_rows // 8, 4), largest) if isinstance(batch_size, str) else batch_size
 
 
 def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) -> int:

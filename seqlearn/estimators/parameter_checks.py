@@ -7,7 +7,7 @@ Each check is a function of a value that returns None if it is accepted, else wh
 import difflib
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from numbers import Integral, Real
 from typing import Any
 
@@ -85,6 +85,11 @@ def mapping(value: Any) -> str | None:
 def sequence(value: Any) -> str | None:
     """Accept a list or None."""
     return None if value is None or isinstance(value, list | tuple) else "a list or None"
+
+
+def label(value: Any) -> str | None:
+    """Accept the name of a column, any hashable, or None."""
+    return None if isinstance(value, Hashable) else "the name of a column or None"
 
 
 def levels(value: Any) -> str | None:

@@ -123,6 +123,18 @@ early_stopping : bool, default=False
 validation_fraction : float, default=0.1
     Share of the windows to hold out for early stopping and calibration.
 
+LSTMRecommender
+---------------
+hidden_size : int, default=112
+    Width of a recurrent layer, H.
+dropout : float, default=0.2
+    Share of the values dropped in training: of the vectors of items and context, between layers and
+    before the scores.
+lr : float, default=0.005
+    Learning rate.
+batch_size : int or "auto", default="auto"
+    Sessions of one update. "auto" is an eighth of the training data, between 4 and 128.
+
 SequenceEncoder
 ---------------
 dropout : float, default=0.2

@@ -14,6 +14,7 @@ from torch.nn import functional
 from seqlearn.backend import Dropout
 from seqlearn.inputs.station import Input, Inputs
 from seqlearn.modules.encoder import Encoder
+from seqlearn.modules.lookups import has_dense_gradient, look_up
 
 __all__ = ["BagEmbedding", "WordEmbedding"]
 
@@ -126,8 +127,7 @@ class WordEmbedding(Input):
         return torch.where((words < n_words)[:, None], learned, given)
 
     def _learned(self, words: Tensor) -> Tensor:
-        weight = self.words.weight
-        return functional.embedding(words, weight, sparse=_has_dense_gradient(weight))
+        return look_up(self.words.weight, words)
 
     @torch.no_grad()
     def set_vectors(self, codes: Tensor, vectors: Tensor) -> None:
@@ -165,18 +165,8 @@ class BagEmbedding(Input):
             self.features.weight,
             x.offsets,
             mode="sum",
-            sparse=_has_dense_gradient(self.features.weight),
+            sparse=has_dense_gradient(self.features.weight),
             per_sample_weights=weights,
         )  # (U, E)
         vectors = functional.embedding(x.places, sums)  # (B, T, E)
         return Inputs(self.dropout(vectors), lengths)
-
-
-def _has_dense_gradient(weight: Tensor) -> bool:
-    """Whether a sparse gradient of ``weight`` would be added to a dense one, which stays dense.
-
-    A batch holds few of the words, and to make, fill and add a gradient for all of them costs many
-    times what the rows in use do. Where there is none yet, the new gradient must be dense, as most
-    optimisers take no other.
-    """
-    return weight.is_leaf and weight.grad is not None and not weight.grad.is_sparse

@@ -5,7 +5,7 @@ it; plain numbers need none.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -27,7 +27,14 @@ class Input(nn.Module, ABC):
     ----------
     output_size : int
         Values a step that the core reads, E.
+
+    Attributes
+    ----------
+    grows : tuple of str
+        As in `seqlearn.modules.heads.head.Head`.
     """
+
+    grows: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, output_size: int):
         super().__init__()

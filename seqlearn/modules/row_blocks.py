@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from seqlearn.states import map_rows, n_rows
 
-__all__ = ["RowLinear", "fill_rows", "in_blocks", "row_block"]
+__all__ = ["WIDTH", "RowLinear", "fill_rows", "in_blocks", "row_block"]
 
 FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
 # Rows of one product of a head: the more the smaller it is.

@@ -129,6 +129,43 @@ def joined_state(state: dict[int, dict]) -> dict[int, dict]:
     return {0: joined}
 
 
+def enlarged(
+    arrays: dict[str, dict], weights: dict[str, np.ndarray], shapes: list[tuple[int, ...]]
+) -> dict[str, dict]:
+    """Return what a net keeps, for a net some of whose tables have more rows.
+
+    Parameters
+    ----------
+    arrays : dict
+        Of the smaller net: ``weights`` by name, ``optimizer`` state of each parameter by number.
+    weights : dict of ndarray
+        Of the larger net; the rows that are new stay as they are here.
+    shapes : list of tuple
+        Of its parameters. What the optimiser knows of new rows is zero.
+    """
+    state = {
+        i: {
+            name: value
+            if np.ndim(value) == 0
+            else _over(value, np.zeros(shapes[i], getattr(value, "dtype", None)))
+            for name, value in one.items()
+        }
+        for i, one in arrays["optimizer"].items()
+        if len(arrays["optimizer"]) == len(shapes)
+    }
+    known = {name: _over(value, weights[name]) for name, value in arrays["weights"].items()}
+    return {"weights": known, "optimizer": state or arrays["optimizer"]}
+
+
+def _over(value: np.ndarray, larger: np.ndarray) -> np.ndarray:
+    """Return the larger array with the other one in its first rows; itself if it is as large."""
+    if value.shape == larger.shape:
+        return value
+    joined = larger.copy()
+    joined[: len(value)] = value
+    return joined
+
+
 def to_numpy(value):
     """Return a tensor as an array, and so those in a list, as LBFGS keeps them."""
     if isinstance(value, list):

@@ -34,6 +34,7 @@ from seqlearn.training.device import rows_at_once
 from seqlearn.training.epochs import Trained
 from seqlearn.training.flat_parameters import (
     FlatParameters,
+    enlarged,
     joined_state,
     split_state,
     to_numpy,
@@ -261,22 +262,31 @@ class SequenceNet(Trained, Scored, NeuralNet):
     def continue_from(self, other: "SequenceNet") -> None:
         """Take over the weights and the optimiser's state of another net of the same shape.
 
+        Tables may have grown, see ``grows`` of `seqlearn.modules.heads.head.Head`: their new rows
+        stay as they were drawn.
+
         Raises
         ------
         InvalidParameterError
             The other net has another shape or optimiser; the parameter is named.
         """
-        before, after = other._settings(), self._settings()
+        before, after, grows = other._settings(), self._settings(), self._grows()
         for name, now in after.items():
             was = before[name]
-            if repr(was) != repr(now):
+            if repr(was) != repr(now) and not (name in grows and _is_more(was, now)):
                 values = f"was {was!r}; now it is {now!r}"
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
                     f"{name} {values if len(values) < 200 else 'was another one'}. Set it back, or "
                     "call fit with warm_start=False."
                 )
-        self._load(other._arrays())
+        shapes = [tuple(one.shape) for one in self.module_.parameters() if one.requires_grad]
+        self._load(enlarged(other._arrays(), self._arrays()["weights"], shapes))
+
+    def _grows(self) -> tuple[str, ...]:
+        """Return the arguments of input and head that may become more."""
+        of_input = self._arguments["network"].get("input")
+        return self._head_kind.grows + (() if of_input is None else of_input[0].grows)
 
     def _settings(self) -> dict[str, Any]:
         """Return what two nets have to share for one to go on with the weights of the other."""
@@ -330,6 +340,13 @@ class SequenceNet(Trained, Scored, NeuralNet):
         self.initialize()
         self._load(state["arrays"])
         self.history.extend(state["history"])
+
+
+def _is_more(was: Any, now: Any) -> bool:
+    """Whether a number of rows, or each of several, is at least what it was."""
+    if isinstance(was, list):
+        return len(was) == len(now) and all(map(_is_more, was, now))
+    return bool(now >= was)
 
 
 def _plain(value: Any) -> Any:

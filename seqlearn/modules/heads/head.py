@@ -47,6 +47,9 @@ class Head(nn.Module, ABC):
         What scikit-learn calls `score`.
     loss_parameters : tuple of str
         Arguments that change the loss alone: a fit may go on with other ones.
+    grows : tuple of str
+        Arguments that say how many rows a table has, or each of several: a fit may go on with more,
+        which come after those that are there.
     """
 
     reads_steps: ClassVar[bool] = False
@@ -54,6 +57,7 @@ class Head(nn.Module, ABC):
     reads_again: bool = False
     scorers: ClassVar[tuple[str, ...]] = ()
     loss_parameters: ClassVar[tuple[str, ...]] = ()
+    grows: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **more: Any):
         # A gradient that was written out belongs to the loss of its class, and to no later one.

@@ -1,0 +1,1 @@
+"""Recommendation: what comes next in a session of items."""
