@@ -23,6 +23,7 @@ BENCHMARKS = (  # in the order of the results page
     "sentiment",
     "forecasting",
     "classification",
+    "anomaly",
     "backends",
 )
 
