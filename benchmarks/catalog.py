@@ -24,6 +24,7 @@ BENCHMARKS = (  # in the order of the results page
     "forecasting",
     "recommendation",
     "classification",
+    "anomaly",
     "backends",
 )
 

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import (
+    anomaly,
     catalog,
     floor,
     latency,
@@ -26,11 +27,13 @@ from benchmarks import (
     speed,
 )
 from benchmarks.contenders import CLASSES, Contender, Work, serve, warm_up
-from benchmarks.peers import skorch_net
+from benchmarks.peers import skorch_net, window_methods
 from benchmarks.race import Entry, Measured, Runner, race
 from benchmarks.table import markdown_table, print_table, write_json
 from benchmarks.timing import Timing
+from seqlearn import LSTMAnomalyDetector
 from seqlearn.errors import InvalidParameterError
+from seqlearn.metrics import nab_best_threshold
 from seqlearn.torch_internals import computes_bf16
 
 EQUAL = Work([6] * 20, features=2, hidden=3, batch=8)
@@ -358,6 +361,54 @@ def test_speed_draws_what_was_measured(tmp_path):
         "ragged, bidirectional": speed.rows(RAGGED, results, 0.35),
     }
     assert speed.draw(tables, tmp_path).stat().st_size > 1000
+
+
+# Anomalies.
+
+
+def test_generated_series_have_windows_as_nab_does():
+    corpus = anomaly.generated(0)
+    assert len({one.name for one in corpus}) == 6
+    for one in corpus:
+        first = anomaly.probation(one.values)
+        assert first == 600 and np.isfinite(one.values).all()
+        assert [b - a for a, b in one.windows] == [200, 200] and one.windows[0][0] > first
+        starts = np.flatnonzero(np.diff(one.labels, prepend=0) == 1)
+        assert all(a <= start < b for (a, b), start in zip(one.windows, starts, strict=True))
+
+
+def test_windows_that_touch_become_one():
+    assert anomaly._windows([100, 130, 300], 1000) == [(84, 146), (284, 316)]
+
+
+def test_a_sweep_without_suppression_is_that_of_the_metric(monkeypatch):
+    monkeypatch.setattr(anomaly, "N_THRESHOLDS", 100_000)
+    corpus = anomaly.generated(0, n=1000)[:2]
+    scores = [anomaly.window_methods.nearest(one.values[:150], 0)(one.values) for one in corpus]
+    found = anomaly.sweep(corpus, scores, None)
+    assert found == pytest.approx(nab_best_threshold([one.windows for one in corpus], scores))
+    assert anomaly.sweep(corpus, scores, 20)[1] > found[1]
+
+
+def test_likelihoods_are_those_of_the_detector():
+    series = anomaly.generated(0, n=1000)[0].values
+    detector = LSTMAnomalyDetector(hidden_size=4, max_epochs=1, random_state=0)
+    raw = detector.fit([series[:150]]).anomaly_scores([series])[0]
+    detector.set_params(likelihood=anomaly.LIKELIHOOD).fit([series[:150]])
+    again = detector.anomaly_scores([series])[0]
+    assert np.array_equal(anomaly.likelihoods_of(raw, 120, 150), again)
+
+
+@pytest.mark.parametrize("by", [name for name in anomaly.METHODS if "LSTM" not in name])
+def test_methods_on_windows_score_each_row_and_never_look_ahead(by):
+    series = np.sin(np.arange(400) / 4)
+    series[300] += 5
+    score = anomaly.METHODS[by].learn(series[:200], 0)
+    found = score(series)
+    assert found.shape == (400,)
+    if by != "random":
+        assert found[300 : 300 + window_methods.WINDOW].mean() > found[200:300].mean()
+        np.testing.assert_allclose(score(series[:300]), found[:300], atol=1e-6)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says what memory was used")
