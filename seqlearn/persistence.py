@@ -24,7 +24,6 @@ OWN = {
     "estimators.tagging.tagger": ("BiLSTMTagger",),
     "estimators.words": ("Words",),
     "inputs.items": ("ItemEmbedding",),
-    "inputs.segments": ("SegmentInput",),
     "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
     "inputs.segments": ("SegmentInput",),
     "inputs.windows": ("WindowInput",),

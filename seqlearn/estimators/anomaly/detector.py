@@ -51,6 +51,7 @@ __all__ = ["LSTMAnomalyDetector"]
 
 UPDATES = 500  # what max_epochs="auto" aims at
 MOST_EPOCHS = 100
+ROWS_ALIKE = 4.0  # span of what neighbours share, over the rows worth an independent one
 LEAST_ERROR = 1e-4  # variance of usual errors, in that of a column, at least
 MOST_USUAL = 10.0  # largest error that counts in it, in deviations of a column
 
@@ -118,8 +119,9 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         Share to hold back with ``contamination="auto"``: whole sequences, if there are at least
         2 / ``calibration`` of them, else the end of each.
     alarm_rate : float, default=0.01
-        Share of the steps held back that are above ``threshold_``, and, if whole sequences were
-        held back, of these beyond ``offset_``: of usual data, about as many raise an alarm.
+        Share of usual steps that shall raise an alarm. ``threshold_`` is found for it among the
+        steps held back; of few, it is their highest score. If whole sequences were held back, it
+        is also the share of these beyond ``offset_``.
     smoothing : int or None, default=None
         Take means of the scores of so many rows, the newest and those before it.
     likelihood : int or None, default=None
@@ -478,7 +480,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
             return replace(usual, threshold=-offset, offset=offset)
-        threshold = float(np.quantile(held_back(scores), 1 - self.alarm_rate))
+        threshold = self._threshold(held_back(scores), usual.windows)
         whole = [
             -one.max()
             for one, a, rows in zip(scores, first, judged, strict=True)
@@ -487,6 +489,20 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         are_whole = (kept == 0).any() and whole
         offset = float(np.quantile(whole, self.alarm_rate)) if are_whole else -threshold
         return replace(usual, threshold=threshold, offset=offset)
+
+    def _threshold(self, scores: np.ndarray, windows: UsualWindows) -> float:
+        """Return the threshold of steps from the scores of rows that were held back, (n,).
+
+        Neighbours share what they are judged by: as many rows as a quarter of what they share are
+        worth an independent one (measured on seasons with noise and on autoregressions). Of m
+        independent scores the share (a (m - 1) + 1) / (m + 1) is expected above the quantile 1 - a:
+        hence a lower share than is asked for.
+        """
+        span = windows.horizon or windows.length
+        span += (self.smoothing or 1) + (self.likelihood or 1) - 2
+        n = len(scores) / max(span / ROWS_ALIKE, 1.0)
+        share = (self.alarm_rate * (n + 1) - 1) / (n - 1) if n > 1 else 0.0
+        return float(np.quantile(scores, 1 - max(share, 0.0)))
 
     # Scores of steps.
 

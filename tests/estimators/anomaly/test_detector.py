@@ -89,7 +89,7 @@ def test_thresholds_come_from_rows_that_were_not_trained_on(method):
     quiet, noisy = (LSTMAnomalyDetector(**settings).fit([one]) for one in (with_tail, noisy_tail))
     assert quiet.loss_curve_ == noisy.loss_curve_
     own = noisy.anomaly_scores([noisy_tail])[0][400:]
-    assert noisy.threshold_ == pytest.approx(np.quantile(own, 0.99))
+    assert quiet.threshold_ < np.quantile(own, 0.99) <= noisy.threshold_ <= own.max()
     assert noisy.offset_ == -noisy.threshold_
 
 
