@@ -81,8 +81,9 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         items, above all the best of them, have better scores (Hidasi & Karatzoglou 2018).
     n_negatives : int or None, default=None
         How many other items the loss looks at, on average; an update draws them anew, and they are
-        never equal to the target. None looks at all. Worth it from some 10,000 items on.
-    negative_power : float, default=0.5
+        never equal to the target. None looks at all. Worth it from some 10,000 items on. Chance
+        regularises already, so that ``dropout=0`` goes well with it.
+    negative_power : float, default=0.75
         Items are drawn in proportion to how often they occur, to this power: 0 is uniform.
     logq : float, default=1.0
         How much of the logarithm of the chance to be drawn is taken off the scores, with
@@ -220,7 +221,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         backend: Any = "torch",
         loss: str = "cross_entropy",
         n_negatives: int | None = None,
-        negative_power: float = 0.5,
+        negative_power: float = 0.75,
         logq: float = 1.0,
         unknown_items: str = "skip",
         max_epochs: int | str = "auto",
