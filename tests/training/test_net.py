@@ -209,7 +209,7 @@ def test_memory_freed_in_a_training_is_there_for_the_next_update():
 
     with kept_memory():
         new_pages()
-        assert new_pages() < 0.1
+        assert new_pages() < 0.5  # 1 where it is given back; a block may lie elsewhere than before
 
 
 def test_devices():
