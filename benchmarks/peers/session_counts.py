@@ -54,6 +54,7 @@ class ItemNeighbours(Popularity):
             together[np.ix_(own, own)] += 1
         sizes = np.sqrt(np.diag(together))
         self.cosines = together / sizes[:, None] / sizes
+        np.fill_diagonal(self.cosines, 0.0)  # the last item is rarely the next one again
 
     def _scores(self, prefix: list) -> np.ndarray:
         return self.cosines[self.codes[_item(prefix[-1])]]
