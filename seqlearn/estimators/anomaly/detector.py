@@ -119,9 +119,9 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         Share to hold back with ``contamination="auto"``: whole sequences, if there are at least
         2 / ``calibration`` of them, else the end of each.
     alarm_rate : float, default=0.01
-        Share of usual steps that shall raise an alarm. ``threshold_`` is found for it among the
-        steps held back; of few, it is their highest score. If whole sequences were held back, it
-        is also the share of these beyond ``offset_``.
+        Share of usual steps that shall raise an alarm: ``threshold_`` is chosen for it, from the
+        scores of the steps held back, and those of the others raised to their level. If whole
+        sequences were held back, it is also the share of these beyond ``offset_``.
     smoothing : int or None, default=None
         Take means of the scores of so many rows, the newest and those before it.
     likelihood : int or None, default=None
@@ -480,7 +480,8 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
             return replace(usual, threshold=-offset, offset=offset)
-        threshold = self._threshold(held_back(scores), usual.windows)
+        trained = [one[usual.windows.length : a] for one, a in zip(scores, first, strict=True)]
+        threshold = self._threshold(held_back(scores), np.concatenate(trained), usual.windows)
         whole = [
             -one.max()
             for one, a, rows in zip(scores, first, judged, strict=True)
@@ -490,17 +491,24 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         offset = float(np.quantile(whole, self.alarm_rate)) if are_whole else -threshold
         return replace(usual, threshold=threshold, offset=offset)
 
-    def _threshold(self, scores: np.ndarray, windows: UsualWindows) -> float:
-        """Return the threshold of steps from the scores of rows that were held back, (n,).
+    def _threshold(
+        self, held_back: np.ndarray, trained: np.ndarray, windows: UsualWindows
+    ) -> float:
+        """Return the threshold of steps, from their scores in the part held back, and the other.
 
-        Neighbours share what they are judged by: as many rows as a quarter of what they share are
-        worth an independent one (measured on seasons with noise and on autoregressions). Of m
-        independent scores the share (a (m - 1) + 1) / (m + 1) is expected above the quantile 1 - a:
-        hence a lower share than is asked for.
+        The level is that of what was held back; errors on what was trained on are too low. But how
+        scores spread is learned from both: neighbours share what they are judged by, and as many
+        rows as a quarter of that are worth an independent one (measured on seasons with noise and
+        on autoregressions). Of m independent scores the share (a (m - 1) + 1) / (m + 1) is expected
+        above the quantile 1 - a: hence a lower share than is asked for.
         """
+        level = trained.mean() if len(trained) else 0.0
+        scores = held_back
+        if level > 0:
+            scores = np.concatenate([held_back, trained * (held_back.mean() / level)])
         span = windows.horizon or windows.length
         span += (self.smoothing or 1) + (self.likelihood or 1) - 2
-        n = len(scores) / max(span / ROWS_ALIKE, 1.0)
+        n = len(held_back) / max(span / ROWS_ALIKE, 1.0)
         share = (self.alarm_rate * (n + 1) - 1) / (n - 1) if n > 1 else 0.0
         return float(np.quantile(scores, 1 - max(share, 0.0)))
 
