@@ -6,8 +6,7 @@ principal components, all on windows of 32 rows, and a random scorer (`benchmark
 
 VUS-PR is that of TSB-AD: fitted on the first 25 % of the rows, scored and measured on the whole
 series, the longest buffer the dominant period of the series. The published figures are for other
-implementations on the same series; their methods on windows score the middle of a window, ours its
-last row, so that no score looks ahead.
+implementations on the same series.
 
 NAB: fitted on the probationary rows (15 %, at most 750), scored after them. AUC is of the raw
 scores, the mean over the eleven series with anomalies. For the benchmark's own score the scores of
