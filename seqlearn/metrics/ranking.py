@@ -189,7 +189,8 @@ def pessimistic_ranks(scores: Any, target: Any) -> np.ndarray:
 
     It is 1 plus the number of other items whose score is at least that of the wanted one. A model
     that gives all items the same score, as one that is untrained or saturated may, therefore has
-    it last; counting the items above only would have it first. NaN ranks last too.
+    it last; counting the items above only would have it first. NaN ranks last too, and others that
+    are NaN come before the wanted one.
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ def pessimistic_ranks(scores: Any, target: Any) -> np.ndarray:
             f"{rows.shape[1]}. Leave out rows whose item is unknown, and say how many there were."
         )
     own = np.take_along_axis(rows, columns[:, None], axis=1)
-    ranks = np.where(np.isnan(own[:, 0]), rows.shape[1], (rows >= own).sum(axis=1))
+    ranks = rows.shape[1] - (rows < own).sum(axis=1)  # comparisons with NaN are false
     return ranks if table.ndim == 2 else ranks[0]
 
 

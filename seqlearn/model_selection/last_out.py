@@ -1,5 +1,6 @@
 """Leave-last-out: the last item of each sequence is held back to be predicted."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def leave_last_out(sequences: Any) -> tuple[list, list, list]:
 
     Parameters
     ----------
-    sequences : list of N sequences
+    sequences : list of N sequences, or column of lists
         Lists, tuples or arrays of items, oldest first; of any other rows that belong to a step too,
         such as arrays (T_i, F). None may be empty.
 
@@ -57,7 +58,7 @@ def leave_last_out(sequences: Any) -> tuple[list, list, list]:
     >>> test_prefixes, y
     ([['tea', 'milk'], [4]], ['jam', 2])
     """
-    if packages_of(sequences) & FRAMES:
+    if packages_of(sequences) & FRAMES and hasattr(sequences, "columns"):
         raise DataFormatError(
             f"sequences is a {type(sequences).__name__}; lists of items are accepted. Out of a "
             "frame with a row for each step they become so by [group[ITEM].tolist() for _, group "
@@ -69,7 +70,7 @@ def leave_last_out(sequences: Any) -> tuple[list, list, list]:
             "accepted."
         )
     train, test_prefixes, y = [], [], []
-    for i, row in enumerate(sequences):
+    for i, row in enumerate(map(_as_list, _as_list(sequences))):
         is_sequence = isinstance(row, Sequence | np.ndarray) and not isinstance(row, str | bytes)
         if not is_sequence or not np.ndim(row) or not len(row):
             raise DataFormatError(
@@ -82,3 +83,11 @@ def leave_last_out(sequences: Any) -> tuple[list, list, list]:
             test_prefixes.append(row)
         train.append(row)
     return train, test_prefixes, y
+
+
+def _as_list(values: Any) -> Any:
+    """Return a column of pandas, polars or pyarrow as a list, a deque too, and others as given."""
+    for name in ("to_pylist", "to_list"):
+        if hasattr(values, name):
+            return getattr(values, name)()
+    return list(values) if isinstance(values, deque) else values

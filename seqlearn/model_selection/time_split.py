@@ -1,6 +1,7 @@
 """`TimeSplit`: train on what was before, test on what came after, as a splitter of scikit-learn."""
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,10 @@ def _read_times(given: Any, name: str) -> tuple[np.ndarray, bool]:
 
     cells = np.asarray(unpack_targets(given, name))
     aware = False
+    if cells.dtype.kind == "O" and cells.ndim == 1:
+        _refuse_missing(cells, pd.isna(cells), name)
+        if all(isinstance(one, Real) for one in cells):
+            cells = cells.astype(np.float64)
     if cells.dtype.kind in "OU":
         try:
             stamps = pd.to_datetime(pd.Index(cells, dtype=object), format="ISO8601")
@@ -192,21 +197,27 @@ def _read_times(given: Any, name: str) -> tuple[np.ndarray, bool]:
             cells = (stamps.tz_convert(None) if aware else stamps).to_numpy()
         except (ValueError, TypeError, AttributeError) as error:
             raise DataFormatError(
-                f"{name} cannot be read as times ({error}). Give numbers, datetime64, datetimes or "
-                "dates written as 1999-01-31 or 1999-01-31T12:00:00, all of one kind."
+                f"{name} cannot be read as times: {show(cells.tolist())}. Give numbers, datetime64, "
+                "datetimes or dates written as 1999-01-31 or 1999-01-31T12:00:00, all of one kind."
             ) from error
     if cells.ndim != 1 or cells.dtype.kind not in "iufM":
         raise DataFormatError(
             f"{name} have shape {cells.shape} and type {cells.dtype}; numbers, datetime64 or dates "
             "of shape (N,) are needed, one for each sequence."
         )
-    missing = np.flatnonzero(np.isnat(cells) if cells.dtype.kind == "M" else ~np.isfinite(cells))
-    if len(missing):
-        raise DataFormatError(
-            f"{name}, row {missing[0]}: {cells[missing[0]]} is no time. Leave out the sequences "
-            "whose time is not known, or give them one."
-        )
+    is_missing = np.isnat(cells) if cells.dtype.kind == "M" else ~np.isfinite(cells)
+    _refuse_missing(cells, is_missing, name)
     return cells, aware
+
+
+def _refuse_missing(cells: np.ndarray, is_missing: np.ndarray, name: str) -> None:
+    """Name the first row without a time, if there is one."""
+    if is_missing.any():
+        row = int(is_missing.argmax())
+        raise DataFormatError(
+            f"{name}, row {row}: {cells[row]} is no time. Leave out the sequences whose time is "
+            "not known, or give them one."
+        )
 
 
 def _kind(times: np.ndarray, aware: bool) -> str:

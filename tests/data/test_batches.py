@@ -225,3 +225,21 @@ def test_batches_on_a_gpu_are_those_on_the_cpu(lengths):
         assert torch.equal(x_gpu["x"].cpu(), x["x"])
         assert torch.equal(y_gpu["y"].cpu(), y["y"])
         assert torch.equal(y_gpu["w"].cpu(), y["w"])
+
+
+@pytest.mark.parametrize("longest", [10_000, 100_000])
+def test_one_long_row_does_not_fill_a_batch_with_padding(longest):
+    lengths = [5] * 600 + [longest, 40]
+    batches = BucketedBatches(make_dataset(lengths), 256, generator=generator(0)).rows()
+    assert sorted(torch.cat([torch.as_tensor(rows) for rows in batches]).tolist()) == list(
+        range(602)
+    )
+    padded = [len(rows) * max(lengths[i] for i in rows) for rows in batches]
+    assert max(padded) <= longest + 40
+    assert len(batches) <= 6
+
+
+def test_long_rows_of_like_length_stay_together():
+    lengths = list(range(9_000, 9_064))
+    batches = BucketedBatches(make_dataset(lengths), 64, generator=generator(0)).rows()
+    assert [len(rows) for rows in batches] == [64]

@@ -2,6 +2,7 @@
 
 import datetime
 import pickle
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -156,7 +157,7 @@ def test_repr_is_short():
     [
         ([1, 2], {}, "holds 2 times, but X has 3 rows"),
         ([1, np.nan, 2], {}, "times, row 1: nan is no time"),
-        (["1999-01-01", None, "1999-01-02"], {}, "times, row 1: NaT is no time"),
+        (["1999-01-01", None, "1999-01-02"], {}, "times, row 1: None is no time"),
         (["1999-01-01", "yesterday", "1999-01-02"], {}, "cannot be read as times"),
         ([[1], [2], [3]], {}, r"shape \(3, 1\)"),
         ([True, False, True], {}, "type bool"),
@@ -221,3 +222,23 @@ def test_last_out_of_arrays():
 def test_sequences_that_are_refused(given, message):
     with pytest.raises(DataFormatError, match=message):
         leave_last_out(given)
+
+
+def test_columns_of_lists_and_other_rows_are_cut():
+    rows = [["a", "b", "c"], ["d"]]
+    expected = leave_last_out(rows)
+    columns = [pd.Series(rows)]
+    for name, make in (("polars", "Series"), ("pyarrow", "array")):
+        columns.append(getattr(pytest.importorskip(name), make)(rows))
+    others = [list(map(deque, rows)), list(map(pd.Series, rows)), deque(rows)]
+    for same in (*columns, *others):
+        assert leave_last_out(same) == expected
+
+
+def test_times_in_a_column_of_objects_are_read_and_the_missing_one_is_named():
+    split = TimeSplit(np.array([1, 3, 2], dtype=object), test_size=1)
+    assert [test.tolist() for _, test in split.split(None)] == [[1]]
+    with pytest.raises(DataFormatError, match="times, row 1: None is no time"):
+        next(TimeSplit([1, None, 2]).split(None))
+    with pytest.raises(DataFormatError, match=r"cannot be read as times: \['soon', 'late'\]"):
+        next(TimeSplit(["soon", "late"]).split(None))
