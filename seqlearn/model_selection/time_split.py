@@ -197,8 +197,9 @@ def _read_times(given: Any, name: str) -> tuple[np.ndarray, bool]:
             cells = (stamps.tz_convert(None) if aware else stamps).to_numpy()
         except (ValueError, TypeError, AttributeError) as error:
             raise DataFormatError(
-                f"{name} cannot be read as times: {show(cells.tolist())}. Give numbers, datetime64, "
-                "datetimes or dates written as 1999-01-31 or 1999-01-31T12:00:00, all of one kind."
+                f"{name} cannot be read as times: {show(cells.tolist())}. Give numbers, "
+                "datetime64, datetimes or dates written as 1999-01-31 or 1999-01-31T12:00:00, all "
+                "of one kind."
             ) from error
     if cells.ndim != 1 or cells.dtype.kind not in "iufM":
         raise DataFormatError(

@@ -201,12 +201,16 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
     Notes
     -----
     Values are standardised by the mean and deviation of what was trained on, never within a window,
-    which would hide a change of level. The errors of a column are divided by its usual ones, and
-    the score of a step is the mean over its columns: about 1 where all is usual. It counts in full
-    from row L on, before that by the share of a window that is there: who has seen little is often
+    which would hide a change of level. The errors of a step are made uncorrelated, by what the
+    usual errors of its columns have in common, and the score is their mean square: about 1 where
+    all is usual, and high where a relation between columns breaks. It counts in full from row L on,
+    before that by the square of the share of a window that is there: who has seen little is often
     wrong. Missing values, NaN, are left out; a step with nothing to be judged by has score 0. A
     column that was constant in ``fit`` is expected to stay so. Scores never look ahead: those of
     the first t rows are the same bits whatever follows.
+
+    With one series, or few, ``offset_`` is minus ``threshold_``: a long series is an outlier if any
+    of its steps raises an alarm, which usual ones do at ``alarm_rate``.
 
     References
     ----------
@@ -517,7 +521,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
     def _means(self, usual: Usual, distances: np.ndarray) -> np.ndarray:
         """Return scores (T,) of distances (T, C) before ``likelihood`` compares them."""
         known = np.minimum(np.arange(len(distances)) / usual.windows.length, 1.0)
-        scores = known * _in_order(distances)
+        scores = known**2 * _in_order(distances)
         for n in (self.smoothing, self.likelihood):
             scores = scores if n is None else mean_of_last(scores, n)
         return scores
