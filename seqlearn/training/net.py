@@ -280,7 +280,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
                     f"{name} {values if len(values) < 200 else 'was another one'}. Set it back, or "
                     "call fit with warm_start=False."
                 )
-        shapes = [tuple(one.shape) for one in self.module_.parameters() if one.requires_grad]
+        known = self.module_.parameters()  # in the order in which the optimiser's state has them
+        if self._flat is None:
+            known = (one for group in self.optimizer_.param_groups for one in group["params"])
+        shapes = [tuple(one.shape) for one in known if one.requires_grad]
         self._load(enlarged(other._arrays(), self._arrays()["weights"], shapes))
 
     def _grows(self) -> tuple[str, ...]:
