@@ -469,11 +469,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
                     scores[at] = -torch.inf
             if chosen is not None:
                 scores = scores[:, torch.as_tensor(chosen)]
-            found, places = scores.topk(width, dim=1)
             of_block = slice(first, first + len(scores))
-            order = np.lexsort((places.numpy(), -found.numpy()))
-            best[of_block] = np.take_along_axis(places.numpy(), order, axis=1)
-            values[of_block] = np.take_along_axis(found.numpy(), order, axis=1)
+            best[of_block], values[of_block] = _best(scores, width)
         if chosen is not None:
             best = chosen[best]
         return targets.decode(best), values
@@ -666,6 +663,23 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         with net.on_cpu(len(codes)), torch.inference_mode():
             given = torch.as_tensor(vectors).to(device), torch.as_tensor(codes).to(device)
             return net.module_.head.ranks(*given, net.module_).cpu().numpy()
+
+
+def _best(scores: torch.Tensor, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the best scores of each row and these, equal ones by their places.
+
+    `torch.topk` takes any of those that are equal at the border; these rows are looked at again.
+    """
+    found, places = scores.topk(width, dim=1)
+    if width:
+        border = found[:, -1:]
+        for i in ((scores >= border).sum(dim=1) > width).nonzero()[:, 0].tolist():
+            above, equal = scores[i] > border[i], scores[i] == border[i]
+            places[i] = torch.cat([above.nonzero(), equal.nonzero()])[:width, 0]
+            found[i] = scores[i, places[i]]
+    order = np.lexsort((places.numpy(), -found.numpy()))
+    best = (np.take_along_axis(one.numpy(), order, axis=1) for one in (places, found))
+    return next(best), next(best)
 
 
 def _listed(values: Any, n: int | None = None) -> list:

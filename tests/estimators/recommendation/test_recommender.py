@@ -174,6 +174,26 @@ def test_what_was_seen_can_be_left_out(small):
     assert within.tolist() == [[4, 3]] and own[0, 1] == -np.inf
 
 
+def test_equal_scores_come_in_the_order_of_items():
+    """More of them than are asked for, and some better ones, so that the border is among equals."""
+    sessions = [[i % 40, (i + 1) % 40] for i in range(40)]
+    model = LSTMRecommender(**SMALL | {"max_epochs": 1}).fit(sessions)
+    for k in (1, 5, 40):
+        assert model.recommend([[]], k=k)[0].tolist() == [list(range(k))]
+    assert model.predict([[]]).tolist() == [0]
+    assert model.recommend([[]], k=2, items=[31, 7, 9])[0].tolist() == [[7, 9]]
+    with torch.no_grad():
+        model.net_.module_.head.weight.zero_()
+        model.net_.module_.head.bias.zero_()
+        model.net_.module_.head.bias[[30, 20]] = torch.tensor([1.0, 2.0])
+    items, scores = model.recommend([[3], []], k=5)
+    assert items.tolist() == [[20, 30, 0, 1, 2], [0, 1, 2, 3, 4]]
+    assert scores[0].tolist() == [2, 1, 0, 0, 0]
+    assert model.predict([[3]]).tolist() == [20]
+    seen = model.recommend([list(range(38))], k=6, exclude_seen=True)
+    assert seen[0].tolist() == [[38, 39, 0, 1, 2, 3]] and np.isinf(seen[1][0, 2:]).all()
+
+
 def test_k_is_at_most_all_candidates(small):
     items, scores = small.recommend([[1]], k=500)
     assert items.shape == scores.shape == (1, 12) and set(items[0].tolist()) == set(range(12))
