@@ -7,7 +7,7 @@ of codes: column 0 is the item, the others are the context of the step. The code
 Shape letters besides the usual: K columns of context.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from typing import Any
@@ -16,10 +16,20 @@ import numpy as np
 
 from seqlearn.data.containers import is_missing
 from seqlearn.data.messages import listed, show
+from seqlearn.data.refusals import packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["Columns", "Events", "codes_of", "counted", "followed_by", "read_sessions"]
+__all__ = [
+    "Columns",
+    "Events",
+    "codes_of",
+    "counted",
+    "followed_by",
+    "has_columns",
+    "read_items",
+    "read_sessions",
+]
 
 MISSING = -1  # code of a context that is not known
 
@@ -50,12 +60,12 @@ class Events:
     ----------
     values : list of lists
         Of the items, then of each column of context, in ascending order.
-    counts : ndarray or None
-        How often each item occurs, weighted.
+    counts : list of ndarray, or None
+        How often each of them occurs, weighted.
     """
 
     values: list[list]
-    counts: np.ndarray | None = None
+    counts: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.values[0])
@@ -67,8 +77,8 @@ def read_sessions(X: Any, columns: Columns, first: int = 0) -> Sequences:
     Parameters
     ----------
     X : list of N sequences of items, long frame or Sequences
-        What `seqlearn.data.containers.unpack` gave. With context a step is a tuple, the item first.
-        What was read already is returned as it is.
+        A frame, or what `seqlearn.data.containers.unpack` gave. With context a step is a tuple, the
+        item first. What was read already is returned as it is.
     columns : Columns
         What the columns of a frame are.
     first : int
@@ -91,24 +101,97 @@ def read_sessions(X: Any, columns: Columns, first: int = 0) -> Sequences:
         if not isinstance(X.dictionary, Events):
             raise DataFormatError(f"X is {X!r}, which holds numbers. {WANTED}")
         return X
-    if hasattr(X, "column_names") or hasattr(X, "columns"):
-        values, offsets = _of_frame(X, columns)
+    if has_columns(X):
+        values, offsets, rows = _of_frame(X, columns)
+
+        def place(i: int) -> str:
+            return f"Row {rows[i]} of X"
     else:
         values, offsets = _of_lists(X, len(columns.context), first)
-    names = ["item", *columns.context]
-    codes = [_coded(one, name, offsets, first) for one, name in zip(values, names, strict=True)]
+
+        def place(i: int) -> str:
+            return _place(i, offsets, first)
+
+    codes = [_coded(values[0], "The items of X", place, are_items=True)]
+    for one, name in zip(values[1:], columns.context, strict=True):
+        codes.append(_coded(one, f"Values of column {name!r}", place, are_items=False))
     table = np.stack([code for code, _ in codes], axis=1)  # (S, 1 + K)
     return Sequences(table, offsets, Events([distinct for _, distinct in codes]))
 
 
-def followed_by(sessions: Sequences, items: Sequence) -> Sequences:
+def has_columns(X: Any) -> bool:
+    """Whether X is a frame with named columns, and its values are in memory.
+
+    Raises
+    ------
+    DataFormatError
+        It is a container that is not read.
+    """
+    refuse_container(X, "X")
+    return hasattr(X, "column_names") or hasattr(X, "columns")
+
+
+def read_items(
+    items: Any, name: str, n: int | None = None, width: int = 1, tuples: bool = False
+) -> list:
+    """Return a flat list of items, each as Python has it.
+
+    Parameters
+    ----------
+    items : array-like, or frame of one column
+    name : str
+        What the user calls it, for messages.
+    n : int, optional
+        How many sessions there are: one item for each.
+    width : int
+        With context, that of a step: a tuple of so many counts as its item, which is the first.
+    tuples : bool
+        Items are tuples themselves; then a step begins with one.
+
+    Raises
+    ------
+    DataFormatError
+        It has another form, or an entry is no item.
+    """
+    refuse_container(items, name)
+    if hasattr(items, "column_names") or hasattr(items, "columns"):
+        labels = list(_labels(items))
+        if len(labels) != 1:
+            raise DataFormatError(
+                f"{name} is a frame of {len(labels)} columns. A flat list of items is accepted; "
+                f"give one column, {name}['NAME']."
+            )
+        items = items[labels[0]]
+    is_flat = hasattr(items, "__iter__") and getattr(items, "shape", (0,)) != ()
+    if not is_flat or isinstance(items, str | bytes | bytearray | Mapping | Set):
+        remedy = f"list({name})" if isinstance(items, Set | Mapping) else f"[{show(items)}]"
+        raise DataFormatError(
+            f"{name} is {show(items)}, of type {type(items).__name__}. A flat list of items is "
+            f"accepted; give {remedy}, for example."
+        )
+    values = _listed(items)
+    if n is not None and len(values) != n:
+        raise DataFormatError(
+            "Found input variables with inconsistent numbers of samples: X has "
+            f"{n} session{'s' * (n != 1)}, {name} has {len(values)} next "
+            f"item{'s' * (len(values) != 1)}."
+        )
+    if width > 1:
+        values = [_item_of(one, width, tuples) for one in values]
+    values = [one.item() if isinstance(one, np.generic) else one for one in values]
+    remedy = "Leave it out." if n is None else "Leave its session out."
+    _check(values, lambda i: f"Item {i} of {name}", are_items=True, remedy=remedy)
+    return values
+
+
+def followed_by(sessions: Sequences, items: Any) -> Sequences:
     """Return the sessions, each with one more step: an item of which no context is known.
 
     Parameters
     ----------
     sessions : Sequences
         What `read_sessions` gave.
-    items : sequence of N items
+    items : array-like of N items, or of N steps with their context
 
     Raises
     ------
@@ -116,22 +199,25 @@ def followed_by(sessions: Sequences, items: Sequence) -> Sequences:
         There is not one item for each session.
     """
     n, events = len(sessions), sessions.dictionary
-    more = read_sessions([[one] for one in _next_items(items, n)], Columns())
-    known = _sorted([*events.values[0], *more.dictionary.values[0]], "item", "X and y")
+    are_tuples = any(isinstance(one, tuple) for one in events.values[0][:1])
+    more = read_items(items, "y", n, sessions.n_features, are_tuples)
+    known = _sorted([*events.values[0], *more], "The items of X and y", None)
     values = sessions.values.copy()
     values[:, 0] = codes_of(events.values[0], known)[values[:, 0]]
     last = np.full((n, values.shape[1]), MISSING)
-    last[:, 0] = codes_of(more.dictionary.values[0], known)[more.values[:, 0]]
+    last[:, 0] = codes_of(more, known)
     joined = np.insert(values, sessions.offsets[1:], last, axis=0)
     offsets = sessions.offsets + np.arange(n + 1)
     return Sequences(joined, offsets, replace(events, values=[known, *events.values[1:]]))
 
 
 def counted(sessions: Sequences, weights: np.ndarray | None) -> Sequences:
-    """Return the sessions with counts of their items; each counts by the weight of its session."""
-    events = sessions.dictionary
+    """Return the sessions with counts of their values; each counts by the weight of its session."""
+    events, counts = sessions.dictionary, []
     of_step = None if weights is None else np.repeat(weights, sessions.lengths)
-    counts = np.bincount(sessions.values[:, 0], of_step, len(events)).astype(np.float64)
+    for values, codes in zip(events.values, sessions.values.T, strict=True):
+        found = np.bincount(codes + 1, of_step, len(values) + 1)  # that of MISSING first
+        counts.append(found[1:].astype(np.float64))
     return Sequences(sessions.values, sessions.offsets, replace(events, counts=counts))
 
 
@@ -147,19 +233,17 @@ WANTED = (
 )
 
 
-def _next_items(items: Any, n: int) -> list:
-    listed = items.tolist() if hasattr(items, "tolist") else list(items)
-    if len(listed) != n:
-        raise DataFormatError(
-            "Found input variables with inconsistent numbers of samples: X has "
-            f"{n} sessions, y has {len(listed)} next items."
-        )
-    return listed
+def _item_of(step: Any, width: int, tuples: bool) -> Any:
+    """Return the item of a step with its context; anything else as it is."""
+    is_step = isinstance(step, tuple) and len(step) == width
+    return step[0] if is_step and (not tuples or isinstance(step[0], tuple)) else step
 
 
 def _of_lists(X: Any, n_context: int, first: int) -> tuple[list[list], np.ndarray]:
     """Return the values of each column, (S,), and the offsets of the sessions."""
     if isinstance(X, str | bytes) or not hasattr(X, "__len__") or not hasattr(X, "__iter__"):
+        if hasattr(X, "__next__"):
+            raise DataFormatError(f"X is {show(X)}, which can be read once. Pass list(X).")
         raise DataFormatError(f"X is {show(X)}. {WANTED}")
     rows = [row if type(row) is list else _row(row, first + i) for i, row in enumerate(X)]
     offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
@@ -189,8 +273,10 @@ def _row(row: Any, number: int) -> list:
     return list(row)
 
 
-def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray]:
-    """Return the values of each column, (S,), sessions in the order of their first rows.
+def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[int]]:
+    """Return the values of each column, (S,), offsets, and the rows they stand in, (S,).
+
+    Sessions are in the order of their first rows.
 
     Rows of a session are put in the order of ``order``; equal ones keep theirs.
     """
@@ -200,7 +286,7 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray]:
             f"sessions: item={columns.item!r}, by={columns.by!r}. Name them in the constructor, "
             "and the one of time in order=."
         )
-    present = list(X.column_names if hasattr(X, "column_names") else X.columns)
+    present = _labels(X)
     wanted = [columns.item, columns.by, *columns.context]
     wanted += [] if columns.order is None else [columns.order]
     absent = [name for name in wanted if name not in present]
@@ -209,8 +295,14 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray]:
             f"X has no column {', '.join(map(repr, absent))}; its columns are "
             f"{', '.join(map(repr, present))}."
         )
+    twice = [name for name in wanted if present.count(name) > 1]
+    if twice:
+        raise DataFormatError(
+            f"X has several columns {listed(dict.fromkeys(twice))}. Rename all but one."
+        )
     sessions = _column(X, columns.by)
     _refuse_missing(sessions, columns.by)
+    _check(sessions, lambda i: f"Column {columns.by!r} in row {i} of X", are_items=False)
     number: dict[Any, int] = {}
     of_row = [number.setdefault(one, len(number)) for one in sessions]
     order = np.argsort(of_row, kind="stable")
@@ -220,11 +312,16 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray]:
     offsets = np.concatenate(([0], np.cumsum(counts)))
     picked = order.tolist()
     values = [_column(X, name) for name in (columns.item, *columns.context)]
-    return [[one[i] for i in picked] for one in values], offsets
+    return [[one[i] for i in picked] for one in values], offsets, picked
+
+
+def _labels(X: Any) -> list:
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
 def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
     """Return row numbers by session, then by time; equal ones keep their order."""
+    column = _ranks_of_categories(column, name)
     array = np.asarray(column)
     if array.dtype.kind in "iumM" or (array.dtype.kind == "f" and not np.isnan(array).any()):
         if array.dtype.kind in "mM" and np.isnat(array).any():
@@ -239,6 +336,16 @@ def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
             f"Column {name!r} of X cannot be put in order ({cause}). Give times of one type."
         ) from cause
     return np.array(rows, np.int64)
+
+
+def _ranks_of_categories(column: Any, name: Any) -> Any:
+    """Return the places of ordered categories among them; other columns as they are."""
+    kind = getattr(column, "dtype", None)
+    is_enum = type(kind).__name__ == "Enum" and hasattr(column, "to_physical")
+    if not is_enum and not (getattr(kind, "ordered", False) and hasattr(column, "cat")):
+        return column
+    _refuse_missing(_listed(column), name)
+    return column.to_physical() if is_enum else column.cat.codes
 
 
 def _refuse_missing(values: list, name: Any) -> None:
@@ -261,7 +368,9 @@ def _listed(column: Any) -> list:
     return list(column)
 
 
-def _coded(values: list, name: str, offsets: np.ndarray, first: int) -> tuple[np.ndarray, list]:
+def _coded(
+    values: list, what: str, place: Callable[[int], str], are_items: bool
+) -> tuple[np.ndarray, list]:
     """Return the codes of the values of a column, and the distinct values in ascending order."""
     kinds = set(map(type, values))
     if not kinds <= {int, str}:
@@ -269,48 +378,68 @@ def _coded(values: list, name: str, offsets: np.ndarray, first: int) -> tuple[np
     if kinds <= {int} or kinds <= {str}:
         distinct = sorted(set(values))
     else:
-        _check(values, name, offsets, first)
-        distinct = _sorted(values, name, "X", offsets, first)
+        _check(values, place, are_items)
+        distinct = _sorted(values, what, place)
     return codes_of(values, distinct), distinct
 
 
-def _check(values: list, name: str, offsets: np.ndarray, first: int) -> None:
+def _check(
+    values: list, place: Callable[[int], str], are_items: bool, remedy: str = "Drop it."
+) -> None:
     """Refuse values that cannot be told from each other, and items that are not there."""
+    if {*map(type, values)} <= {int, str}:
+        return
     for i, value in enumerate(values):
-        if not isinstance(value, Hashable) or isinstance(value, slice):
+        if not isinstance(value, Hashable) or isinstance(value, slice) or not _is_hashable(value):
             raise DataFormatError(
-                f"{_place(i, offsets, first)} is {show(value)}, of type {type(value).__name__}, "
-                "which is not hashable; an item id is a number, a string, or a tuple of these."
+                f"{place(i)} is {show(value)}, of type {type(value).__name__}, "
+                "which is not hashable; give a number, a string, or a tuple of these."
             )
-        if name == "item" and is_missing(value):
+        if _is_unordered(value):
             raise DataFormatError(
-                f"{_place(i, offsets, first)} is {show(value)}: the item is missing. Drop the step."
+                f"{place(i)} is {show(value)}, of type {type(value).__name__}, and such values "
+                "have no order; give a number, a string, or a tuple of these: "
+                "tuple(sorted(x)) of a set x, x.tolist() of a tensor."
             )
+        if are_items and is_missing(value):
+            raise DataFormatError(f"{place(i)} is {show(value)}: the item is missing. {remedy}")
 
 
-def _sorted(
-    values: list, name: str, where: str, offsets: np.ndarray | None = None, first: int = 0
-) -> list:
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:  # a tuple that holds a list
+        return False
+    return True
+
+
+def _is_unordered(value: Any) -> bool:
+    """Whether it is a set or a tensor, or holds one."""
+    if isinstance(value, tuple):
+        return any(map(_is_unordered, value))
+    return isinstance(value, Set) or (hasattr(value, "is_nested") and "torch" in packages_of(value))
+
+
+def _sorted(values: list, what: str, place: Callable[[int], str] | None) -> list:
     """Return the distinct values in ascending order; refuse several types among them."""
     there = [(i, value) for i, value in enumerate(values) if not is_missing(value)]
     kinds = sorted({type(value).__name__ for _, value in there})
-    remedy = "Give all ids of one type: str(item) for each, for example."
+    remedy = "Give all of one type: str(x) for each x, for example."
     if len(kinds) > 1:
-        place = ""
-        if offsets is not None:
+        where = ""
+        if place is not None:
             i, other = next(one for one in there if type(one[1]) is not type(there[0][1]))
-            place = f" {_place(i, offsets, first)} is {show(other)}."
+            where = f" {place(i)} is {show(other)}."
         raise DataFormatError(
-            f"The {name}s of {where} are of several types, {' and '.join(kinds)}, which have no "
-            f"order.{place} {remedy}"
+            f"{what} are of several types, {' and '.join(kinds)}, which have no order.{where} "
+            f"{remedy}"
         )
     distinct = {value for _, value in there}
     try:
         return sorted(distinct)
     except TypeError as cause:
         raise DataFormatError(
-            f"The {name}s of {where}, of type {kinds[0]}, cannot be put in order ({cause}). "
-            f"{remedy}"
+            f"{what}, of type {kinds[0]}, cannot be put in order ({cause}). {remedy}"
         ) from cause
 
 

@@ -8,6 +8,7 @@ alike; not on CUDA, where cuDNN wants its own layout.
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -141,20 +142,31 @@ def enlarged(
     weights : dict of ndarray
         Of the larger net; the rows that are new stay as they are here.
     shapes : list of tuple
-        Of its parameters. What the optimiser knows of new rows is zero.
+        Of its parameters. What the optimiser knows of new rows is zero; a state that has other
+        shapes than the parameters, as that of LBFGS, is dropped: it starts anew.
     """
-    state = {
-        i: {
-            name: value
-            if np.ndim(value) == 0
-            else _over(value, np.zeros(shapes[i], getattr(value, "dtype", None)))
-            for name, value in one.items()
-        }
-        for i, one in arrays["optimizer"].items()
-        if len(arrays["optimizer"]) == len(shapes)
+    was, state = arrays["weights"], arrays["optimizer"]
+    if any(value.shape != weights[name].shape for name, value in was.items()):
+        fits = len(state) == len(shapes) and all(
+            _fits(value, shapes[i]) for i, one in state.items() for value in one.values()
+        )
+        state = {i: _enlarged_state(one, shapes[i]) for i, one in state.items()} if fits else {}
+    known = {name: _over(value, weights[name]) for name, value in was.items()}
+    return {"weights": known, "optimizer": state}
+
+
+def _fits(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether what an optimiser keeps is one number, or rows of an array of this shape."""
+    if isinstance(value, list):
+        return False
+    return np.ndim(value) == 0 or (value.shape[1:] == shape[1:] and len(value) <= shape[0])
+
+
+def _enlarged_state(state: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        name: value if np.ndim(value) == 0 else _over(value, np.zeros(shape, value.dtype))
+        for name, value in state.items()
     }
-    known = {name: _over(value, weights[name]) for name, value in arrays["weights"].items()}
-    return {"weights": known, "optimizer": state or arrays["optimizer"]}
 
 
 def _over(value: np.ndarray, larger: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 
 from seqlearn.data.sessions import Columns, counted, followed_by, read_sessions
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -170,5 +171,70 @@ def test_a_next_item_is_one_more_step_without_context():
 
 def test_items_are_counted_by_the_weight_of_their_session():
     read = read_sessions([["b", "a", "b"], ["c"]], Columns())
-    assert counted(read, None).dictionary.counts.tolist() == [1, 2, 1]
-    assert counted(read, np.array([0.5, 3.0])).dictionary.counts.tolist() == [0.5, 1, 3]
+    assert counted(read, None).dictionary.counts[0].tolist() == [1, 2, 1]
+    assert counted(read, np.array([0.5, 3.0])).dictionary.counts[0].tolist() == [0.5, 1, 3]
+
+
+def test_contexts_are_counted_too_where_they_are_known():
+    read = read_sessions([[("b", "x"), ("a", None)], [("b", "y")]], Columns(context=["kind"]))
+    assert counted(read, np.array([2.0, 0.0])).dictionary.counts[1].tolist() == [2, 0]
+
+
+def test_a_column_of_context_may_be_called_item():
+    read = read_sessions([[("b", None), ("a", 2.5)]], Columns(context=["item"]))
+    assert items(read) == [["b", "a"]] and items(read, 1) == [[None, 2.5]]
+    with pytest.raises(DataFormatError, match=r"^Values of column 'p' are of several types"):
+        read_sessions([[("b", 1), ("a", "x")]], Columns(context=["p"]))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda values, kinds: pd.Series(pd.Categorical(values, kinds, ordered=True)),
+        lambda values, kinds: pl.Series(values, dtype=pl.Enum(kinds)),
+    ],
+    ids=["pandas", "polars"],
+)
+def test_ordered_categories_keep_their_order(column):
+    make = pd.DataFrame if isinstance(column(["a"], ["a"]), pd.Series) else pl.DataFrame
+    kinds = ["low", "middle", "high"]
+    stage = column(["high", "high", "low", "low", "middle"], kinds)
+    assert items(read_sessions(make({**TABLE, "time": stage}), COLUMNS)) == [[7, 9, 5], [8, 6]]
+    stage = column(["high", None, "low", "low", "middle"], kinds)
+    with pytest.raises(DataFormatError, match="Row 1 of X: column 'time' is missing"):
+        read_sessions(make({**TABLE, "time": stage}), COLUMNS)
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_bad_items_of_a_frame_are_named_by_their_row(make):
+    table = {**TABLE, "item": ["a", "b", "c", None, "e"]}
+    with pytest.raises(DataFormatError, match=r"Row 3 of X is \w+: the item is missing"):
+        read_sessions(make(table), COLUMNS)
+
+
+def test_keys_and_columns_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(DataFormatError, match=r"Column 'user' in row 0 of X is .*not hashable"):
+        read_sessions(pl.DataFrame({**TABLE, "user": [[1], [2], [1], [2], [1]]}), COLUMNS)
+    frame = pd.DataFrame(TABLE)
+    with pytest.raises(DataFormatError, match="several columns 'item'"):
+        read_sessions(pd.concat([frame, frame[["item"]]], axis=1), COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [frozenset("a"), ("a", frozenset("b")), torch.tensor(1)],
+    ids=["set", "inside", "tensor"],
+)
+def test_ids_without_an_order_are_refused(item):
+    with pytest.raises(DataFormatError, match=r"Step 1 of session 0 of X .*have no order.*tolist"):
+        read_sessions([["a", item]], Columns())
+
+
+def test_what_can_be_read_once_is_refused():
+    with pytest.raises(DataFormatError, match=r"can be read once. Pass list\(X\)"):
+        read_sessions(iter([["a"]]), Columns())
+
+
+def test_one_session_is_one_session():
+    with pytest.raises(DataFormatError, match="X has 1 session, y has 2 next items"):
+        followed_by(read_sessions([["a"]], Columns()), ["a", "b"])

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqlearn.data.messages import listed
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.sessions import codes_of
 from seqlearn.errors import DataFormatError
@@ -56,9 +55,9 @@ class NextItems(Targets):
     def popularity(self) -> np.ndarray:
         """The logarithm of each item's share of all steps, (C,): scores where nothing is known.
 
-        An item that never occurred counts as one that did half a time.
+        An item that never occurred counts half as much as the one that occurred least.
         """
-        counts = np.maximum(self.counts, 0.5)
+        counts = np.maximum(self.counts, self.counts[self.counts > 0].min(initial=np.inf) / 2)
         return np.log(counts / counts.sum())
 
     def read(self, y: Any, sequences: Sequences, kind: str, first: Any = 0) -> Sequences:
@@ -68,11 +67,13 @@ class NextItems(Targets):
     def learn(self, y: Any, known: Any = None, part: bool = False) -> "NextItems":
         """Return the items and values of context of y, behind those ``known`` from before."""
         events = y.dictionary
-        occurs = events.counts > 0
-        found = [item for item, is_there in zip(events.values[0], occurs, strict=True) if is_there]
-        counts = events.counts[occurs]
+        found, *of_contexts = (
+            [value for value, count in zip(values, counts.tolist(), strict=True) if count > 0]
+            for values, counts in zip(events.values, events.counts, strict=True)
+        )
+        counts = events.counts[0][events.counts[0] > 0]
         if known is None:
-            return replace(self, items=_as_items(found), counts=counts, contexts=events.values[1:])
+            return replace(self, items=_as_items(found), counts=counts, contexts=of_contexts)
         self._refuse_other_types(found, known.items.tolist())
         codes = codes_of(found, known.items.tolist())
         new = [item for item, code in zip(found, codes.tolist(), strict=True) if code < 0]
@@ -82,7 +83,7 @@ class NextItems(Targets):
         added[codes] += counts
         contexts = [
             [*was, *(value for value in now if value not in set(was))]
-            for was, now in zip(known.contexts, events.values[1:], strict=True)
+            for was, now in zip(known.contexts, of_contexts, strict=True)
         ]
         items = _as_items([*known.items.tolist(), *new])
         return replace(self, items=items, counts=added, contexts=contexts)
@@ -92,8 +93,8 @@ class NextItems(Targets):
         others = kinds - {type(item).__name__ for item in known}
         if others and known:
             raise DataFormatError(
-                f"Items of X are of type {listed(sorted(others))}; those of the last fit were of "
-                f"type {type(known[0]).__name__}. Give ids of one type."
+                f"Items of X are of type {' and '.join(sorted(others))}; those of the last fit "
+                f"were of type {type(known[0]).__name__}. Give ids of one type."
             )
 
     @property

@@ -12,12 +12,21 @@ from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.sessions import Columns, counted, followed_by, read_sessions
+from seqlearn.data.sessions import (
+    Columns,
+    codes_of,
+    counted,
+    followed_by,
+    has_columns,
+    read_items,
+    read_sessions,
+)
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import (
     boolean,
+    check_parameters,
     integer,
     label,
     number,
@@ -59,7 +68,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
     context : list of str or None, default=None
         Columns of what else is known of a step: the kind of event, a device. It is read together
         with the item, and tells of the step it stands at. Where X is lists, a step is then a tuple:
-        the item, followed by one value for each of these names; None is a value not known.
+        the item, followed by one value for each of these names; None is a value not known. Values
+        that `fit` did not see count as not known, after it, with a warning that says how many.
     hidden_size : int, default=112
         Width of a recurrent layer, H.
     num_layers : int, default=1
@@ -348,21 +358,34 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         if not resolve_backend(self.backend).causal:
             raise InvalidParameterError(
                 f"backend={self.backend!r} is not causal: it would see the item that it is asked "
-                "to predict. Use another backend."
+                "to predict. Use another backend, such as 'torch' or 'gru'."
             )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> "LSTMRecommender":
+        self._check_parameters()
+        return super()._fit(self._sessions(X), y, sample_weight, **options)
+
+    def _sessions(self, X: Any) -> Sequences:
+        """Return sessions as codes of what occurs in them. The columns of a frame are not unpacked.
+
+        There may be others, in any form, and item ids may be tuples.
+        """
+        is_long = (self.item is not None or self.by is not None) and has_columns(X)
+        return read_sessions(X if is_long else unpack(X), self._columns)
 
     def _targets(self) -> NextItems:
         return NextItems()
 
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
-        sessions = read_sessions(X, self._columns)
+        sessions = X  # `_fit` read them
         if y is not None:
             sessions = followed_by(sessions, y)
         empty = np.flatnonzero(sessions.lengths == 0)
         if len(empty) or not len(sessions):
             raise DataFormatError(
-                f"Session{'s' * (len(empty) > 1)} {listed(empty.tolist())} of X hold no item. "
-                "Leave empty sessions out of fit; in prediction they may stay."
+                f"Session{'s' * (len(empty) > 1)} {listed(empty.tolist())} of X "
+                f"hold{'s' * (len(empty) == 1)} no item. Leave empty sessions out of fit; in "
+                "prediction they may stay."
                 if len(empty)
                 else "X holds no session; fit needs at least one, of two items or more."
             )
@@ -374,8 +397,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         record = InputRecord(KIND, None, None, (1,) * n_context or None, None)
         if known is not None and known.widths != record.widths:
             raise DataFormatError(
-                f"X has {n_context} columns of context, but those of the last fit were "
-                f"{len(known.widths or ())}."
+                f"X has {n_context} column{'s' * (n_context != 1)} of context, but that of the "
+                f"last fit had {len(known.widths or ())}."
             )
         return X, record
 
@@ -469,11 +492,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
                     scores[at] = -torch.inf
             if chosen is not None:
                 scores = scores[:, torch.as_tensor(chosen)]
-            found, places = scores.topk(width, dim=1)
             of_block = slice(first, first + len(scores))
-            order = np.lexsort((places.numpy(), -found.numpy()))
-            best[of_block] = np.take_along_axis(places.numpy(), order, axis=1)
-            values[of_block] = np.take_along_axis(found.numpy(), order, axis=1)
+            best[of_block], values[of_block] = _best(scores, width)
         if chosen is not None:
             best = chosen[best]
         return targets.decode(best), values
@@ -534,16 +554,21 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         -------
         ndarray of int
             Of all steps of X that have a next one, session by session; with y, of the N sessions.
-            Unknown items are left out, as steps and as targets, with a warning that counts them.
+            Unknown items are left out, as steps and as targets, with a warning that counts them;
+            and with y, sessions of unknown items alone. Those given without a step are ranked by
+            how often items occur.
         """
-        targets, known = self._record.targets, self._known(X)
+        targets, sessions = self._record.targets, self._sessions(X)
+        known = self._known(sessions)
         if y is None:
-            ranks = self._ranks_inside(known)
-            return ranks
-        next_items = read_sessions([[one] for one in _listed(y, len(known))], Columns())
-        codes = targets.codes_of(next_items.dictionary.values[0])[next_items.values[:, 0]]
-        self._report(int((codes < 0).sum()), len(codes), "next items in y", next_items, codes < 0)
-        rows = np.flatnonzero(codes >= 0)
+            return self._ranks_inside(known)
+        are_tuples = any(isinstance(one, tuple) for one in targets.items[:1].tolist())
+        items = read_items(y, "y", len(known), sessions.n_features, are_tuples)
+        codes = targets.codes_of(items)
+        unknown = [item for item, code in zip(items, codes, strict=True) if code < 0]
+        self._report(unknown, len(codes), "next items in y")
+        had_unknown_alone = (sessions.lengths > 0) & (known.lengths == 0)
+        rows = np.flatnonzero((codes >= 0) & ~had_unknown_alone)
         known, codes = known.take(rows), codes[rows]
         ranks = np.empty(len(rows), np.int64)
         filled = np.flatnonzero(known.lengths > 0)
@@ -584,40 +609,64 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
     def _known(self, X: Any) -> Sequences:
         """Return sessions in the codes that the net takes; some may be empty."""
         record = self._record
-        sessions = read_sessions(unpack(X), self._columns)
+        check_parameters(self, {"unknown_items": self._checks["unknown_items"]})
+        sessions = self._sessions(X)
         if sessions.n_features != 1 + len(record.targets.contexts):
             raise DataFormatError(
                 f"context={self.context!r} names another number of columns than in fit, "
                 f"{len(record.targets.contexts)}. Set it back, or fit again."
             )
         known = record.targets.arranged(sessions)
-        n_unknown = len(sessions.values) - len(known.values)
-        if n_unknown:
-            codes = record.targets.codes_of(sessions.dictionary.values[0])
-            is_unknown = codes[sessions.values[:, 0]] < 0
-            self._report(n_unknown, len(is_unknown), "steps of X", sessions, is_unknown)
+        events, given = sessions.dictionary.values, sessions.values
+        is_unknown = record.targets.codes_of(events[0])[given[:, 0]] < 0
+        if is_unknown.any():
+            n_lost = int(((sessions.lengths > 0) & (known.lengths == 0)).sum())
+            items = [events[0][code] for code in given[is_unknown, 0].tolist()]
+            self._report(items, len(given), "steps of X", n_lost)
+        self._report_contexts(events, given[~is_unknown])
         return known
 
-    def _report(
-        self, n_unknown: int, n: int, what: str, sessions: Sequences, is_unknown: np.ndarray
-    ) -> None:
-        """Warn of items that are unknown, or raise, as ``unknown_items`` says."""
-        if not n_unknown:
+    def _report(self, unknown: list, n: int, what: str, n_lost: int = 0) -> None:
+        """Warn of items that are unknown, or raise, as ``unknown_items`` says.
+
+        ``n_lost`` sessions have no others.
+        """
+        if not unknown:
             return
-        codes = np.unique(sessions.values[is_unknown, 0]).tolist()
-        names = listed([sessions.dictionary.values[0][code] for code in codes])
-        text = f"{n_unknown} of {n} {what} are items that fit did not see: {names}."
+        text = f"{len(unknown)} of {n} {what} are items that fit did not see: {_distinct(unknown)}."
         if self.unknown_items == "error":
             raise DataFormatError(
                 f"{text} Leave them out, or set unknown_items='skip', which does."
             )
+        lost = f" {n_lost} session{'s' * (n_lost > 1)} of X had no others." if n_lost else ""
         warnings.warn(
-            f"{text} They are left out. partial_fit learns new items.", UserWarning, stacklevel=5
+            f"{text} They are left out.{lost} partial_fit learns new items.",
+            UserWarning,
+            stacklevel=5,
         )
+
+    def _report_contexts(self, events: list[list], given: np.ndarray) -> None:
+        """Warn of values of context that are unknown, in steps of known items."""
+        texts = []
+        contexts = zip(self.context or [], self._record.targets.contexts, strict=True)
+        for i, (name, known) in enumerate(contexts, start=1):
+            is_unknown = np.append(codes_of(events[i], known) < 0, False)[given[:, i]]
+            if is_unknown.any():
+                values = _distinct([events[i][code] for code in given[is_unknown, i].tolist()])
+                texts.append(
+                    f"{int(is_unknown.sum())} of {len(given)} steps of X have values of column "
+                    f"{name!r} that fit did not see: {values}."
+                )
+        if texts:
+            warnings.warn(
+                f"{' '.join(texts)} They are read as not known. partial_fit learns new values.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _candidates(self, items: Any) -> np.ndarray:
         """Return the codes of candidates, ascending, without repetition."""
-        listed_items = _listed(items)
+        listed_items = read_items(items, "items")
         codes = self._record.targets.codes_of(listed_items)
         if not len(codes) or (codes < 0).any():
             unknown = [one for one, code in zip(listed_items, codes, strict=True) if code < 0]
@@ -668,12 +717,28 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
             return net.module_.head.ranks(*given, net.module_).cpu().numpy()
 
 
-def _listed(values: Any, n: int | None = None) -> list:
-    """Return values in any container as a list, of ``n`` where that is known."""
-    found = values.tolist() if hasattr(values, "tolist") else list(values)
-    if n is not None and len(found) != n:
-        raise DataFormatError(
-            "Found input variables with inconsistent numbers of samples: X has "
-            f"{n} sessions, y has {len(found)} next items."
-        )
-    return found
+def _distinct(values: list) -> str:
+    """Return distinct values in ascending order where there is one, in words."""
+    found = list(dict.fromkeys(values))
+    try:
+        found.sort()
+    except TypeError:
+        pass
+    return listed(found)
+
+
+def _best(scores: torch.Tensor, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the best scores of each row and these, equal ones by their places.
+
+    `torch.topk` takes any of those that are equal at the border; these rows are looked at again.
+    """
+    found, places = scores.topk(width, dim=1)
+    if width:
+        border = found[:, -1:]
+        for i in ((scores >= border).sum(dim=1) > width).nonzero()[:, 0].tolist():
+            above, equal = scores[i] > border[i], scores[i] == border[i]
+            places[i] = torch.cat([above.nonzero(), equal.nonzero()])[:width, 0]
+            found[i] = scores[i, places[i]]
+    order = np.lexsort((places.numpy(), -found.numpy()))
+    best = (np.take_along_axis(one.numpy(), order, axis=1) for one in (places, found))
+    return next(best), next(best)

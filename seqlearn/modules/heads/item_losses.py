@@ -88,7 +88,7 @@ def inclusion(weights: np.ndarray, n: int) -> np.ndarray:
     found = np.zeros(len(weights))
     left, room = weights > 0, float(n)
     while left.any():
-        found[left] = weights[left] * (room / weights[left].sum())
+        found[left] = weights[left] / weights[left].sum() * room
         full = left & (found >= 1)
         if not full.any():
             break

@@ -103,7 +103,8 @@ class NextItemHead(Head):
         self.steps_a_row = steps_a_row
         shares, offsets = None, None
         if n_negatives is not None and n_negatives < n_items - 1:
-            powers = np.power(np.ones(n_items) if counts is None else counts, negative_power)
+            how_often = np.ones(n_items) if counts is None else np.asarray(counts)
+            powers = np.power(how_often / how_often.max(), negative_power)
             found = inclusion(powers, n_negatives)
             shares = torch.as_tensor(found, dtype=torch.float32)
             if loss == "cross_entropy":

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from seqlearn import LSTMRecommender
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -44,6 +45,13 @@ def test_the_optimisers_state_grows_too(optimizer):
         for name, value in after[i].items():
             if np.ndim(value):
                 assert value.shape == shape, name
+
+
+def test_an_optimiser_whose_state_cannot_grow_starts_anew():
+    options = SMALL | {"optimizer": torch.optim.LBFGS, "gradient_clip": None, "lr_schedule": None}
+    model = LSTMRecommender(**options).fit(FIRST).partial_fit(NEW)
+    assert len(model.items_) == 5 and np.isfinite(model.loss_curve_).all()
+    assert model.partial_fit(NEW).n_iter_ == 4
 
 
 def test_new_items_are_learned_and_old_ones_are_not_forgotten():
@@ -95,9 +103,13 @@ def test_sampled_losses_may_go_on_with_other_settings_of_the_loss():
 def test_what_cannot_go_on_is_refused_and_changes_nothing():
     model = LSTMRecommender(**SMALL).fit(FIRST)
     before = model.recommend(FIRST)[1]
-    with pytest.raises(DataFormatError, match="Items of X are of type 'int'; those of the last"):
+    with pytest.raises(
+        DataFormatError, match="of type int; those of the last fit were of type str"
+    ):
         model.partial_fit([[1, 2]])
-    with pytest.raises(DataFormatError, match="1 columns of context, but those of the last fit"):
+    with pytest.raises(
+        DataFormatError, match="1 column of context, but that of the last fit had 0"
+    ):
         model.set_params(context=["kind"]).partial_fit([[("b", 1), ("d", 1)]])
     model.set_params(context=None)
     for change in ({"hidden_size": 7}, {"item_size": 5}, {"tied": True}):

@@ -97,7 +97,7 @@ def test_next_items_given_apart_have_the_ranks_of_those_inside(small):
     assert small.rank_steps(prefixes, y).tolist() == ranks[last].tolist()
     assert small.rank_steps(prefixes, np.array(y)).tolist() == ranks[last].tolist()
     assert small.score(prefixes, y) == pytest.approx(reciprocal(ranks[last]))
-    with pytest.raises(DataFormatError, match="y has 1 next items"):
+    with pytest.raises(DataFormatError, match="y has 1 next item\\."):
         small.rank_steps(prefixes, y[:1])
 
 
@@ -174,6 +174,26 @@ def test_what_was_seen_can_be_left_out(small):
     assert within.tolist() == [[4, 3]] and own[0, 1] == -np.inf
 
 
+def test_equal_scores_come_in_the_order_of_items():
+    """More of them than are asked for, and some better ones, so that the border is among equals."""
+    sessions = [[i % 40, (i + 1) % 40] for i in range(40)]
+    model = LSTMRecommender(**SMALL | {"max_epochs": 1}).fit(sessions)
+    for k in (1, 5, 40):
+        assert model.recommend([[]], k=k)[0].tolist() == [list(range(k))]
+    assert model.predict([[]]).tolist() == [0]
+    assert model.recommend([[]], k=2, items=[31, 7, 9])[0].tolist() == [[7, 9]]
+    with torch.no_grad():
+        model.net_.module_.head.weight.zero_()
+        model.net_.module_.head.bias.zero_()
+        model.net_.module_.head.bias[[30, 20]] = torch.tensor([1.0, 2.0])
+    items, scores = model.recommend([[3], []], k=5)
+    assert items.tolist() == [[20, 30, 0, 1, 2], [0, 1, 2, 3, 4]]
+    assert scores[0].tolist() == [2, 1, 0, 0, 0]
+    assert model.predict([[3]]).tolist() == [20]
+    seen = model.recommend([list(range(38))], k=6, exclude_seen=True)
+    assert seen[0].tolist() == [[38, 39, 0, 1, 2, 3]] and np.isinf(seen[1][0, 2:]).all()
+
+
 def test_k_is_at_most_all_candidates(small):
     items, scores = small.recommend([[1]], k=500)
     assert items.shape == scores.shape == (1, 12) and set(items[0].tolist()) == set(range(12))
@@ -212,6 +232,8 @@ def test_an_empty_session_is_given_the_most_popular_items():
 def test_empty_sessions_are_refused_in_fit():
     with pytest.raises(DataFormatError, match="Sessions 1 and 3 of X hold no item"):
         LSTMRecommender().fit([["a", "b"], [], ["a"], []])
+    with pytest.raises(DataFormatError, match="Session 1 of X holds no item"):
+        LSTMRecommender().fit([["a", "b"], []])
     with pytest.raises(DataFormatError, match="X holds no session"):
         LSTMRecommender().fit([])
     with pytest.raises(DataFormatError, match="No session of X has two items"):
@@ -243,6 +265,60 @@ def test_unknown_items_are_refused_if_that_is_asked_for(small):
     with pytest.raises(DataFormatError, match="2 of 3 steps of X are items that fit did not see"):
         strict.recommend([[0, 50], [51]])
     assert strict.predict([[0]]).shape == (1,)
+
+
+def test_a_setting_that_was_changed_is_checked_in_prediction_too(small):
+    changed = clone(small).fit(SESSIONS).set_params(unknown_items="bla")
+    with pytest.raises(InvalidParameterError, match="'unknown_items' parameter"):
+        changed.predict([[0, 50]])
+
+
+def test_prefixes_of_unknown_items_alone_are_left_out_as_inside_of_sessions(small):
+    rows = [[50, 1], [2, 4], [51, 3, 5]]
+    prefixes, y = [row[:-1] for row in rows], [row[-1] for row in rows]
+    with pytest.warns(UserWarning, match="2 of 7 steps"):
+        due = small.rank_steps(rows)
+    with pytest.warns(UserWarning, match="2 of 4 steps .* 1 session of X had no others"):
+        assert small.rank_steps(prefixes, y).tolist() == due.tolist()
+    assert len(small.rank_steps([[], [2]], [1, 4])) == 2  # given as empty
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (3, "{} is 3, of type int. A flat list of items is accepted"),
+        ("tea", "{} is 'tea', of type str"),
+        ({3: 1}, "{} is .*, of type dict"),
+        ({3}, r"{} is .*, of type set.*give list\({}\)"),
+        (np.array(3), "{} is array"),
+        (pd.DataFrame({"a": [1], "b": [2]}), "{} is a frame of 2 columns"),
+        ([[1]], r"Item 0 of {} is \[1\], of type list, which is not hashable"),
+        ([None], "Item 0 of {} is None: the item is missing. Leave it"),
+    ],
+    ids=str,
+)
+def test_what_is_no_flat_list_of_items_is_refused_by_name(small, items, message):
+    with pytest.raises(DataFormatError, match=message.format("items", "items")):
+        small.recommend([[1]], items=items)
+    for ask in (small.rank_steps, clone(small).fit):
+        with pytest.raises(DataFormatError, match=message.format("y", "y")):
+            ask([[1]], items)
+
+
+def test_next_items_in_any_container(small):
+    due = small.rank_steps([[0], [3]], [2, 5]).tolist()
+    frame = pd.DataFrame({"next": [2, 5]})
+    for y in (
+        frame,
+        frame["next"],
+        pl.DataFrame(frame),
+        pl.DataFrame(frame)["next"],
+        pa.table({"next": [2, 5]}),
+        (np.int32(2), np.int64(5)),
+    ):
+        assert small.rank_steps([[0], [3]], y).tolist() == due
+        candidates = small.recommend([[0]], items=y)[0]
+        assert sorted(candidates[0].tolist()) == [2, 5]
 
 
 def test_items_have_vectors_of_their_own_for_scores_by_default():
@@ -314,7 +390,9 @@ def test_context_tells_of_the_step_it_stands_at():
     assert blind.score([[item for item, _ in row] for row in events(20, 1)]) < 0.9
     assert model.predict([[(3, "up")], [(3, "down")]]).tolist() == [4, 2]
     # What is not known, or was never seen, is one and the same, and no error.
-    scores = [model.recommend([[(3, kind)]])[1] for kind in (None, "sideways", float("nan"))]
+    with pytest.warns(UserWarning, match="1 of 1 steps of X have .* column 'kind' .*: 'sideways'"):
+        odd = model.recommend([[(3, "sideways")]])[1]
+    scores = [odd, *(model.recommend([[(3, kind)]])[1] for kind in (None, float("nan")))]
     assert np.array_equal(scores[0], scores[1]) and np.array_equal(scores[0], scores[2])
     with pytest.raises(DataFormatError, match="a step is a tuple of 2"):
         model.predict([[3, 4]])
@@ -336,6 +414,55 @@ def test_next_items_given_to_fit_are_one_more_step():
     model = LSTMRecommender(**SMALL).fit([row[:-1] for row in whole], [row[-1] for row in whole])
     due = LSTMRecommender(**SMALL).fit(whole)
     assert np.array_equal(model.recommend(whole)[1], due.recommend(whole)[1])
+
+
+def test_unknown_contexts_are_counted_in_one_warning():
+    model = LSTMRecommender(**SMALL, context=["kind", "place"])
+    model.fit([[("a", "x", 1), ("b", "y", 2)]] * 3)
+    rows = [[("a", "z", 1), ("b", "w", 7)], [("a", None, None), ("b", "z", 2)]]
+    with pytest.warns(UserWarning) as told:
+        model.recommend(rows)
+    assert [one.filename for one in told] == [__file__]
+    text = str(told[0].message)
+    assert (
+        "3 of 4 steps of X have values of column 'kind' that fit did not see: 'w' and 'z'" in text
+    )
+    assert "1 of 4 steps of X have values of column 'place' that fit did not see: 7." in text
+
+
+def test_next_items_may_be_steps_with_their_context():
+    rows = [[("a", "x"), ("b", "y")], [("b", "x"), ("a", "y")]]
+    model = LSTMRecommender(**SMALL, context=["kind"]).fit(rows * 3)
+    prefixes = [row[:-1] for row in rows]
+    due = model.rank_steps(prefixes, ["b", "a"])
+    assert np.array_equal(model.rank_steps(prefixes, [row[-1] for row in rows]), due)
+    again = clone(model).fit(prefixes * 3, [row[-1] for row in rows] * 3)
+    assert again.items_.tolist() == ["a", "b"]
+    pairs = [[(("a", 1), "x"), (("b", 1), "y")]] * 3
+    model = LSTMRecommender(**SMALL, context=["kind"]).fit(pairs)
+    one = model.rank_steps(pairs[:1]).tolist()
+    assert model.rank_steps([pairs[0][:1]], [("b", 1)]).tolist() == one
+    assert model.rank_steps([pairs[0][:1]], [(("b", 1), "y")]).tolist() == one
+
+
+def test_other_columns_of_a_frame_may_hold_anything():
+    frame = long_frame(SESSIONS)
+    due = LSTMRecommender("item", "user", "at", **SMALL).fit(frame).recommend(frame)
+    names = LSTMRecommender("item", "user", "at", **SMALL)
+    tags = [["x", "y"]] * len(frame)
+    pairs = [(one, 0) for one in frame["item"]]
+    for X in (
+        frame.assign(tags=tags),
+        pl.DataFrame(frame).with_columns(tags=pl.Series(tags)),
+        frame.assign(user=[(one, 1) for one in frame["user"]]),
+        frame.set_index(["user", "at"], drop=False).rename_axis([None, None]),
+        frame.assign(item=pairs),
+    ):
+        items, scores = clone(names).fit(X).recommend(X)
+        assert np.array_equal(scores, due[1]) and items.shape == due[0].shape
+    assert items[0, 0] == (due[0][0, 0], 0)
+    with pytest.raises(DataFormatError, match=r"LazyFrame.*X.collect\(\)"):
+        names.fit(pl.DataFrame(frame).lazy())
 
 
 # Seeds, weights, scikit-learn's tools.
@@ -363,6 +490,30 @@ def test_weights_are_repetitions(n_negatives):
     model = LSTMRecommender(**options).fit(SESSIONS, sample_weight=weights)
     due = LSTMRecommender(**options).fit(repeated)
     assert np.array_equal(model.recommend([*SESSIONS, []])[1], due.recommend([*SESSIONS, []])[1])
+
+
+def test_a_common_factor_in_the_weights_changes_no_popularity():
+    sessions, weights = [["a", "b"], ["b", "c"], ["b", "a"]], np.array([1.0, 2.0, 4.0])
+    due = LSTMRecommender(**SMALL).fit(sessions, sample_weight=weights)
+    for factor in (1e-3, 1e3):
+        model = LSTMRecommender(**SMALL).fit(sessions, sample_weight=weights * factor)
+        np.testing.assert_allclose(model.recommend([[]])[1], due.recommend([[]])[1], rtol=1e-6)
+
+
+def test_sessions_without_weight_teach_no_context():
+    rows = [[("a", "x"), ("b", "y")], [("b", "z"), ("a", "x")]]
+    model = LSTMRecommender(**SMALL, context=["kind"]).fit(rows, sample_weight=[1, 0])
+    assert model._learned.targets.contexts == [["x", "y"]]
+    assert np.array_equal(
+        model.recommend(rows[:1])[1],
+        LSTMRecommender(**SMALL, context=["kind"]).fit(rows[:1]).recommend(rows[:1])[1],
+    )
+
+
+def test_any_power_of_counts_can_be_drawn_by():
+    for power in (0.0, 400.0):
+        model = LSTMRecommender(**SMALL, n_negatives=4, negative_power=power).fit(SESSIONS)
+        assert np.isfinite(model.loss_curve_).all()
 
 
 class Shortened(TransformerMixin, BaseEstimator):
@@ -412,7 +563,7 @@ def test_early_stopping_holds_sessions_out_and_scores_their_ranks():
         ({"tied": 1}, "'tied'"),
         ({"item_size": 0}, "'item_size'"),
         ({"unknown_items": "drop"}, "'unknown_items'"),
-        ({"backend": "lstmfcn"}, "is not causal"),
+        ({"backend": "lstmfcn"}, "is not causal.* such as 'torch' or 'gru'"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
