@@ -7,7 +7,7 @@ of codes: column 0 is the item, the others are the context of the step. The code
 Shape letters besides the usual: K columns of context.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate, chain
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 MISSING = -1  # code of a context that is not known
+PLAIN = {bool, bytes, float, int, str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -404,12 +405,13 @@ def _check(
     if {*map(type, values)} <= {int, str}:
         return
     for i, value in enumerate(values):
-        if not isinstance(value, Hashable) or isinstance(value, slice) or not _is_hashable(value):
+        is_plain = type(value) in PLAIN
+        if not is_plain and not _is_hashable(value):
             raise DataFormatError(
                 f"{place(i)} is {show(value)}, of type {type(value).__name__}, "
                 "which is not hashable; give a number, a string, or a tuple of these."
             )
-        if _is_unordered(value):
+        if not is_plain and _is_unordered(value):
             raise DataFormatError(
                 f"{place(i)} is {show(value)}, of type {type(value).__name__}, and such values "
                 "have no order; give a number, a string, or a tuple of these: "
@@ -420,9 +422,11 @@ def _check(
 
 
 def _is_hashable(value: Any) -> bool:
+    if isinstance(value, slice):  # from Python 3.12 on
+        return False
     try:
         hash(value)
-    except TypeError:  # a tuple that holds a list
+    except TypeError:  # of a tuple that holds a list too
         return False
     return True
 
