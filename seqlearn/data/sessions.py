@@ -7,8 +7,9 @@ of codes: column 0 is the item, the others are the context of the step. The code
 Shape letters besides the usual: K columns of context.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, chain
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 MISSING = -1  # code of a context that is not known
+PLAIN = {bool, bytes, float, int, str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,24 @@ def read_sessions(X: Any, columns: Columns, first: int = 0) -> Sequences:
     if has_columns(X):
         values, offsets, rows = _of_frame(X, columns)
 
-        def place(i: int) -> str:
-            return f"Row {rows[i]} of X"
+        def place(i: int, name: Any) -> str:
+            return f"Column {name!r} in row {rows[i]} of X"
     else:
         values, offsets = _of_lists(X, len(columns.context), first)
 
-        def place(i: int) -> str:
+        def place(i: int, name: Any) -> str:
             return _place(i, offsets, first)
 
-    codes = [_coded(values[0], "The items of X", place, are_items=True)]
-    for one, name in zip(values[1:], columns.context, strict=True):
-        codes.append(_coded(one, f"Values of column {name!r}", place, are_items=False))
+    names = [columns.item, *columns.context]
+    codes = [
+        _coded(
+            one,
+            f"Values of column {name!r}" if column else "The items of X",
+            partial(place, name=name),
+            are_items=column == 0,
+        )
+        for column, (one, name) in enumerate(zip(values, names, strict=True))
+    ]
     table = np.stack([code for code, _ in codes], axis=1)  # (S, 1 + K)
     return Sequences(table, offsets, Events([distinct for _, distinct in codes]))
 
@@ -291,9 +300,11 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[in
     wanted += [] if columns.order is None else [columns.order]
     absent = [name for name in wanted if name not in present]
     if absent:
+        of_index = getattr(getattr(X, "index", None), "names", ())
+        in_index = " Pass X.reset_index()." if set(absent) & set(of_index) else ""
         raise DataFormatError(
             f"X has no column {', '.join(map(repr, absent))}; its columns are "
-            f"{', '.join(map(repr, present))}."
+            f"{', '.join(map(repr, present))}.{in_index}"
         )
     twice = [name for name in wanted if present.count(name) > 1]
     if twice:
@@ -341,6 +352,10 @@ def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
 def _ranks_of_categories(column: Any, name: Any) -> Any:
     """Return the places of ordered categories among them; other columns as they are."""
     kind = getattr(column, "dtype", None)
+    if getattr(getattr(column, "type", None), "ordered", False):  # of pyarrow
+        _refuse_missing(_listed(column), name)
+        chunks = column.unify_dictionaries().chunks
+        return np.concatenate([np.zeros(0, np.int64), *(np.asarray(one.indices) for one in chunks)])
     is_enum = type(kind).__name__ == "Enum" and hasattr(column, "to_physical")
     if not is_enum and not (getattr(kind, "ordered", False) and hasattr(column, "cat")):
         return column
@@ -390,12 +405,13 @@ def _check(
     if {*map(type, values)} <= {int, str}:
         return
     for i, value in enumerate(values):
-        if not isinstance(value, Hashable) or isinstance(value, slice) or not _is_hashable(value):
+        is_plain = type(value) in PLAIN
+        if not is_plain and not _is_hashable(value):
             raise DataFormatError(
                 f"{place(i)} is {show(value)}, of type {type(value).__name__}, "
                 "which is not hashable; give a number, a string, or a tuple of these."
             )
-        if _is_unordered(value):
+        if not is_plain and _is_unordered(value):
             raise DataFormatError(
                 f"{place(i)} is {show(value)}, of type {type(value).__name__}, and such values "
                 "have no order; give a number, a string, or a tuple of these: "
@@ -406,9 +422,11 @@ def _check(
 
 
 def _is_hashable(value: Any) -> bool:
+    if isinstance(value, slice):  # from Python 3.12 on
+        return False
     try:
         hash(value)
-    except TypeError:  # a tuple that holds a list
+    except TypeError:  # of a tuple that holds a list too
         return False
     return True
 

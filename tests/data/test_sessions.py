@@ -192,11 +192,22 @@ def test_a_column_of_context_may_be_called_item():
     [
         lambda values, kinds: pd.Series(pd.Categorical(values, kinds, ordered=True)),
         lambda values, kinds: pl.Series(values, dtype=pl.Enum(kinds)),
+        lambda values, kinds: pa.chunked_array(
+            [
+                pa.DictionaryArray.from_arrays(
+                    pa.array([one and kinds.index(one) for one in part], pa.int8()),
+                    kinds,
+                    ordered=True,
+                )
+                for part in (values[:2], values[2:])
+            ]
+        ),
     ],
-    ids=["pandas", "polars"],
+    ids=["pandas", "polars", "pyarrow"],
 )
 def test_ordered_categories_keep_their_order(column):
-    make = pd.DataFrame if isinstance(column(["a"], ["a"]), pd.Series) else pl.DataFrame
+    kind = type(column(["a"], ["a"]))
+    make = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}.get(kind, pa.table)
     kinds = ["low", "middle", "high"]
     stage = column(["high", "high", "low", "low", "middle"], kinds)
     assert items(read_sessions(make({**TABLE, "time": stage}), COLUMNS)) == [[7, 9, 5], [8, 6]]
@@ -208,7 +219,7 @@ def test_ordered_categories_keep_their_order(column):
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_bad_items_of_a_frame_are_named_by_their_row(make):
     table = {**TABLE, "item": ["a", "b", "c", None, "e"]}
-    with pytest.raises(DataFormatError, match=r"Row 3 of X is \w+: the item is missing"):
+    with pytest.raises(DataFormatError, match=r"Column 'item' in row 3 of X is \w+: the item is"):
         read_sessions(make(table), COLUMNS)
 
 
@@ -216,6 +227,8 @@ def test_keys_and_columns_that_cannot_be_told_apart_are_refused():
     with pytest.raises(DataFormatError, match=r"Column 'user' in row 0 of X is .*not hashable"):
         read_sessions(pl.DataFrame({**TABLE, "user": [[1], [2], [1], [2], [1]]}), COLUMNS)
     frame = pd.DataFrame(TABLE)
+    with pytest.raises(DataFormatError, match=r"no column 'user'.*Pass X.reset_index\(\)"):
+        read_sessions(frame.set_index("user"), COLUMNS)
     with pytest.raises(DataFormatError, match="several columns 'item'"):
         read_sessions(pd.concat([frame, frame[["item"]]], axis=1), COLUMNS)
 

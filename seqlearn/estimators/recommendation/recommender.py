@@ -165,7 +165,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
     Notes
     -----
     Item ids are hashable and of one type: numbers, strings, or tuples that can be put in order.
-    ``[1, "1"]`` is refused, as their order would be anyone's guess.
+    ``[1, "1"]`` is refused, as their order would be anyone's guess, and so are sets and tensors.
 
     Ranks are among all items, and of items with equal scores the true one comes last.
 
@@ -307,7 +307,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
             Sessions, the oldest item first; with ``context`` lists of tuples. A frame of pandas,
             polars or pyarrow has a row a step, and its columns are named in the constructor.
         y : list of N items, optional
-            The item that follows each session, where it is not its last one already.
+            The item that follows each session, where it is not its last one already; or, with
+            ``context``, the step.
         sample_weight : array-like of shape (N,), optional
             Weight of each session; of a frame, in the order of their first rows.
 
@@ -548,7 +549,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         X : list of N lists of items, or long frame
             Sessions; see `fit`.
         y : list of N items, optional
-            The item that follows each session. Without it, next items are those inside X.
+            The item that follows each session, or the step. Without it, next items are those inside
+            X.
 
         Returns
         -------
@@ -591,7 +593,8 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         X : list of N lists of items, or long frame
             Sessions; see `fit`.
         y : list of N items, optional
-            The item that follows each session. Without it, next items are those inside X.
+            The item that follows each session, or the step. Without it, next items are those inside
+            X.
 
         Returns
         -------
