@@ -484,7 +484,8 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
             return replace(usual, threshold=-offset, offset=offset)
-        trained = [one[usual.windows.length : a] for one, a in zip(scores, first, strict=True)]
+        observed = _rows_to_judge_by(sequences, np.full_like(first, usual.windows.length))
+        trained = [one[:a][rows[:a]] for one, rows, a in zip(scores, observed, first, strict=True)]
         threshold = self._threshold(held_back(scores), np.concatenate(trained), usual.windows)
         whole = [
             -one.max()

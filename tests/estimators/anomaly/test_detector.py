@@ -102,6 +102,9 @@ def test_thresholds_take_no_notice_of_steps_that_are_missing(method):
     detector = LSTMAnomalyDetector(method, **TINY).fit([gap])
     assert detector.threshold_ > 0
     assert (detector.predict_steps([series])[0] == -1).mean() < 0.2
+    early = np.concatenate([np.full(3000, np.nan), series])  # most of what is trained on
+    early = LSTMAnomalyDetector(method, **TINY).fit([early])
+    assert 0.5 < early.threshold_ / LSTMAnomalyDetector(method, **TINY).fit([series]).threshold_ < 2
     gap[800:] = np.nan
     with pytest.warns(UserWarning, match="All values held back .* are missing"):
         detector.fit([gap])
