@@ -116,7 +116,7 @@ def read_X(
     may_be_empty : bool
         Whether such a list may be empty: in prediction, where it gets an answer.
     allow_nan : bool
-        Accept NaN and infinity among numbers.
+        Accept NaN among numbers, for values that are missing.
     warn : bool
         Warn where only one X has names, as scikit-learn does everywhere but in the inverse of a
         transformer: what comes out of `transform` need not have them.

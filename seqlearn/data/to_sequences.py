@@ -83,7 +83,9 @@ def to_sequences(
             "computes with nothing else."
         )
     unpacked = unpack(unpack_panel(X))
-    sequences, kind = as_sequences(unpacked, dtype=dtype, allow_nan=True, owner="to_sequences")
+    sequences, kind = as_sequences(
+        unpacked, dtype=dtype, allow_nan=True, allow_inf=True, owner="to_sequences"
+    )
     if lengths is not None:
         labels = channel_labels(X) if kind == "series" else None
         sequences = _apply_lengths(sequences, _read_lengths(lengths), kind == "series", labels)

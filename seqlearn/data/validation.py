@@ -38,6 +38,7 @@ def as_sequences(
     dtype: Any = None,
     kind: str | None = None,
     allow_nan: bool = False,
+    allow_inf: bool = False,
     first: int = 0,
     owner: str = "seqlearn",
 ) -> tuple[Sequences, str]:
@@ -52,8 +53,8 @@ def as_sequences(
     kind : {"series", "sequences"}, optional
         How X was read in ``fit``. A list of (T,) arrays that happen to be equally long is then
         not mistaken for a 2-D array.
-    allow_nan : bool
-        Accept NaN and infinity.
+    allow_nan, allow_inf : bool
+        Accept NaN, for values that are missing, and infinity.
     first : int
         Number of the first row, for messages.
     owner : str
@@ -73,8 +74,9 @@ def as_sequences(
         else:
             sequences, found = _read_array(X, dtype, owner)
         # One sum is quicker than a look at every value; it may overflow though all are finite.
-        if not allow_nan and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
-            _refuse_infinite(sequences, first, owner)
+        accepts_all = allow_nan and allow_inf
+        if not accepts_all and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
+            _refuse_infinite(sequences, first, owner, allow_nan)
     return sequences, found
 
 
@@ -325,9 +327,11 @@ def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
     )
 
 
-def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
-    """Name the rows and steps of NaN and infinity, if there are any."""
-    bad_steps = np.flatnonzero(~np.isfinite(sequences.values).all(axis=1))
+def _refuse_infinite(sequences: Sequences, first: int, owner: str, allow_nan: bool) -> None:
+    """Name the rows and steps of infinity, and of NaN where that is not allowed, if any."""
+    values = sequences.values
+    is_bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    bad_steps = np.flatnonzero(is_bad.any(axis=1))
     if len(bad_steps) == 0:
         return
     bad = sequences.values[bad_steps]
@@ -338,6 +342,8 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str) -> None:
         places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {listed(steps)}")
     more = len(np.unique(rows)) - len(places)
     where = "; ".join(places) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
+    if allow_nan:
+        raise DataFormatError(f"X contains infinity: {where}. Missing values are NaN.")
     if np.isnan(bad).any():
         what = "NaN and infinity" if np.isinf(bad).any() else "NaN"
     else:

@@ -31,7 +31,6 @@ from seqlearn.estimators.anomaly.alarms import (
 from seqlearn.estimators.anomaly.reading import (
     as_columns,
     read_labels,
-    refuse_infinite,
     refuse_lone_series,
     refuse_unobserved,
 )
@@ -408,11 +407,9 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
 
     def _read(self, X: Any, known: InputRecord | None, first: Any = 0) -> tuple:
         """Check what `unpack` returned, or a slice of it; ``known`` is what X was in ``fit``."""
-        if known is None or known.kind == "sequences":
+        if known is None:
             X = as_columns(X)
-        found = read_X(self, X, known, dtype=np.float64, first=first, allow_nan=True)
-        refuse_infinite(found[0], first)
-        return found
+        return read_X(self, X, known, dtype=np.float64, first=first, allow_nan=True)
 
     def _train(
         self, windows: UsualWindows, sequences: Sequences, kept: np.ndarray, seeds: Seeds

@@ -10,7 +10,6 @@ from seqlearn.errors import DataFormatError
 __all__ = [
     "as_columns",
     "read_labels",
-    "refuse_infinite",
     "refuse_lone_series",
     "refuse_unobserved",
 ]
@@ -41,17 +40,6 @@ def as_columns(X: Any) -> Any:
     if not isinstance(X, list) or any(getattr(one, "ndim", None) != 1 for one in X):
         return X
     return [np.asarray(one)[:, None] for one in X]
-
-
-def refuse_infinite(sequences: Sequences, first: Any = 0) -> None:
-    """Refuse infinity, which is neither a value nor a missing one; rows begin with ``first``."""
-    steps = np.flatnonzero(np.isinf(sequences.values).any(axis=1))
-    if len(steps):
-        row = int(np.searchsorted(sequences.offsets, steps[0], side="right")) - 1
-        raise DataFormatError(
-            f"X contains infinity: sequence {first + row} at step "
-            f"{steps[0] - sequences.offsets[row]}. Missing values are NaN."
-        )
 
 
 def refuse_unobserved(sequences: Sequences) -> None:
