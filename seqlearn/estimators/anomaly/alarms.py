@@ -10,10 +10,25 @@ import numpy as np
 from scipy.stats import norm
 
 from seqlearn.data.plain import Record
+from seqlearn.metrics.steps import find_runs
 
-__all__ = ["UsualScores", "alarms_of", "intervals_of", "mean_of_last"]
+__all__ = ["UsualScores", "alarms_of", "intervals_of", "mean_of_last", "sum_of_columns"]
 
 FARTHEST = 1e100  # deviations from the mean; the logarithm of the chance is then a number
+
+
+def sum_of_columns(columns: np.ndarray) -> np.ndarray:
+    """Return the sum of each row (T, C), taken column by column.
+
+    Examples
+    --------
+    >>> sum_of_columns(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [3.0, 7.0]
+    """
+    total = columns[:, 0].copy()
+    for column in columns.T[1:]:
+        total += column
+    return total
 
 
 def mean_of_last(scores: np.ndarray, n: int) -> np.ndarray:
@@ -94,5 +109,5 @@ def intervals_of(alarms: np.ndarray, scores: np.ndarray) -> list[tuple[int, int,
     >>> intervals_of(np.array([False, True, True, False]), np.array([0.0, 2.0, 3.0, 0.0]))
     [(1, 3, 3.0)]
     """
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], alarms.astype(np.int8), [0]))))
-    return [(int(a), int(b), float(scores[a:b].max())) for a, b in edges.reshape(-1, 2)]
+    runs = zip(*(edge.tolist() for edge in find_runs(alarms)), strict=True)
+    return [(a, b, float(scores[a:b].max())) for a, b in runs]

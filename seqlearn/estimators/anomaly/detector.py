@@ -1,17 +1,17 @@
 """LSTMAnomalyDetector: how unusual each step of a sequence is, and each sequence.
 
-What is usual is learned by windows, see `seqlearn.estimators.anomaly.windows`; what becomes of
-their errors is in `seqlearn.estimators.anomaly.alarms`. Here are the parameters, what is held back
-to find thresholds, and the answers in scikit-learn's terms.
+What is usual is learned by windows, see `seqlearn.estimators.anomaly.windows`; what is held back of
+the data and learned from that, by `seqlearn.estimators.anomaly.calibration`; and what becomes of
+scores is in `seqlearn.estimators.anomaly.alarms`. Here are the parameters, the order of it all, and
+the answers in scikit-learn's terms.
 """
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import average_precision_score
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,13 +20,20 @@ from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord, read_X
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.split import hold_out
+from seqlearn.data.windows import SeriesTable
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.anomaly.alarms import (
     UsualScores,
     alarms_of,
     intervals_of,
     mean_of_last,
+    sum_of_columns,
+)
+from seqlearn.estimators.anomaly.calibration import (
+    decorrelating,
+    observed_rows,
+    rows_kept,
+    threshold_for,
 )
 from seqlearn.estimators.anomaly.reading import (
     as_columns,
@@ -50,9 +57,6 @@ __all__ = ["LSTMAnomalyDetector"]
 
 UPDATES = 500  # what max_epochs="auto" aims at
 MOST_EPOCHS = 100
-ROWS_ALIKE = 4.0  # span of what neighbours share, over the rows worth an independent one
-LEAST_ERROR = 1e-4  # variance of usual errors, in that of a column, at least
-MOST_USUAL = 10.0  # largest error that counts in it, in deviations of a column
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,8 @@ class Usual(Record):
         Their shape and scales.
     decorrelate : ndarray of shape (C, C)
         What makes usual errors of a step uncorrelated and of size 1.
-    scores : UsualScores or None
-        Spread of the scores, for ``likelihood``.
+    spread : UsualScores or None
+        Of the scores, for ``likelihood``.
     threshold, offset : float
         Of steps and of sequences.
     history : list of dict
@@ -78,7 +82,7 @@ class Usual(Record):
     input: InputRecord
     windows: UsualWindows
     decorrelate: np.ndarray
-    scores: UsualScores | None
+    spread: UsualScores | None
     threshold: float
     offset: float
     history: list[dict[str, float]]
@@ -390,18 +394,17 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
                 )
             kept = lengths
             if self.contamination == "auto":
-                kept = _held_back(lengths, self.calibration, seeds.split)
+                kept = rows_kept(lengths, self.calibration, seeds.split)
             windows = UsualWindows.learn(
                 sequences.cut(kept).values,
                 length,
                 self.horizon if self.method == "forecast" else 0,
                 self.dtype,
             )
-            net, history = self._train(windows, sequences, kept, seeds)
-            usual = Usual(
-                record, windows, np.eye(len(windows.centre)), None, np.inf, -np.inf, history
-            )
-            self._usual, self.net_ = self._calibrated(usual, net, sequences, kept), net
+            table = windows.table(sequences)
+            net, history = self._train(windows, table, kept, seeds)
+            learned = self._calibrate(windows, net, table, sequences, kept)
+            self._usual, self.net_ = Usual(record, windows, *learned, history), net
             record.show_in(self)
         return self
 
@@ -412,21 +415,21 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         return read_X(self, X, known, dtype=np.float64, first=first, allow_nan=True)
 
     def _train(
-        self, windows: UsualWindows, sequences: Sequences, kept: np.ndarray, seeds: Seeds
+        self, windows: UsualWindows, table: SeriesTable, kept: np.ndarray, seeds: Seeds
     ) -> tuple[SequenceNet, list[dict[str, float]]]:
         """Train on the first ``kept[i]`` rows of each sequence i."""
-        table, device = windows.table(sequences), resolve_device(self.device)
+        device = resolve_device(self.device)
         trained, valid = kept, None
         if self.early_stopping:
             trained = kept.copy()
             own = kept > 0
-            trained[own] = _held_back(kept[own], self.validation_fraction, seeds.split + 1)
+            trained[own] = rows_kept(kept[own], self.validation_fraction, seeds.split + 1)
             held_out = windows.origins(table, trained, kept)
             valid = windows.dataset(table, held_out, device) if len(held_out) else None
         train = windows.dataset(table, windows.origins(table, 0 * trained, trained), device)
         if len(train) == 0 or (self.early_stopping and valid is None):
             raise DataFormatError(
-                f"{len(sequences)} sequences of up to {int(sequences.lengths.max())} steps are too "
+                f"{len(kept)} sequences of up to {int(table.lengths.max())} steps are too "
                 "few to hold some back: nothing that is observed is left to train or validate on. "
                 "Give longer sequences or more, or set early_stopping=False and a smaller "
                 "calibration."
@@ -452,12 +455,20 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         )
         return net, self._end_training(net, net.train(train), [])
 
-    def _calibrated(
-        self, usual: Usual, net: SequenceNet, sequences: Sequences, kept: np.ndarray
-    ) -> Usual:
-        """Return what is known of errors and scores besides, from the rows that were held back."""
+    def _calibrate(
+        self,
+        windows: UsualWindows,
+        net: SequenceNet,
+        table: SeriesTable,
+        sequences: Sequences,
+        kept: np.ndarray,
+    ) -> tuple[np.ndarray, UsualScores | None, float, float]:
+        """Return what is known of errors and scores, and both thresholds.
+
+        They are learned from the rows that were held back; if none were, from all of them.
+        """
         first = kept if (kept < sequences.lengths).any() else 0 * kept
-        judged = _rows_to_judge_by(sequences, first)
+        judged = observed_rows(sequences, first)
         if not any(rows.any() for rows in judged):
             warnings.warn(
                 "All values held back to find thresholds are missing; they come from the steps "
@@ -465,25 +476,26 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
                 UserWarning,
                 stacklevel=3,
             )
-            first, judged = 0 * first, _rows_to_judge_by(sequences, 0 * first)
+            first, judged = 0 * first, observed_rows(sequences, 0 * first)
 
         def held_back(parts: list[np.ndarray]) -> np.ndarray:
             return np.concatenate([one[rows] for one, rows in zip(parts, judged, strict=True)])
 
-        errors = usual.windows.errors(net, sequences)
-        usual = replace(usual, decorrelate=_decorrelating(held_back(errors)))
-        found = usual.windows.distances(net, sequences, usual.decorrelate)
+        decorrelate = decorrelating(held_back(windows.errors(net, table)))
+        scores = [self._means(windows, one) for one in windows.distances(net, table, decorrelate)]
+        spread = None
         if self.likelihood is not None:
-            means = [self._means(usual, one) for one in found]
-            usual = replace(usual, scores=UsualScores.learn(held_back(means)))
-        scores = [self._scores(usual, one) for one in found]
+            spread = UsualScores.learn(held_back(scores))
+            scores = [spread.surprise(one) for one in scores]
         if self.contamination != "auto":
             highest = np.array([-one.max() for one in scores])
             offset = float(np.percentile(highest, 100 * float(self.contamination)))
-            return replace(usual, threshold=-offset, offset=offset)
-        observed = _rows_to_judge_by(sequences, np.full_like(first, usual.windows.length))
+            return decorrelate, spread, -offset, offset
+        observed = observed_rows(sequences, np.full_like(first, windows.length))
         trained = [one[:a][rows[:a]] for one, rows, a in zip(scores, observed, first, strict=True)]
-        threshold = self._threshold(held_back(scores), np.concatenate(trained), usual.windows)
+        span = windows.horizon or windows.length
+        span += (self.smoothing or 1) + (self.likelihood or 1) - 2
+        threshold = threshold_for(self.alarm_rate, held_back(scores), np.concatenate(trained), span)
         whole = [
             -one.max()
             for one, a, rows in zip(scores, first, judged, strict=True)
@@ -491,43 +503,17 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         ]
         are_whole = (kept == 0).any() and whole
         offset = float(np.quantile(whole, self.alarm_rate)) if are_whole else -threshold
-        return replace(usual, threshold=threshold, offset=offset)
-
-    def _threshold(
-        self, held_back: np.ndarray, trained: np.ndarray, windows: UsualWindows
-    ) -> float:
-        """Return the threshold of steps, from their scores in the part held back, and the other.
-
-        The level is that of what was held back; errors on what was trained on are too low. But how
-        scores spread is learned from both: neighbours share what they are judged by, and as many
-        rows as a quarter of that are worth an independent one (measured on seasons with noise and
-        on autoregressions). Of m independent scores the share (a (m - 1) + 1) / (m + 1) is expected
-        above the quantile 1 - a: hence a lower share than is asked for.
-        """
-        level = trained.mean() if len(trained) else 0.0
-        scores = held_back
-        if level > 0:
-            scores = np.concatenate([held_back, trained * (held_back.mean() / level)])
-        span = windows.horizon or windows.length
-        span += (self.smoothing or 1) + (self.likelihood or 1) - 2
-        n = len(held_back) / max(span / ROWS_ALIKE, 1.0)
-        share = (self.alarm_rate * (n + 1) - 1) / (n - 1) if n > 1 else 0.0
-        return float(np.quantile(scores, 1 - max(share, 0.0)))
+        return decorrelate, spread, threshold, offset
 
     # Scores of steps.
 
-    def _means(self, usual: Usual, distances: np.ndarray) -> np.ndarray:
+    def _means(self, windows: UsualWindows, distances: np.ndarray) -> np.ndarray:
         """Return scores (T,) of distances (T, C) before ``likelihood`` compares them."""
-        known = np.minimum(np.arange(len(distances)) / usual.windows.length, 1.0)
-        scores = known**2 * _in_order(distances)
+        known = np.minimum(np.arange(len(distances)) / windows.length, 1.0)
+        scores = known**2 * sum_of_columns(distances)
         for n in (self.smoothing, self.likelihood):
             scores = scores if n is None else mean_of_last(scores, n)
         return scores
-
-    def _scores(self, usual: Usual, distances: np.ndarray) -> np.ndarray:
-        """Return the scores (T,) of a sequence with distances (T, C)."""
-        means = self._means(usual, distances)
-        return means if usual.scores is None else usual.scores.surprise(means)
 
     def _distances(self, X: Any) -> list[np.ndarray]:
         known, found = self._record, []
@@ -535,7 +521,8 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         for first, piece in pieces(unpack(X)):
             sequences, _ = self._read(piece, known.input, first)
             with torch_defaults():
-                found += known.windows.distances(self.net_, sequences, known.decorrelate)
+                table = known.windows.table(sequences)
+                found += known.windows.distances(self.net_, table, known.decorrelate)
         return found
 
     def anomaly_scores(self, X: Any, *, by_channel: bool = False) -> list[np.ndarray]:
@@ -556,9 +543,11 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         """
         known, scores = self._record, []
         for distances in self._distances(X):
-            found = self._scores(known, distances)
+            found = self._means(known.windows, distances)
+            if known.spread is not None:
+                found = known.spread.surprise(found)
             if by_channel:
-                total = _in_order(distances)[:, None]
+                total = sum_of_columns(distances)[:, None]
                 equal = np.full(distances.shape, 1 / distances.shape[1])
                 shares = np.divide(distances, total, out=equal, where=total > 0)
                 found = shares * found[:, None]
@@ -678,43 +667,3 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
                 "y has no anomaly, so that there is nothing to be found: give labels with a 1."
             )
         return float(np.mean([average_precision_score(*pair) for pair in pairs]))
-
-
-def _held_back(lengths: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return how many rows of each sequence are not held back: all, none, or the first ones."""
-    if len(lengths) >= 2 / share:
-        _, held = hold_out(np.zeros(len(lengths), int), share, seed)
-        kept = lengths.copy()
-        kept[held] = 0
-        return kept
-    return lengths - np.minimum(np.ceil(share * lengths).astype(int), lengths - 1)
-
-
-def _rows_to_judge_by(sequences: Sequences, first: np.ndarray) -> list[np.ndarray]:
-    """Return which rows of each sequence, from ``first`` on, have an observed value."""
-    rows = [~np.isnan(one).all(axis=1) for one in sequences]
-    for own, a in zip(rows, first.tolist(), strict=True):
-        own[:a] = False
-    return rows
-
-
-def _decorrelating(errors: np.ndarray) -> np.ndarray:
-    """Return the symmetric matrix that makes errors (S, C) uncorrelated and of size 1.
-
-    It is the inverse root of their covariance, shrunk (Ledoit & Wolf 2004), or of that of columns
-    that nothing is known of.
-    """
-    errors = np.clip(errors[~np.isnan(errors).any(axis=1)], -MOST_USUAL, MOST_USUAL)
-    if len(errors) == 0:
-        return np.eye(errors.shape[1])
-    covariance, _ = ledoit_wolf(errors, assume_centered=True)
-    sizes, vectors = np.linalg.eigh(covariance)
-    return (vectors / np.sqrt(np.maximum(sizes, LEAST_ERROR))) @ vectors.T
-
-
-def _in_order(columns: np.ndarray) -> np.ndarray:
-    """Return the sums of rows (T, C), taken column by column: their number changes no bit."""
-    total = columns[:, 0].copy()
-    for column in columns.T[1:]:
-        total += column
-    return total

@@ -93,7 +93,7 @@ class UsualWindows(Record):
         )
 
     def distances(
-        self, net: SequenceNet, sequences: Sequences, decorrelate: np.ndarray
+        self, net: SequenceNet, table: SeriesTable, decorrelate: np.ndarray
     ) -> list[np.ndarray]:
         """Return what each column adds to the distance of each row from the usual, (T_i, C) each.
 
@@ -104,12 +104,11 @@ class UsualWindows(Record):
         ----------
         net : SequenceNet
             A trained one.
-        sequences : Sequences
-            In the units of the user.
+        table : SeriesTable
+            What `table` made of sequences.
         decorrelate : ndarray of shape (C, C)
             What the errors of a step are multiplied by, before they are squared.
         """
-        table = self.table(sequences)
         rows = np.cumsum(table.lengths)[:-1]
         if not self.horizon:
             found = self._read(net, table, decorrelate=decorrelate)
@@ -118,12 +117,11 @@ class UsualWindows(Record):
         true = np.split(_rows_of(table), rows)
         return [_of_forecasts(*pair, decorrelate) for pair in zip(expected, true, strict=True)]
 
-    def errors(self, net: SequenceNet, sequences: Sequences) -> list[np.ndarray]:
+    def errors(self, net: SequenceNet, table: SeriesTable) -> list[np.ndarray]:
         """Return the errors of each row, (T_i, C) each, NaN where a value is missing.
 
         They are those of the newest row of a window, or of the forecast one step ahead.
         """
-        table = self.table(sequences)
         found, true = self._read(net, table).astype(np.float64), _rows_of(table)
         errors = np.where(np.isnan(true), np.nan, found) if not self.horizon else true - found[:, 0]
         return np.split(errors, np.cumsum(table.lengths)[:-1])
