@@ -146,11 +146,10 @@ def enlarged(
         shapes than the parameters, as that of LBFGS, is dropped: it starts anew.
     """
     was, state = arrays["weights"], arrays["optimizer"]
-    if any(value.shape != weights[name].shape for name, value in was.items()):
-        fits = len(state) == len(shapes) and all(
-            _fits(value, shapes[i]) for i, one in state.items() for value in one.values()
-        )
-        state = {i: _enlarged_state(one, shapes[i]) for i, one in state.items()} if fits else {}
+    fits = len(state) == len(shapes) and all(
+        _fits(value, shapes[i]) for i, one in state.items() for value in one.values()
+    )
+    state = {i: _enlarged_state(one, shapes[i]) for i, one in state.items()} if fits else {}
     known = {name: _over(value, weights[name]) for name, value in was.items()}
     return {"weights": known, "optimizer": state}
 

@@ -271,20 +271,24 @@ class SequenceNet(Trained, Scored, NeuralNet):
             The other net has another shape or optimiser; the parameter is named.
         """
         before, after, grows = other._settings(), self._settings(), self._grows()
-        for name, now in after.items():
+        grown = {name: now for name, now in after.items() if repr(before[name]) != repr(now)}
+        for name, now in grown.items():
             was = before[name]
-            if repr(was) != repr(now) and not (name in grows and _is_more(was, now)):
+            if not (name in grows and _is_more(was, now)):
                 values = f"was {was!r}; now it is {now!r}"
                 raise InvalidParameterError(
                     f"warm_start and partial_fit continue the network of the last fit, in which "
                     f"{name} {values if len(values) < 200 else 'was another one'}. Set it back, or "
                     "call fit with warm_start=False."
                 )
-        known = self.module_.parameters()  # in the order in which the optimiser's state has them
-        if self._flat is None:
-            known = (one for group in self.optimizer_.param_groups for one in group["params"])
-        shapes = [tuple(one.shape) for one in known if one.requires_grad]
-        self._load(enlarged(other._arrays(), self._arrays()["weights"], shapes))
+        arrays = other._arrays()
+        if grown:
+            known = self.module_.parameters()  # in the order of the optimiser's state
+            if self._flat is None:
+                known = (one for group in self.optimizer_.param_groups for one in group["params"])
+            shapes = [tuple(one.shape) for one in known if one.requires_grad]
+            arrays = enlarged(arrays, self._arrays()["weights"], shapes)
+        self._load(arrays)
 
     def _grows(self) -> tuple[str, ...]:
         """Return the arguments of input and head that may become more."""
