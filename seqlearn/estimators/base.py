@@ -178,6 +178,10 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         """Return the class of the network's input, and its arguments; None for numbers."""
         return None if data.tokens is None else data.tokens.station
 
+    def _opened(self, X: Any) -> Any:
+        """Return what X holds, out of its container."""
+        return unpack(X)
+
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
         """Return the number of the first row, or of each, and the rows to fit on."""
         return 0, X, y, sample_weight
@@ -208,7 +212,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         with training(type(self).__name__):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
             # Read: what the user gave, against what is known of it.
-            first, X, y, sample_weight = self._without_blank(unpack(X), y, sample_weight)
+            first, X, y, sample_weight = self._without_blank(self._opened(X), y, sample_weight)
             sequences, record = self._read_X(X, None if before is None else before.input, first)
             y = targets.read(y, sequences, record.kind, first)
             if len(y) != len(sequences):

@@ -106,10 +106,6 @@ class NextItems(Targets):
         """Return how many steps of each session have a next one, (N,)."""
         return np.maximum(y.lengths - 1, 0)
 
-    def strata(self, codes: Any) -> np.ndarray:
-        """Return zeros: sessions are held out whatever their lengths."""
-        return Targets.strata(self, codes)
-
     def arranged(self, sequences: Sequences) -> Sequences:
         """Return the sessions in the codes of what is known, without steps of unknown items."""
         events, given = sequences.dictionary, sequences.values

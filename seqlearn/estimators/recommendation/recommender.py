@@ -362,11 +362,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
                 "to predict. Use another backend, such as 'torch' or 'gru'."
             )
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> "LSTMRecommender":
-        self._check_parameters()
-        return super()._fit(self._sessions(X), y, sample_weight, **options)
-
-    def _sessions(self, X: Any) -> Sequences:
+    def _opened(self, X: Any) -> Sequences:
         """Return sessions as codes of what occurs in them. The columns of a frame are not unpacked.
 
         There may be others, in any form, and item ids may be tuples.
@@ -378,7 +374,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         return NextItems()
 
     def _without_blank(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
-        sessions = X  # `_fit` read them
+        sessions = X  # `_opened` read them
         if y is not None:
             sessions = followed_by(sessions, y)
         empty = np.flatnonzero(sessions.lengths == 0)
@@ -560,7 +556,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
             and with y, sessions of unknown items alone. Those given without a step are ranked by
             how often items occur.
         """
-        targets, sessions = self._record.targets, self._sessions(X)
+        targets, sessions = self._record.targets, self._opened(X)
         known = self._known(sessions)
         if y is None:
             return self._ranks_inside(known)
@@ -613,7 +609,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         """Return sessions in the codes that the net takes; some may be empty."""
         record = self._record
         check_parameters(self, {"unknown_items": self._checks["unknown_items"]})
-        sessions = self._sessions(X)
+        sessions = self._opened(X)
         if sessions.n_features != 1 + len(record.targets.contexts):
             raise DataFormatError(
                 f"context={self.context!r} names another number of columns than in fit, "
