@@ -27,6 +27,7 @@ __all__ = [
     "steps_of",
     "unpack",
     "unpack_tensor",
+    "values_of",
 ]
 
 NUMBERS = "fiub"  # kinds of dtype: floating, signed, unsigned, boolean
@@ -134,6 +135,14 @@ def refuse_mask(X: Any, name: str) -> None:
         )
 
 
+def values_of(column: Any) -> list:
+    """Return the values of a column of pandas, polars or pyarrow, or of an array, as Python's."""
+    for name in ("to_pylist", "tolist", "to_list"):
+        if hasattr(column, name):
+            return getattr(column, name)()
+    return list(column)
+
+
 def is_missing(value: Any) -> bool:
     """Whether a value stands for one that is not there: None, NaN, NaT, pandas' NA, a mask."""
     if isinstance(value, Real | Decimal | np.datetime64 | np.timedelta64):
@@ -153,7 +162,7 @@ def steps_of(row: Any) -> Sequence | np.ndarray | None:
         if hasattr(row, "as_py"):  # a cell of pyarrow
             return steps_of(row.as_py())
         is_column = hasattr(row, "__len__") and not hasattr(row, "columns")
-        return _listed(row) if is_column and _is_open(getattr(row, "dtype", None)) else None
+        return values_of(row) if is_column and _is_open(getattr(row, "dtype", None)) else None
     return list(row) if isinstance(row, Sequence) else None
 
 
@@ -165,12 +174,6 @@ def _is_sequence(cell: Any) -> bool:
     if isinstance(cell, Sequence):
         return not isinstance(cell, str | bytes)
     return np.ndim(cell) > 0
-
-
-def _listed(column: Any) -> list:
-    """The values of a column of pandas, polars or pyarrow as Python has them."""
-    name = next(name for name in ("to_pylist", "tolist", "to_list") if hasattr(column, name))
-    return getattr(column, name)()
 
 
 def _hold_sequences(cells: list | np.ndarray) -> bool:
@@ -248,7 +251,7 @@ def _cells(column: Any) -> list | None:
     """The cells of a column if they hold sequences, else None."""
     if not _is_open(getattr(column, "dtype", None)):
         return None
-    cells = _listed(column)
+    cells = values_of(column)
     if not _hold_sequences(cells):
         return None
     return [_bare(cell) for cell in cells]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.containers import is_missing
+from seqlearn.data.containers import is_missing, values_of
 from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
@@ -178,7 +178,7 @@ def read_items(
             f"{name} is {show(items)}, of type {type(items).__name__}. A flat list of items is "
             f"accepted; give {remedy}, for example."
         )
-    values = _listed(items)
+    values = values_of(items)
     if n is not None and len(values) != n:
         raise DataFormatError(
             "Found input variables with inconsistent numbers of samples: X has "
@@ -285,9 +285,8 @@ def _row(row: Any, number: int) -> list:
 def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[int]]:
     """Return the values of each column, (S,), offsets, and the rows they stand in, (S,).
 
-    Sessions are in the order of their first rows.
-
-    Rows of a session are put in the order of ``order``; equal ones keep theirs.
+    Sessions are in the order of their first rows. The rows of one are put in the order of
+    ``order``; equal ones keep theirs.
     """
     if columns.item is None or columns.by is None:
         raise InvalidParameterError(
@@ -311,7 +310,7 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[in
         raise DataFormatError(
             f"X has several columns {listed(dict.fromkeys(twice))}. Rename all but one."
         )
-    sessions = _column(X, columns.by)
+    sessions = values_of(X[columns.by])
     _refuse_missing(sessions, columns.by)
     _check(sessions, lambda i: f"Column {columns.by!r} in row {i} of X", are_items=False)
     number: dict[Any, int] = {}
@@ -322,7 +321,7 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[in
     counts = np.bincount(np.asarray(of_row, np.int64), minlength=len(number))
     offsets = np.concatenate(([0], np.cumsum(counts)))
     picked = order.tolist()
-    values = [_column(X, name) for name in (columns.item, *columns.context)]
+    values = [values_of(X[name]) for name in (columns.item, *columns.context)]
     return [[one[i] for i in picked] for one in values], offsets, picked
 
 
@@ -338,7 +337,7 @@ def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
         if array.dtype.kind in "mM" and np.isnat(array).any():
             _refuse_missing(array.tolist(), name)
         return np.lexsort((array, np.asarray(of_row, np.int64)))
-    times = _listed(column)
+    times = values_of(column)
     _refuse_missing(times, name)
     try:
         rows = sorted(range(len(times)), key=lambda i: (of_row[i], times[i]))
@@ -353,13 +352,13 @@ def _ranks_of_categories(column: Any, name: Any) -> Any:
     """Return the places of ordered categories among them; other columns as they are."""
     kind = getattr(column, "dtype", None)
     if getattr(getattr(column, "type", None), "ordered", False):  # of pyarrow
-        _refuse_missing(_listed(column), name)
+        _refuse_missing(values_of(column), name)
         chunks = column.unify_dictionaries().chunks
         return np.concatenate([np.zeros(0, np.int64), *(np.asarray(one.indices) for one in chunks)])
     is_enum = type(kind).__name__ == "Enum" and hasattr(column, "to_physical")
     if not is_enum and not (getattr(kind, "ordered", False) and hasattr(column, "cat")):
         return column
-    _refuse_missing(_listed(column), name)
+    _refuse_missing(values_of(column), name)
     return column.to_physical() if is_enum else column.cat.codes
 
 
@@ -370,17 +369,6 @@ def _refuse_missing(values: list, name: Any) -> None:
             f"Row{'s' * (len(rows) > 1)} {listed(rows)} of X: column {name!r} is missing there. "
             "Drop such rows."
         )
-
-
-def _column(X: Any, name: Any) -> list:
-    return _listed(X[name])
-
-
-def _listed(column: Any) -> list:
-    for method in ("to_pylist", "tolist", "to_list"):
-        if hasattr(column, method):
-            return getattr(column, method)()
-    return list(column)
 
 
 def _coded(
