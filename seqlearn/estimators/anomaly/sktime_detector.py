@@ -63,8 +63,8 @@ class SktimeLSTMAnomalyDetector(SktimeParameterObjects, BaseDetector):
     calibration : float, default=0.2
         Share of the series, its end, to hold back to find the threshold.
     alarm_rate : float, default=0.01
-        Share of the steps held back that are above the threshold: of usual data, about as many
-        raise an alarm.
+        Share of usual steps that shall raise an alarm: the threshold is chosen for it, from the
+        scores of the steps held back, and those of the others raised to their level.
     smoothing : int or None, default=None
         Take means of the scores of so many rows, the newest and those before it.
     likelihood : int or None, default=None

@@ -6,6 +6,7 @@ window, are one linear map, and leave missing values out of their errors.
 Shape letters besides the usual: L steps of a window, H steps ahead, C columns.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -59,8 +60,9 @@ class _WindowHead(Head):
         errors, observed = _errors(outputs.steps, self._true(outputs, y))
         return errors.square().sum(dim=(1, 2)) / observed.sum(dim=(1, 2)).clamp(min=1)
 
+    @abstractmethod
     def _true(self, outputs: Expected, y: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Return the steps that are to be expected."""
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """Minus the loss."""
