@@ -25,6 +25,8 @@ import torch
 from benchmarks.peers.session_counts import ItemNeighbours, Markov, Popularity
 from benchmarks.table import Row, print_table
 from seqlearn import LSTMRecommender
+from seqlearn.datasets import fetch_entree
+from seqlearn.metrics import mrr_at_k, recall_at_k
 
 SEEDS = range(3)
 TEST = ("1999-Q1", "1999-Q2")
@@ -145,8 +147,6 @@ def _megabytes() -> float:
 
 def _entree(with_operations: bool) -> tuple[list[list], list[list]]:
     """Return training and test sessions."""
-    from seqlearn.datasets import fetch_entree
-
     entree = fetch_entree()
     sessions = entree.sessions
     if with_operations:
@@ -169,8 +169,8 @@ def _trial(model: Any, train: list[list], test: list[list]) -> dict[str, float]:
     ]
     ranks = model.rank_steps(kept)
     return {
-        "mrr": float(np.where(ranks <= 20, 1 / ranks, 0.0).mean()),
-        "recall": float((ranks <= 20).mean()),
+        "mrr": mrr_at_k(ranks, 20),
+        "recall": recall_at_k(ranks, 20),
         "n": len(ranks),
         "fit": fitted - begin,
         "rank": time.process_time() - fitted,

@@ -36,6 +36,7 @@ from seqlearn.estimators.parameter_checks import (
 from seqlearn.estimators.recommendation.next_items import NextItems
 from seqlearn.inputs.items import ItemEmbedding
 from seqlearn.inputs.station import Input
+from seqlearn.metrics.ranking import mrr_at_k
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.item_losses import ITEM_LOSSES
 from seqlearn.modules.heads.next_item import CUTOFF, NextItemHead
@@ -603,7 +604,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
                 "X has no step with a known next item, so there is nothing to score. Give sessions "
                 "of two items or more that fit knows, or y."
             )
-        return float(np.where(ranks <= CUTOFF, 1 / ranks, 0.0).mean())
+        return mrr_at_k(ranks, CUTOFF)
 
     def _known(self, X: Any) -> Sequences:
         """Return sessions in the codes that the net takes; some may be empty."""
