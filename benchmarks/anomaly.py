@@ -13,10 +13,10 @@ scores, the mean over the eleven series with anomalies. For the benchmark's own 
 each method are made likelihoods over 10 rows, with the last fifth of the probationary rows, which
 nothing is fitted on, for a beginning; one threshold serves the whole corpus, is swept on its labels
 as that benchmark rules, and after an alarm none is raised for SUPPRESS rows, at each threshold of
-the sweep. SUPPRESS is 50, what the mean of all methods but the random one is best with on the
-generated series below and the two that sktime carries, both counting alike, with windows drawn as
-the benchmark draws its own; no figure of NAB was looked at for it. The longer it is, the better
-this score is of guessing: see the rows of the random scorer.
+the sweep. SUPPRESS is 50: of the numbers tried it gave the best score, the mean of all methods but
+the random one, on the generated series below and the two that sktime carries, where each of the two
+sets counts a half. Windows were drawn there as the benchmark draws its own, and no figure of NAB
+was looked at. The longer it is, the better the random scorer does: see its rows.
 
 The broken relation is `make_broken_relation`: each channel alone is as usual all the time. Two
 channels are named by the ratio of their mean contributions inside the breaks and outside.

@@ -207,10 +207,10 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
     which would hide a change of level. The errors of a step are made uncorrelated, by what the
     usual errors of its columns have in common, and the score is their mean square: about 1 where
     all is usual, and high where a relation between columns breaks. It counts in full from row L on,
-    before that by the square of the share of a window that is there: who has seen little is often
-    wrong. Missing values, NaN, are left out; a step with nothing to be judged by has score 0. A
-    column that was constant in ``fit`` is expected to stay so. Scores never look ahead: those of
-    the first t rows are the same bits whatever follows.
+    before that by the square of the share of a window that is there: what is expected after few
+    rows is often wrong. Missing values, NaN, are left out; a step with nothing to be judged by has
+    score 0. A column that was constant in ``fit`` is expected to stay so. Scores never look ahead:
+    those of the first t rows are the same bits whatever follows.
 
     With one series, or few, ``offset_`` is minus ``threshold_``: a long series is an outlier if any
     of its steps raises an alarm, which usual ones do at ``alarm_rate``.
@@ -539,7 +539,8 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         Returns
         -------
         list of N arrays of shape (T_i,), or (T_i, F)
-            Finite from the first row on. What it would be for the first rows alone, it is.
+            Finite from the first row on. Rows that are appended to a sequence do not change the
+            scores of those before them.
         """
         known, scores = self._record, []
         for distances in self._distances(X):

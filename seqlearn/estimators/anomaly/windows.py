@@ -66,7 +66,9 @@ class UsualWindows(Record):
         )
 
     def origins(self, table: SeriesTable, first: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return the windows that say what rows ``first[i]``, ..., ``after[i] - 1`` of i are.
+        """Return the windows that reconstruct or forecast rows from ``first[i]`` to ``after[i]``.
+
+        The row ``after[i]`` of sequence i is not among them.
 
         A window that is reconstructed ends with its row; one that forecasts ends before it, and
         the last one forecasts up to the last row, if there are so many rows.
