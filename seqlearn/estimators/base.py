@@ -17,7 +17,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.batches import BucketedBatches, SequenceDataset
+from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.column_statistics import may_be_lost, refuse_lost
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord, read_X
@@ -369,7 +369,7 @@ def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) 
     """Many epochs on small data, and on large data as many updates as most models need."""
     if not isinstance(max_epochs, str):
         return max_epochs
-    return min(max(UPDATES // len(BucketedBatches(train, batch_size)), 10), 60)
+    return min(max(UPDATES // len(train.batches(batch_size)), 10), 60)
 
 
 def pieces(X: Any) -> Iterator[tuple[int, Any]]:

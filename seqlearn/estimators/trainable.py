@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from seqlearn.data.batches import BucketedBatches, SequenceDataset
+from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.parameter_checks import Check, check_parameters
@@ -209,7 +209,7 @@ class Trainable:
         """
         max_epochs, schedule = 1 if one_epoch else max_epochs, None
         if self.lr_schedule is not None and not one_epoch:
-            n_updates = max_epochs * len(BucketedBatches(train, batch_size))
+            n_updates = max_epochs * len(train.batches(batch_size))
             schedule = Schedule(self.lr_schedule, n_updates)
         callbacks = chosen_callbacks(
             self.callbacks,

@@ -17,7 +17,7 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
-from seqlearn.data.batches import BucketedBatches, SequenceDataset, unless_full
+from seqlearn.data.batches import SequenceDataset, batches_of, unless_full
 from seqlearn.data.plain import as_plain, from_plain
 from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
@@ -105,9 +105,9 @@ class SequenceNet(Trained, Scored, NeuralNet):
         defaults = {
             "train_split": None if valid is None else predefined_split(valid),
             "verbose": 0,
-            "iterator_train": BucketedBatches,
+            "iterator_train": batches_of,
             "iterator_train__generator": seeds.generator(seeds.batches),
-            "iterator_valid": BucketedBatches,
+            "iterator_valid": batches_of,
             "dataset": SequenceDataset,
             **{f"module__{name}": value for name, value in network.items()},
             **{f"optimizer__{name}": value for name, value in options.items()},
@@ -137,8 +137,9 @@ class SequenceNet(Trained, Scored, NeuralNet):
             self._precision, self.module_.encoder.backend, self.device, self._dtype
         )
         for part in self.module_.modules():
-            if isinstance(part, Encoder):
+            if isinstance(part, Encoder | Head):
                 part.autocast = self.autocast
+            if isinstance(part, Encoder):
                 part.kernels = KernelEncoder.of(part) if self.device == "cpu" else None
         self.plain = None
         if self.device == "cpu":

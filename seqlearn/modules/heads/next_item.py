@@ -188,13 +188,9 @@ class NextItemHead(Head):
         blocks = [torch.addmm(bias, weight, one.T).T for one in rows.split(ROWS_AT_ONCE)]
         return blocks[0][:n] if len(blocks) == 1 else torch.cat(blocks)[:n]
 
-    def step(self, features: Tensor) -> Tensor:
-        """Raise where items are scored by the input's vectors; else the scores, (B, C)."""
-        if self.project is not None:
-            raise NotImplementedError(
-                "A tied output needs the network's input; score with NextItemHead.scores."
-            )
-        return self.scores(self.dropout(features), None)
+    def step(self, features: Tensor, network: Any) -> Tensor:
+        """Return the scores of all items, (B, C)."""
+        return self.scores(self.dropout(features), network)
 
     def _item_vectors(self, network: Any) -> Tensor:
         """Return what items are scored by, (C, D) or (C, E)."""
