@@ -54,6 +54,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)
     assert_type(seqlearn.metrics.vus_pr_score(y, y, 10), float)
+    assert_type(seqlearn.metrics.chrf_score(texts, texts, word_order=2), float)
+    pairs: list[str] = seqlearn.datasets.fetch_tatoeba(part="test").sources + words[0]
     folds = seqlearn.model_selection.TimeSplit(y).split(X)
     assert_type(seqlearn.metrics.mrr_scorer(20)(classifier, next(folds)), float)
     seqlearn.testing.backend_checks("torch")
@@ -61,7 +63,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     try:
         classifier.predict(X)
     except seqlearn.errors.SeqlearnError as error:
-        return f"{error} {quality} {shown} {held} {trusted} {names}"
+        return f"{error} {quality} {shown} {held} {trusted} {names} {pairs}"
     return seqlearn.__version__
 
 

@@ -57,7 +57,7 @@ def test_words_are_those_of_the_tokenizer_and_are_found_again(text):
         "He said: \"Go (now)\" and 'Ay, ay' [twice]...",
         "Is it so? \u201cYes\u201d, \u00abnon\u00bb \u2018\u2019 \u00bfqu\u00e9? 50% of {it}.",
         'ROMEO:\nAy me!\n\nJULIET:\n"Ay',
-        '"One" "two"\n"three" it\'s well-made.',
+        '"One" "two"\n"three" it\'s well, made.',
         "",
     ],
 )
@@ -171,7 +171,7 @@ def test_tokens_in_every_container():
         ("a text", r"string object received. Pass \[y\]"),
         (b"a text", r"string object received. Pass \[y\]"),
         (["a", None], "Row 1 of y is None, of type NoneType, not a text.*missing: drop"),
-        ([None, "a"], "Row 0 of y is None.*not a list of tokens.*missing: drop"),
+        ([None, "a"], "Row 0 of y is None.*not a text or a list of tokens.*missing: drop"),
         (["a", float("nan")], "Row 1 of y is nan, of type float"),
         (pd.Series(["a", pd.NA], dtype="string"), "Row 1 of y is <NA>"),
         (pl.Series(["a", None]), "Row 1 of y is None"),
