@@ -7,7 +7,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,11 +16,33 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["BucketedBatches", "SequenceDataset", "as_tensor", "length_batches", "unless_full"]
+__all__ = [
+    "Batched",
+    "BucketedBatches",
+    "SequenceDataset",
+    "as_tensor",
+    "batches_of",
+    "length_batches",
+    "unless_full",
+]
 
 POOL = 16  # batches that are sorted by length together
 MOST_PADDED = 200_000  # steps of a batch that are never too many
 MOST_PADDING = 8  # times the steps of its rows, in larger ones
+
+
+class Batched(Protocol):
+    """What a net is trained on: rows, batches of which an array of their numbers gives."""
+
+    device: torch.device
+    lengths: np.ndarray
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> tuple[dict[str, Any], dict[str, Any]]: ...
+
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Any:
+        """Return what iterates over batches, anew for each epoch; in order without a generator."""
 
 
 class SequenceDataset(torch.utils.data.Dataset):
@@ -70,6 +92,10 @@ class SequenceDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Any:
+        """Return batches of rows of like length."""
+        return BucketedBatches(self, batch_size, generator)
+
     def inputs(self, rows: np.ndarray | None = None) -> dict[str, Any]:
         """Return ``{"x": (B, T, F), "lengths": (B,)}`` for ``rows``, or for all of one length.
 
@@ -106,13 +132,17 @@ class SequenceDataset(torch.utils.data.Dataset):
         return {"x": x, "lengths": lengths}, {"y": y, "w": w}
 
 
+def batches_of(dataset: Any, batch_size: int, generator: torch.Generator | None = None) -> Any:
+    """Return the batches that a dataset wants, for skorch, which names them before it has one."""
+    return dataset.batches(batch_size, generator)
+
+
 class BucketedBatches:
     """Iterate over batches of a `SequenceDataset`, rows of like length together.
 
     In training, rows are shuffled, then sorted by length within pools of several batches, cut
     into batches of nearly equal size, and the batches shuffled. A batch that would be nearly all
-    padding is divided. skorch makes one of these a
-    fit (``iterator_train``) and iterates over it once an epoch.
+    padding is divided.
 
     Parameters
     ----------

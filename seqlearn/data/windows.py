@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqlearn.data.batches import BucketedBatches
+
 __all__ = ["SeriesTable", "WindowBatch", "WindowDataset"]
 
 
@@ -135,6 +137,10 @@ class WindowDataset(torch.utils.data.Dataset):
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> BucketedBatches:
+        """Return batches of windows."""
+        return BucketedBatches(self, batch_size, generator)
 
     def inputs(self, rows: np.ndarray | None = None) -> dict:
         """Return the inputs of `__getitem__` for ``rows``, or for all."""

@@ -17,7 +17,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.batches import BucketedBatches, SequenceDataset
+from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.column_statistics import may_be_lost, refuse_lost
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord, read_X
@@ -190,6 +190,10 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
         return None
 
+    def _held_out(self, strata: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the rows to train on, and those that early stopping looks at."""
+        return hold_out(strata, self.validation_fraction, seeds.split)
+
     def _can_continue(self) -> bool:
         """Whether there is a last fit that training may go on from."""
         return hasattr(self, "net_")
@@ -235,8 +239,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             weights = weights / weights.mean()
             train_rows, valid_rows = np.arange(len(rows)), None
             if self.early_stopping and not part:
-                strata = targets.strata(codes)
-                train_rows, valid_rows = hold_out(strata, self.validation_fraction, seeds.split)
+                train_rows, valid_rows = self._held_out(targets.strata(codes), seeds)
             # Learn from the others, before there is a net: words, then scales.
             trained = rows[train_rows]
             tokens = self._tokens_of(sequences, trained, counts[train_rows], record.kind, before)
@@ -369,7 +372,7 @@ def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) 
     """Many epochs on small data, and on large data as many updates as most models need."""
     if not isinstance(max_epochs, str):
         return max_epochs
-    return min(max(UPDATES // len(BucketedBatches(train, batch_size)), 10), 60)
+    return min(max(UPDATES // len(train.batches(batch_size)), 10), 60)
 
 
 def pieces(X: Any) -> Iterator[tuple[int, Any]]:

@@ -131,4 +131,4 @@ class Network(nn.Module):
         if not self.head.reads_steps:
             begins = state[1] is None
             features, of_readout = self.encoder.read_step(features, of_readout, begins)
-        return self.head.step(features), (of_input, of_core, of_readout)
+        return self.head.step(features, self), (of_input, of_core, of_readout)

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.metrics import average_precision_score
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.batches import BucketedBatches
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord, read_X
 from seqlearn.data.plain import Record
@@ -438,7 +437,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimat
         if isinstance(batch_size, str):
             batch_size = min(max(len(train) // 8, 4), 32)
         if isinstance(max_epochs, str):
-            n_batches = len(BucketedBatches(train, batch_size))
+            n_batches = len(train.batches(batch_size))
             max_epochs = min(max(round(UPDATES / n_batches), 1), MOST_EPOCHS)
         head = StepsAheadHead if windows.horizon else ReconstructionHead
         n_columns = len(windows.centre)

@@ -43,6 +43,8 @@ class Head(nn.Module, ABC):
         input or the head rounds by the number of rows.
     reads_again : bool
         The head runs the encoder on further values, which autograd alone differentiates.
+    autocast : torch.dtype or None
+        What a head that multiplies much may cast its matrix products to in training.
     scorers : tuple of str
         What scikit-learn calls `score`.
     loss_parameters : tuple of str
@@ -55,6 +57,7 @@ class Head(nn.Module, ABC):
     reads_steps: ClassVar[bool] = False
     exact_rows: ClassVar[int | None] = None
     reads_again: bool = False
+    autocast: torch.dtype | None = None
     scorers: ClassVar[tuple[str, ...]] = ()
     loss_parameters: ClassVar[tuple[str, ...]] = ()
     grows: ClassVar[tuple[str, ...]] = ()
@@ -91,8 +94,8 @@ class Head(nn.Module, ABC):
         """Return the targets of a batch in the shape of `predict`."""
         return y
 
-    def step(self, features: Tensor) -> Any:
-        """Return the outputs of one step of a stream, from features (B, D)."""
+    def step(self, features: Tensor, network: Any) -> Any:
+        """Return the outputs of one step of a stream, from features (B, D); see `Seen.network`."""
         raise NotImplementedError(f"{type(self).__name__} does not answer step by step.")
 
     def loss_with_gradient(self, outputs: Tensor, y: Any, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -149,7 +149,7 @@ class LabelHead(Head):
         """Return the scores of each label at each step."""
         return StepScores(self.linear(self.dropout(features)), seen.lengths)
 
-    def step(self, features: Tensor) -> Tensor:
+    def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the scores of the labels at the newest step, (B, C)."""
         return self.linear(self.dropout(features))
 

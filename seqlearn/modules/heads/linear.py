@@ -1,7 +1,7 @@
 """Heads that are dropout and one linear map of a sequence's vector: classes, labels, numbers."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ class LinearHead(Head):
         """Return the outputs, (B, C)."""
         return self.linear(self.dropout(features))
 
-    def step(self, features: Tensor) -> Tensor:
+    def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the outputs for the features of the prefix so far, (B, C)."""
         return self(features)
 

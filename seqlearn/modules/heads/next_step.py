@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ class NextStepHead(Head):
         """Return the predictions of all steps but the first."""
         return NextSteps(self.linear(features[:, :-1]), seen.x, seen.lengths)
 
-    def step(self, features: Tensor) -> Tensor:
+    def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the features that are expected next, (B, F)."""
         return self.linear(features)
 
