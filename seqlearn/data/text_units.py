@@ -306,7 +306,7 @@ def _refuse(place: str, found: Any, wanted: str) -> NoReturn:
     if isinstance(found, bytes):
         advice = "Decode it: text.decode()."
     elif isinstance(found, str | list | tuple | np.ndarray):
-        advice = "Pass all rows as texts, or all as lists of tokens: nothing of both."
+        advice = "Pass all rows as texts, or all as lists of tokens."
     elif is_missing(found):
         advice = "It is missing: drop the row, with what belongs to it in other arguments."
     else:

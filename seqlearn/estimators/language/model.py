@@ -159,8 +159,9 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
 
     Notes
     -----
-    Scores of models are comparable if they have the same vocabulary: an unknown token counts as
-    one that is easily guessed. A warning says how many there are.
+    Scores are comparable between models with the same vocabulary only: a word holds more than a
+    character, and all unknown tokens count as one, which is easily guessed (a warning says how many
+    there are). So do not search over ``unit`` or ``min_frequency`` by score.
 
     A token ``"<unk>"`` in lists of tokens counts as unknown.
 
@@ -536,8 +537,8 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             n = len(known.values)
             warnings.warn(
                 f"{n_unknown} of {n} tokens of X ({n_unknown / n:.2%}) are unknown to the model. "
-                "They are scored as one token, so that the score tells nothing of which they are; "
-                "compare it with models of the same vocabulary alone.",
+                "All of them are scored as '<unk>', which is easier to foresee than each would be: "
+                "compare the score only with that of a model with the same vocabulary.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -573,24 +574,25 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         n_samples : int, default=1
             How many.
         prefix : str or list of str, optional
-            What they begin with: a text, or tokens if ``fit`` was given lists of tokens. It stands
-            in front of what is returned.
+            What they begin with: a text, or tokens if ``fit`` was given lists of tokens. It is part
+            of what is returned, and may hold unknown tokens.
         max_new_tokens : int, default=200
             Tokens written after the prefix, at most: a text may end before, see ``ends`` and
             ``stop``.
         temperature : float, default=1.0
-            What scores are divided by: less than 1 prefers what is likely; 0 takes what is
-            likeliest always.
+            What scores are divided by: less than 1 prefers what is likely, 0 always takes the
+            likeliest token.
         top_k : int, optional
-            Choose among the so many likeliest tokens alone.
+            Choose among this many tokens only, the likeliest.
         top_p : float, optional
-            Choose among the likeliest tokens alone that together have this probability, in (0, 1]
-            (Holtzman et al. 2020).
+            Choose among as few of the likeliest tokens as have this probability together, in (0, 1]
+            (Holtzman et al. 2020). After ``top_k``, if both are given.
         stop : str or list of str, optional
-            A text ends with the first of these that comes after the prefix, which is kept; of
-            lists of tokens, a token.
+            A text ends with the first of these strings that is written after the prefix; the
+            string stays in it. If ``fit`` was given lists of tokens, these are tokens.
         random_state : int, RandomState or None, default=None
-            Equal ints give equal texts, the first of which are the same whatever their number.
+            Equal ints give equal texts, and the first of them are the same for every
+            ``n_samples``.
 
         Returns
         -------
