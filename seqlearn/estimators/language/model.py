@@ -416,11 +416,12 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         valid_set = None
         if valid is not None:
             valid_set = TextDataset(symbols, *_in_rows(*_of_mean_1(valid)), device=device)
+        kind, of_head = self._head(data)
         net = self._make_net(
             dataset,
             valid_set,
             input=self._input(data),
-            head=self._head(data),
+            head=(kind, {**of_head, "steps_a_row": batches.steps_a_row}),
             readout="last",
             seeds=data.seeds,
             batch_size=batch_size,
