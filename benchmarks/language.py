@@ -34,8 +34,8 @@ from seqlearn import LSTMLanguageModel
 from seqlearn.datasets import fetch_tinyshakespeare
 
 SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the middle part
-    "characters": {},
-    "words": {},
+    "characters": {"max_epochs": 8, "lr": 0.006},
+    "words": {"max_epochs": 10, "lr": 0.004, "dropout": 0.5, "embedding_dropout": 0.3},
 }
 SEED = 0
 WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\n")
@@ -48,7 +48,7 @@ BARS = {  # the most that is due: nats a token, perplexity
 }
 CHARACTERS: int | None = None  # a number takes so many of each part, to try the program
 
-SIZES = {"embedding_size": 128, "hidden_size": 512}
+SIZES = {"embedding_size": 64, "hidden_size": 512}
 BATCHES = {1: {"nn.LSTM, one step a call": 5.0, "by hand": 0.9}, 64: {"by hand": 0.8}}  # bars
 STEPS, REPEATS = 400, 7
 
