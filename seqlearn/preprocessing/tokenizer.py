@@ -5,18 +5,13 @@ here needs torch.
 """
 
 import re
-import sys
-from collections.abc import KeysView
-from functools import cache
 from typing import Any, NoReturn
-from unicodedata import category
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from seqlearn.data.messages import show
-from seqlearn.data.refusals import refuse_container
-from seqlearn.data.targets import unpack_targets
+from seqlearn.data.texts import read_column, word_pattern
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["Tokenizer"]
@@ -177,7 +172,7 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  #
         if not isinstance(self.lowercase, bool) and type(self.lowercase).__name__ != "bool":
             self._refuse("lowercase", "True or False")
         if self.pattern is None:
-            return _word_pattern() if self.level == "word" else None
+            return word_pattern() if self.level == "word" else None
         if self.level != "word":
             self._refuse("pattern", f"None with level={self.level!r}: each character is a token")
         try:
@@ -195,47 +190,9 @@ class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  #
         )
 
 
-@cache
-def _word_pattern() -> re.Pattern[str]:
-    r"""Compile the pattern of a token at word level.
-
-    In Python's `re`, `\w` holds no combining marks, without which words of Hindi, or of any
-    language in decomposed form, would fall apart; so they are listed here, with the joiners.
-    """
-    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if category(c)[0] == "M"]
-    mark = f"[\u200c\u200d{''.join(marks)}]"
-    inside = [
-        r"['\u2019\u2010\u2011-]\w+",
-        r"(?<=\d)[.,](?=\d)\w+",
-        rf"(?!\s){mark}+\w*",  # a space is told from a mark sooner by \s
-    ]
-    return re.compile(rf"\w+(?:{'|'.join(inside)})*|\S{mark}*")
-
-
 def _read_texts(X: Any) -> list[str]:
     """Return the texts as a list; refuse what is not a sequence of strings."""
-    accepted = "a list, tuple, 1-D array or Series of strings"
-    if isinstance(X, str | bytes):
-        raise DataFormatError(
-            "Iterable over raw text documents expected, string object received. Pass [text] for "
-            "one text."
-        )
-    refuse_container(X, "X")
-    ndim = getattr(X, "ndim", 1)
-    if ndim != 1 or hasattr(X, "columns"):
-        raise DataFormatError(
-            f"X is a {type(X).__name__} of shape {getattr(X, 'shape', None)}; Tokenizer accepts "
-            f"{accepted}. Pass one column: X['text'], or X[:, 0] of an array; a ColumnTransformer "
-            "gives one for the column 'text', not ['text']."
-        )
-    if isinstance(X, dict | set | frozenset) or not (
-        hasattr(X, "__len__") and hasattr(X, "__iter__")
-    ):
-        raise DataFormatError(
-            f"X is a {type(X).__name__}; Tokenizer accepts {accepted}. Pass list(X)."
-        )
-    texts = unpack_targets(list(X) if isinstance(X, KeysView) else X, "X")
-    texts = texts if isinstance(texts, list) else texts.tolist()
+    texts = read_column(X)
     bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
     if bad:
         raise DataFormatError(_describe(texts[bad[0]], bad))
