@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from seqlearn.states import map_rows, n_rows
 
-__all__ = ["WIDTH", "RowLinear", "fill_rows", "in_blocks", "row_block"]
+__all__ = ["WIDTH", "RowLinear", "fill_rows", "in_blocks", "linear_in_blocks", "row_block"]
 
 FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
 # Rows of one product of a head: the more the smaller it is.
@@ -130,17 +130,21 @@ class RowLinear(nn.Linear):
 
     def in_blocks(self, rows: Tensor) -> Tensor:
         """Multiply rows (B, D) in blocks that have as many always; the last one is filled up."""
-        n_rows, width = rows.shape
-        weight, bias = self.weight, self.bias
-        more = -width % WIDTH
-        if more:
-            weight = functional.pad(weight, (0, more))
-        size = MULTIPLY_ADDS // (width * self.out_features)
-        size = min(max(size, LEAST_ROWS), MOST_ROWS) // WIDTH * WIDTH
-        if n_rows <= size:
-            filled = rows.new_zeros(size, width + more)
-            filled[:n_rows, :width] = rows
-            return functional.linear(filled, weight, bias)[:n_rows]  # (B, C)
-        rows = functional.pad(rows, (0, more, 0, -n_rows % size))
-        blocks = [functional.linear(block, weight, bias) for block in rows.split(size)]
-        return torch.cat(blocks)[:n_rows]  # (B, C)
+        return linear_in_blocks(rows, self.weight, self.bias)
+
+
+def linear_in_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Multiply rows (B, D) by weights (C, D) as `RowLinear` does in evaluation, (B, C)."""
+    n_rows, width = rows.shape
+    more = -width % WIDTH
+    if more:
+        weight = functional.pad(weight, (0, more))
+    size = MULTIPLY_ADDS // (width * len(weight))
+    size = min(max(size, LEAST_ROWS), MOST_ROWS) // WIDTH * WIDTH
+    if n_rows <= size:
+        filled = rows.new_zeros(size, width + more)
+        filled[:n_rows, :width] = rows
+        return functional.linear(filled, weight, bias)[:n_rows]  # (B, C)
+    rows = functional.pad(rows, (0, more, 0, -n_rows % size))
+    blocks = [functional.linear(block, weight, bias) for block in rows.split(size)]
+    return torch.cat(blocks)[:n_rows]  # (B, C)
