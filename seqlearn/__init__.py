@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
+    from seqlearn.estimators.language.model import LSTMLanguageModel
     from seqlearn.estimators.recommendation.recommender import LSTMRecommender
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
@@ -42,6 +43,7 @@ _HOMES = {
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
+    "LSTMLanguageModel": "seqlearn.estimators.language.model",
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "SequenceEncoder": "seqlearn.estimators.encoder",
@@ -75,6 +77,7 @@ __all__ = [
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
+    "LSTMLanguageModel",
     "LSTMRecommender",
     "LSTMRegressor",
     "SequenceEncoder",

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
 __all__ = [
+    "Batched",
     "BucketedBatches",
     "SequenceDataset",
     "as_tensor",
@@ -28,6 +29,20 @@ __all__ = [
 POOL = 16  # batches that are sorted by length together
 MOST_PADDED = 200_000  # steps of a batch that are never too many
 MOST_PADDING = 8  # times the steps of its rows, in larger ones
+
+
+class Batched(Protocol):
+    """What a net is trained on: rows, batches of which an array of their numbers gives."""
+
+    device: torch.device
+    lengths: np.ndarray
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> tuple[dict[str, Any], dict[str, Any]]: ...
+
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Any:
+        """Return what iterates over batches, anew for each epoch; in order without a generator."""
 
 
 class SequenceDataset(torch.utils.data.Dataset):
@@ -78,7 +93,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         return len(self.lengths)
 
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Any:
-        """Return what iterates over batches, anew for each epoch; in order without a generator."""
+        """Return batches of rows of like length."""
         return BucketedBatches(self, batch_size, generator)
 
     def inputs(self, rows: np.ndarray | None = None) -> dict[str, Any]:

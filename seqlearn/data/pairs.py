@@ -15,7 +15,7 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["PairBatches", "PairDataset"]
+__all__ = ["HideTokens", "PairBatches", "PairDataset"]
 
 POOL = 32  # batches whose pairs are sorted together
 
@@ -37,9 +37,8 @@ class PairDataset(torch.utils.data.Dataset):
         Of weights.
     make_targets : callable
         Makes what a head reads of padded codes (B, U) and lengths (B,).
-    hide : callable, optional
-        Takes sources (B, T, F), their lengths and padded targets, and returns sources and targets
-        to train on in their place.
+    hide : HideTokens, optional
+        What is hidden in training.
 
     Attributes
     ----------
@@ -58,7 +57,7 @@ class PairDataset(torch.utils.data.Dataset):
         dtype: torch.dtype = torch.float32,
         *,
         make_targets: Callable[[Tensor, Tensor], Any] | None = None,
-        hide: Callable | None = None,
+        hide: "HideTokens | None" = None,
     ):
         self.lengths, self.device = sources.lengths, torch.device(device)
         self.costs = self.lengths + 1
@@ -92,10 +91,44 @@ class PairDataset(torch.utils.data.Dataset):
             codes, ends = self._y.padded(rows)
             codes = codes[..., 0]
             if self._hide is not None:
-                x, codes = self._hide(x, lengths, codes)
+                x, codes = self._hide(x, codes)
             y = self._make_targets(codes, ends)
         w = None if self.w is None else self.w.index_select(0, rows.to(self.device))
         return {"x": x, "lengths": lengths}, {"y": y, "w": w}
+
+
+class HideTokens:
+    """Take tokens of sources for unknown in training, all places of a token in a row at once.
+
+    With a second column of codes that copying gives, the same token of the target becomes one that
+    can only be copied: as tokens look that were never seen.
+
+    Parameters
+    ----------
+    share : float
+        Of the distinct tokens of a row, in (0, 1).
+    border : int
+        Code V of the border: that of an unknown token first at step t is V + 1 + t.
+    generator : torch.Generator
+        Where chance comes from.
+    """
+
+    def __init__(self, share: float, border: int, generator: torch.Generator):
+        self.share, self.border, self.generator = share, border, generator
+
+    def __call__(self, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sources (B, T, F) and padded targets (B, U), with tokens hidden."""
+        known = x[..., -1]
+        first = (known[:, :, None] == known[:, None]).byte().argmax(dim=2)  # (B, T)
+        chance = torch.rand(known.shape, generator=self.generator).to(x.device)
+        hidden = (chance < self.share).gather(1, first)
+        seen = x[..., 0].masked_fill(hidden, 0)
+        if x.shape[-1] == 1:
+            return seen[..., None], codes
+        x = torch.stack([seen, torch.where(hidden, self.border + 1 + first, known)], dim=-1)
+        is_hidden = (codes[..., None] == known[:, None]) & hidden[:, None]  # (B, U, T)
+        places = self.border + 1 + is_hidden.byte().argmax(dim=2)
+        return x, torch.where(is_hidden.any(dim=2), places, codes)
 
 
 class _Side:

@@ -139,7 +139,7 @@ class WindowDataset(torch.utils.data.Dataset):
         return len(self.lengths)
 
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> BucketedBatches:
-        """Return what iterates over batches, anew for each epoch; in order without a generator."""
+        """Return batches of windows."""
         return BucketedBatches(self, batch_size, generator)
 
     def inputs(self, rows: np.ndarray | None = None) -> dict:

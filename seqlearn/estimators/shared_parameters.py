@@ -123,6 +123,25 @@ early_stopping : bool, default=False
 validation_fraction : float, default=0.1
     Share of the windows to hold out for early stopping and calibration.
 
+LSTMLanguageModel
+-----------------
+hidden_size : int, default=512
+    Width of a recurrent layer, H.
+dropout : float, default=0.3
+    Share of the values dropped in training, between layers and before the scores.
+max_epochs : int or "auto", default="auto"
+    Passes over the training data. "auto" is what makes 2,000 updates, between 4 and 40.
+lr : float, default=0.003
+    Learning rate.
+batch_size : int or "auto", default="auto"
+    Chunks of one update. "auto" is an eighth of those in the training data, between 4 and 32.
+optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adamw"
+    "sgd" has Nesterov momentum of 0.9.
+precision : {"auto", "float32", "bf16"}, default="auto"
+    Of matrix products in training: "auto" is bfloat16 where that is faster.
+validation_fraction : float, default=0.1
+    Share to hold out for early stopping: whole texts, or the end of each if they are few.
+
 LSTMRecommender
 ---------------
 hidden_size : int, default=112

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from seqlearn.data.batches import SequenceDataset
-from seqlearn.data.windows import WindowDataset
+from seqlearn.data.batches import Batched
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.parameter_checks import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
@@ -174,8 +173,8 @@ class Trainable:
 
     def _make_net(
         self,
-        train: SequenceDataset | WindowDataset,
-        valid: SequenceDataset | WindowDataset | None,
+        train: Batched,
+        valid: Batched | None,
         *,
         input: tuple[type, dict[str, Any]] | None,
         head: tuple[type[Head], dict[str, Any]],
@@ -190,9 +189,9 @@ class Trainable:
 
         Parameters
         ----------
-        train : SequenceDataset
+        train : Batched
             What it will be trained on.
-        valid : SequenceDataset or None
+        valid : Batched or None
             What early stopping looks at; None trains for all epochs.
         input, head : tuple of class and arguments
             Of the network; see `seqlearn.modules.network.Network`.

@@ -40,7 +40,9 @@ class TokenEmbedding(Input):
     ):
         super().__init__(size)
         self.tokens = nn.Embedding(n_tokens, size)
-        nn.init.normal_(self.tokens.weight, std=size**-0.5)
+        import os
+
+        nn.init.normal_(self.tokens.weight, std=float(os.environ.get("EMB", "1.0")))
         self.unknown_dropout = Dropout(unknown_dropout)
         self.dropout = LockedDropout(dropout)
 

@@ -19,12 +19,21 @@ from torch.nn import functional
 
 from seqlearn.states import map_rows, n_rows
 
-__all__ = ["WIDTH", "RowLinear", "fill_rows", "in_blocks", "linear_in_blocks", "row_block"]
+__all__ = [
+    "FEW_ROWS",
+    "RowLinear",
+    "fill_rows",
+    "in_blocks",
+    "linear_in_blocks",
+    "linear_in_fours",
+    "row_block",
+]
 
 FLOAT64_ROWS = 16  # products in float64 are computed by four rows at least, on some processors
 # Rows of one product of a head: the more the smaller it is.
 LEAST_ROWS, MOST_ROWS = 64, 256
 MULTIPLY_ADDS = 1 << 15  # multiply-adds that fill more than LEAST_ROWS
+FEW_ROWS = 4  # of one product with very many outputs
 WIDTH = 16  # numbers of which a row holds a multiple: 64 bytes in float32
 
 
@@ -133,8 +142,8 @@ class RowLinear(nn.Linear):
         return linear_in_blocks(rows, self.weight, self.bias)
 
 
-def linear_in_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Multiply rows (B, D) by weights (C, D) as `RowLinear` does in evaluation, (B, C)."""
+def linear_in_blocks(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return what `RowLinear` does of rows (B, D), (B, C), for weights (C, D) of anyone."""
     n_rows, width = rows.shape
     more = -width % WIDTH
     if more:
@@ -148,3 +157,17 @@ def linear_in_blocks(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     rows = functional.pad(rows, (0, more, 0, -n_rows % size))
     blocks = [functional.linear(block, weight, bias) for block in rows.split(size)]
     return torch.cat(blocks)[:n_rows]  # (B, C)
+
+
+def linear_in_fours(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return scores (B, C) of few rows (B, D) over many outputs, a row's whatever stands beside it.
+
+    Products have `FEW_ROWS` rows, each a multiple of `WIDTH` numbers wide. Outputs come first in
+    them: with so few rows a product is bound by how fast the weights are read.
+    """
+    n_rows, more = len(rows), -rows.shape[1] % WIDTH
+    rows = functional.pad(rows, (0, more, 0, -n_rows % FEW_ROWS))
+    if more:
+        weight = functional.pad(weight, (0, more))
+    blocks = [torch.addmm(bias[:, None], weight, one.T).T for one in rows.split(FEW_ROWS)]
+    return blocks[0][:n_rows] if len(blocks) == 1 else torch.cat(blocks)[:n_rows]

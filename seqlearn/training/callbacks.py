@@ -10,7 +10,8 @@ import copy
 import inspect
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "answer_scorers",
     "chosen_callbacks",
     "overriding",
+    "progress_bar",
     "without_last_fit",
 ]
 
@@ -128,6 +130,16 @@ class Scheduled(Callback):
         factor = self.factor(self.update_)
         for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
             group["lr"] = rate * factor
+
+
+@contextmanager
+def progress_bar(shown: bool, total: int, name: str, unit: str) -> Iterator[Callable[[], Any]]:
+    """Show a progress bar while the body runs, if ``shown``; it advances at each call."""
+    if not shown:
+        yield lambda: None
+        return
+    with tqdm(total=total, desc=name, unit=unit, leave=True) as bar:
+        yield bar.update
 
 
 class EpochProgress(Callback):

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 
-from seqlearn.data.batches import SequenceDataset
-from seqlearn.data.windows import WindowDataset
+from seqlearn.data.batches import Batched
 from seqlearn.errors import InvalidParameterError
 from seqlearn.training.callbacks import Diverged, Scheduled, overriding
 from seqlearn.training.cpu import kept_memory
@@ -29,7 +28,7 @@ BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 class Trained(NeuralNet):
     """Epochs of a skorch net whose batches are those of `seqlearn.data.batches`."""
 
-    def train(self, dataset: SequenceDataset | WindowDataset) -> KeyboardInterrupt | None:
+    def train(self, dataset: Batched) -> KeyboardInterrupt | None:
         """Train for ``max_epochs``; return the user's interrupt, if that ended it.
 
         The epochs that were finished by then are kept.

@@ -17,9 +17,8 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
 from seqlearn.backend import draw_from
-from seqlearn.data.batches import SequenceDataset, batches_of, unless_full
+from seqlearn.data.batches import Batched, SequenceDataset, batches_of, unless_full
 from seqlearn.data.plain import as_plain, from_plain
-from seqlearn.data.windows import WindowDataset
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.encoder import Encoder
 from seqlearn.modules.heads.head import Head
@@ -67,7 +66,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         Largest norm of the gradient of one update.
     precision : {"auto", "float32", "bf16"}
         Of the core's matrix products in training.
-    valid : SequenceDataset, optional
+    valid : Batched, optional
         What is held out, to validate on after each epoch.
     **settings
         Anything skorch takes.
@@ -82,7 +81,7 @@ class SequenceNet(Trained, Scored, NeuralNet):
         dtype: str,
         gradient_clip: float | None,
         precision: str,
-        valid: SequenceDataset | WindowDataset | None = None,
+        valid: Batched | None = None,
         **settings,
     ):
         network = _plain(network)

@@ -46,6 +46,10 @@ class Seeds:
         """Return a CPU generator that starts at ``seed``, one of the attributes."""
         return torch.Generator().manual_seed(seed)
 
+    def samples(self, n: int) -> list[np.random.SeedSequence]:
+        """Return a seed for each of ``n`` samples: the first ones are the same for any ``n``."""
+        return np.random.SeedSequence(self.batches).spawn(n)
+
     def reseed_dropout(self, module: nn.Module) -> None:
         """Give every `Dropout` inside ``module`` masks of its own."""
         layers = [part for part in module.modules() if isinstance(part, Dropout)]

@@ -20,12 +20,11 @@ from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.head import Head, Seen
 from seqlearn.modules.heads.item_losses import ITEM_LOSSES, inclusion, no_target
 from seqlearn.modules.lookups import look_up
-from seqlearn.modules.row_blocks import WIDTH, RowLinear
+from seqlearn.modules.row_blocks import FEW_ROWS, RowLinear, linear_in_fours
 
 __all__ = ["NextItemHead"]
 
 SCORES_AT_ONCE = 1 << 22  # in evaluation
-ROWS_AT_ONCE = 4  # of one product there, see `NextItemHead.scores`
 CUTOFF = 20  # a target below this rank counts as not found
 
 
@@ -168,25 +167,17 @@ class NextItemHead(Head):
         return torch.cat([ranks_of(self.scores(own, network), true) for own, true in pairs])
 
     def _rows_at_once(self) -> int:
-        return max(SCORES_AT_ONCE // len(self.bias) // ROWS_AT_ONCE, 1) * ROWS_AT_ONCE
+        return max(SCORES_AT_ONCE // len(self.bias) // FEW_ROWS, 1) * FEW_ROWS
 
     def scores(self, vectors: Tensor, network: Any) -> Tensor:
         """Return the scores of all items for vectors (B, D) that the encoder gave, (B, C).
 
-        In evaluation on a CPU a row has the same bits whatever rows stand beside it: products have
-        `ROWS_AT_ONCE` rows, each a multiple of `WIDTH` numbers wide.
+        In evaluation on a CPU a row has the same bits whatever rows stand beside it.
         """
         weight, vectors = self._item_vectors(network), self._projected(vectors)
         if self.training or vectors.device.type != "cpu":
             return functional.linear(vectors, weight, self.bias)
-        n, more = len(vectors), -vectors.shape[1] % WIDTH
-        rows = functional.pad(vectors, (0, more, 0, -n % ROWS_AT_ONCE))
-        if more:
-            weight = functional.pad(weight, (0, more))
-        # Items first: with so few rows the product is bound by how fast their weights are read.
-        bias = self.bias[:, None]
-        blocks = [torch.addmm(bias, weight, one.T).T for one in rows.split(ROWS_AT_ONCE)]
-        return blocks[0][:n] if len(blocks) == 1 else torch.cat(blocks)[:n]
+        return linear_in_fours(vectors, weight, self.bias)
 
     def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the scores of all items, (B, C)."""

@@ -1,0 +1,705 @@
+"""LSTMLanguageModel: how likely texts are, what comes next, and texts that it writes."""
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from scipy.special import softmax
+
+from seqlearn.data.containers import unpack
+from seqlearn.data.input_record import InputRecord
+from seqlearn.data.messages import listed, show
+from seqlearn.data.sequences import Sequences
+from seqlearn.data.split import hold_out
+from seqlearn.data.text_chunks import TextDataset
+from seqlearn.data.text_units import learn_unit, read_texts
+from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.language.generation import Choice, generate
+from seqlearn.estimators.language.scoring import log_likelihoods, states
+from seqlearn.estimators.language.stops import Stops, continued
+from seqlearn.estimators.language.tokens import Tokens, read_cut
+from seqlearn.estimators.parameter_checks import Check, boolean, integer, number
+from seqlearn.inputs.station import Input
+from seqlearn.inputs.tokens import TokenEmbedding
+from seqlearn.modules.heads.head import Head
+from seqlearn.modules.heads.next_token import NextTokenHead
+from seqlearn.registry import resolve_backend
+from seqlearn.training.callbacks import progress_bar
+from seqlearn.training.defaults import torch_defaults
+from seqlearn.training.device import resolve_device
+from seqlearn.training.net import SequenceNet
+from seqlearn.training.randomness import Seeds
+
+__all__ = ["LSTMLanguageModel"]
+
+UPDATES = 2000  # what max_epochs="auto" aims at
+MOST_EPOCHS = 40
+LARGEST_BATCH = 32
+VALID_STEPS = 256  # of the rows that early stopping looks at
+UNITS = ("char", "word", "bpe")
+
+
+def _check_unit(value: Any) -> str | None:
+    if isinstance(value, str) and value in UNITS:
+        return None
+    if not isinstance(value, str | type) and hasattr(value, "transform"):
+        return None
+    return "'char', 'word', 'bpe', or a seqlearn.preprocessing.Tokenizer"
+
+
+class LSTMLanguageModel(SequenceEstimator[Tokens]):
+    """Learn how texts go on: score them, say what comes next, write more of them.
+
+    Tokens (characters, words, or pieces of words) are embedded, a recurrent core reads them one
+    after the other, and at each step every token of the vocabulary gets a probability to be the
+    next. Training goes through long texts in chunks, and the state is carried on from one chunk to
+    the next inside a text.
+
+    Parameters
+    ----------
+    unit : {"char", "word", "bpe"} or Tokenizer, default="char"
+        What a token of a text is: a character, a word (as `seqlearn.preprocessing.Tokenizer` cuts
+        them), a piece of a word that occurs often (byte-pair encoding, learned in ``fit``), or what
+        a tokenizer gives. Lists of tokens are taken as they are.
+    vocabulary_size : int, default=4000
+        Pieces that ``unit="bpe"`` learns.
+    min_frequency : int or "auto", default="auto"
+        Tokens that are rarer in ``fit`` count as unknown. "auto" is 2 for words and tokens that
+        came as lists, so that the model learns what to expect where a token is unknown, and 1 for
+        the others.
+    ends : bool or "auto", default="auto"
+        Whether the end of a text is predicted as a token is: it is then scored, and `sample` ends
+        texts. "auto" is True if ``fit`` is given more than one text.
+    hidden_size : int, default=512
+        Width of a recurrent layer, H.
+    num_layers : int, default=1
+        Recurrent layers stacked on each other.
+    dropout : float, default=0.3
+        Share of the values dropped in training, between layers and before the scores.
+    embedding_dropout : float, default=0.1
+        Share of the values of tokens' vectors dropped in training.
+    embedding_size : int, default=128
+        Values of the vector of a token, E.
+    tied : bool, default=True
+        Score tokens by the vectors they are read with (Press & Wolf 2017), after a linear map
+        where E is not H.
+    chunk_length : int, default=128
+        Steps through which an update sends the gradient back. Texts that are no longer are read
+        whole.
+    backend : str or Backend, default="torch"
+        The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training data. "auto" is what makes 2,000 updates, between 4 and 40.
+    lr : float, default=0.003
+        Learning rate.
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
+        How the learning rate changes over the updates of a fit; None keeps it constant.
+    batch_size : int or "auto", default="auto"
+        Chunks of one update. "auto" is an eighth of those in the training data, between 4 and 32.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adamw"
+        "sgd" has Nesterov momentum of 0.9.
+    weight_decay : float, default=0.0
+        The optimiser's weight decay.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient of an update.
+    callbacks : list of skorch callbacks or None, default=None
+        Called during training, as they are; only `sklearn.base.clone` copies them.
+    device : str, default="auto"
+        "auto" is CUDA if there is one, else the CPU; or "cpu", "cuda", "cuda:1".
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and arithmetic. float64 is 5 to 8 times slower.
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of matrix products in training: "auto" is bfloat16 where that is faster.
+    early_stopping : bool, default=False
+        Hold out a part of the training data, stop when its loss no longer falls, and keep the
+        weights that were best on it.
+    validation_fraction : float, default=0.1
+        Share to hold out for early stopping: whole texts, or the end of each if they are few.
+    n_iter_no_change : int, default=10
+        Epochs without improvement before early stopping.
+    tol : float, default=1e-4
+        Relative fall of the loss that counts as improvement.
+    warm_start : bool, default=False
+        ``fit`` continues from the weights of the last ``fit``.
+    random_state : int, RandomState or None, default=None
+        Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch.
+    net_params : dict or None, default=None
+        More settings for ``skorch.NeuralNet``, verbatim.
+
+    Attributes
+    ----------
+    vocabulary_ : ndarray of shape (V,), of str
+        What may come next: ``"<unk>"``, which stands for every unknown token, the tokens known,
+        the most frequent first, and ``"<end>"`` if the end of a text is predicted.
+    history_ : list of dict
+        One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
+        valid_score (minus the loss).
+    loss_curve_ : list of float
+        Training loss of each epoch, nats a token.
+    n_iter_ : int
+        Epochs trained.
+    device_ : str
+        Device used.
+    net_ : skorch.NeuralNet
+        The trained net. Its ``module_`` (a torch module of ``input``, ``encoder`` and ``head``),
+        ``history`` and ``optimizer_`` may be relied on, and callbacks of skorch work on it.
+
+    See Also
+    --------
+    SequenceEncoder : Vectors of texts, from a fitted language model.
+    Words : Vectors of words in their context, from a fitted language model.
+
+    Notes
+    -----
+    Scores of models are comparable if they have the same vocabulary: an unknown token counts as
+    one that is easily guessed. A warning says how many there are.
+
+    A token ``"<unk>"`` in lists of tokens counts as unknown.
+
+    References
+    ----------
+    Merity, S., Keskar, N. S. and Socher, R. (2018). Regularizing and optimizing LSTM language
+    models. ICLR.
+
+    Press, O. and Wolf, L. (2017). Using the output embedding to improve language models. EACL.
+
+    Examples
+    --------
+    >>> from seqlearn import LSTMLanguageModel
+    >>> texts = ["the cat sat on the mat", "the dog sat on the rug"] * 20
+    >>> model = LSTMLanguageModel("word", hidden_size=32, max_epochs=30, random_state=0).fit(texts)
+    >>> model.perplexity(["the cat sat on the rug"]) < model.perplexity(["rug the on sat cat the"])
+    True
+    >>> model.sample(prefix="the cat", temperature=0)
+    ['the cat sat on the mat']
+    """
+
+    _checks: ClassVar[dict[str, Check]] = {
+        "unit": _check_unit,
+        "vocabulary_size": integer(1),
+        "min_frequency": integer(1, "auto"),
+        "ends": lambda value: None if value == "auto" else boolean(value),
+        "embedding_dropout": number("[0, 1)"),
+        "embedding_size": integer(1),
+        "tied": boolean,
+        "chunk_length": integer(1),
+    }
+
+    # <parameters: unit * vocabulary_size min_frequency ends hidden_size num_layers dropout
+    #   embedding_dropout embedding_size tied chunk_length backend training warm_start control>
+    def __init__(
+        self,
+        unit: Any = "char",
+        *,
+        vocabulary_size: int = 4000,
+        min_frequency: int | str = "auto",
+        ends: bool | str = "auto",
+        hidden_size: int = 512,
+        num_layers: int = 1,
+        dropout: float = 0.3,
+        embedding_dropout: float = 0.1,
+        embedding_size: int = 128,
+        tied: bool = True,
+        chunk_length: int = 128,
+        backend: Any = "torch",
+        max_epochs: int | str = "auto",
+        lr: float = 0.003,
+        lr_schedule: str | None = "cosine",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adamw",
+        weight_decay: float = 0.0,
+        gradient_clip: float | None = 1.0,
+        callbacks: list | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        precision: str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ):
+        self.unit = unit
+        self.vocabulary_size = vocabulary_size
+        self.min_frequency = min_frequency
+        self.ends = ends
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.embedding_size = embedding_size
+        self.tied = tied
+        self.chunk_length = chunk_length
+        self.backend = backend
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.precision = precision
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+        # </parameters>
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> "LSTMLanguageModel":
+        """Learn from texts.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            Texts, or lists of tokens. One long text is ``[text]``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range, or the backend looks ahead and could see the answer.
+        DataFormatError
+            X is not a list of texts or of lists of tokens, or a text is empty; it is named.
+        """
+        return self._fit(X, None, None)
+
+    def partial_fit(self, X: Any, y: Any = None) -> "LSTMLanguageModel":
+        """Train for one epoch on more texts, at the constant rate ``lr``.
+
+        The vocabulary stays that of the first call.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, None, None, part=True)
+
+    @property
+    def vocabulary_(self) -> np.ndarray:  # type: ignore[override]
+        """What may come next, (V,)."""
+        return self._record.targets.labels
+
+    # What the template asks.
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        backend = resolve_backend(self.backend)
+        if not (backend.causal and backend.stateful):
+            what = "causal: it would see the token that it is asked to predict"
+            if backend.causal:
+                what = "stateful: its state cannot be carried through a text"
+            raise InvalidParameterError(
+                f"backend={self.backend!r} is not {what}. Use another backend, such as 'torch' or "
+                "'gru'."
+            )
+
+    def _targets(self) -> Tokens:
+        min_frequency = self.min_frequency
+        if isinstance(min_frequency, str):
+            min_frequency = 1 if self.unit in ("char", "bpe") else 2
+        return Tokens(ends=self.ends, min_frequency=min_frequency)
+
+    def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
+        texts, tokens = read_texts(X, "X")
+        kind = "texts" if tokens is None else "tokens"
+        if known is not None and known.kind != kind:
+            raise DataFormatError(
+                f"X holds {_KINDS[kind]}, but that of the last fit held {_KINDS[known.kind]}. "
+                "Give the same kind in fit and after it."
+            )
+        unit = None
+        if texts is not None:
+            unit = (
+                learn_unit(self.unit, texts, self.vocabulary_size)
+                if known is None
+                else self._learned.targets.unit
+            )
+            tokens = unit.cut(texts)
+        sequences = read_cut(tokens, unit)
+        if not len(sequences):
+            raise DataFormatError("X holds no text; give at least one: [text].")
+        self._refuse_empty(sequences, bool(self.ends) if known is None else self._ends)
+        return sequences, InputRecord(kind, None, None, None, None)
+
+    def _refuse_empty(self, sequences: Sequences, ends: bool) -> None:
+        """Refuse texts that have no step: what of them is to be learned or scored?"""
+        empty = np.flatnonzero(sequences.lengths == 0).tolist()
+        if empty and not (ends and len(sequences) > 1):
+            raise DataFormatError(
+                f"Text{'s' * (len(empty) > 1)} {listed(empty)} of X "
+                f"{'have' if len(empty) > 1 else 'has'} no token. Leave empty texts out."
+            )
+
+    def _held_out(self, strata: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray | None]:
+        if len(strata) * self.validation_fraction < 1:
+            return np.arange(len(strata)), None  # of so few texts the ends are held out
+        return hold_out(strata, self.validation_fraction, seeds.split)
+
+    def _input(self, data: TrainingData[Tokens]) -> tuple[type[Input], dict[str, Any]]:
+        return TokenEmbedding, {
+            "n_tokens": data.targets.boundary + 1,
+            "size": self.embedding_size,
+            "dropout": self.embedding_dropout,
+        }
+
+    def _head(self, data: TrainingData[Tokens]) -> tuple[type[Head], dict[str, Any]]:
+        return NextTokenHead, {
+            "n_tokens": data.targets.output_size,
+            "dropout": self.dropout,
+            "tied_size": self.embedding_size if self.tied else None,
+        }
+
+    def _train(self, data: TrainingData[Tokens]) -> tuple[SequenceNet, list[dict[str, float]]]:
+        device = resolve_device(self.device)
+        texts = data.sequences.take(data.rows)
+        symbols, starts, lengths = data.targets.symbols(texts)
+        train, valid = (starts, lengths, data.weights), None
+        if data.valid_rows is not None:
+            train, valid = (
+                tuple(one[rows] for one in train) for rows in (data.train_rows, data.valid_rows)
+            )
+        elif self.early_stopping and not data.one_epoch:
+            held = np.maximum((lengths * self.validation_fraction).astype(int), 1)
+            held = np.minimum(held, lengths - 1)
+            if not held.any():
+                raise DataFormatError(
+                    "early_stopping=True cannot hold out a part of texts of one token. Give longer "
+                    "texts or more, or fit with early_stopping=False."
+                )
+            train = starts, lengths - held, data.weights
+            valid = tuple(one[held > 0] for one in (starts + lengths - held, held, data.weights))
+        dataset = TextDataset(symbols, *_of_mean_1(train), device, self.chunk_length)
+        n_chunks = int((-(-dataset.lengths // self.chunk_length)).sum())
+        batch_size, max_epochs = self.batch_size, self.max_epochs
+        if isinstance(batch_size, str):
+            batch_size = min(max(n_chunks // 8, 4), LARGEST_BATCH)
+        batches = dataset.batches(batch_size)
+        if isinstance(max_epochs, str):
+            max_epochs = min(max(UPDATES // len(batches), 4), MOST_EPOCHS)
+        valid_set = None
+        if valid is not None:
+            valid_set = TextDataset(symbols, *_in_rows(*_of_mean_1(valid)), device=device)
+        kind, of_head = self._head(data)
+        net = self._make_net(
+            dataset,
+            valid_set,
+            input=self._input(data),
+            head=(kind, {**of_head, "steps_a_row": batches.steps_a_row}),
+            readout="last",
+            seeds=data.seeds,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            one_epoch=data.one_epoch,
+            input_size=self.embedding_size,
+        )
+        if data.before is not None:
+            net.continue_from(self.net_)
+        earlier = [] if data.before is None else data.before.history
+        return net, self._end_training(net, net.train(dataset), earlier)
+
+    # Scores.
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood of a token, in nats; the greater the better.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            Texts, as in `fit`. Every token counts the same, whichever text it stands in.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            At most 0.
+
+        Warns
+        -----
+        UserWarning
+            Some tokens are unknown; it says how many.
+        """
+        return float(self._scored(X)[0].mean())
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the mean log-likelihood of a token of each text, in nats.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            Texts, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+        """
+        values, lengths = self._scored(X)
+        sums = np.add.reduceat(values, np.cumsum(lengths) - lengths)
+        return sums / lengths
+
+    def perplexity(self, X: Any) -> float:
+        """Return the perplexity of texts: e to the power of minus `score`; the less the better.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            Texts, as in `fit`.
+
+        Returns
+        -------
+        float
+            1 is certainty; the number of tokens known, as good as a blind guess.
+        """
+        return float(np.exp(-self.score(X)))
+
+    def bits_per_token(self, X: Any) -> float:
+        """Return minus `score` in bits: per character, with characters; the less the better.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            Texts, as in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        return float(-self.score(X) / np.log(2))
+
+    @torch_defaults()
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each token to come next.
+
+        Parameters
+        ----------
+        X : list of N str, or of N lists of str
+            What came so far, from the beginning of a text; it may be empty.
+
+        Returns
+        -------
+        ndarray of shape (N, V)
+            A column for each entry of ``vocabulary_``; rows sum to one.
+        """
+        texts, lengths = self._dataset(self._known(X), whole=True)
+        last = np.cumsum(lengths) - 1
+        vectors = states(self.net_, texts)[last]
+        module = self.net_.module_
+        with self.net_.on_cpu(len(last)), torch.inference_mode():
+            given = torch.as_tensor(vectors).to(self.net_.device)
+            scores = module.head.step(given, module).cpu().numpy()
+        return softmax(scores.astype(np.float64), axis=1)
+
+    @torch_defaults()
+    def _scored(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-likelihood of each token, (S,), and how many each text has, (N,)."""
+        known = self._known(X)
+        self._refuse_empty_scored(known)
+        n_unknown = int((known.values == 0).sum())
+        if n_unknown:
+            n = len(known.values)
+            warnings.warn(
+                f"{n_unknown} of {n} tokens of X ({n_unknown / n:.2%}) are unknown to the model. "
+                "They are scored as one token, so that the score tells nothing of which they are; "
+                "compare it with models of the same vocabulary alone.",
+                UserWarning,
+                stacklevel=5,
+            )
+        texts, lengths = self._dataset(known)
+        return log_likelihoods(self.net_, texts).astype(np.float64), lengths
+
+    def _refuse_empty_scored(self, known: Sequences) -> None:
+        empty = [] if self._ends else np.flatnonzero(known.lengths == 0).tolist()
+        if empty or not len(known):
+            what = f"Texts {listed(empty)} of X have no token" if empty else "X holds no text"
+            raise DataFormatError(f"{what}, so there is nothing to score. Leave them out.")
+
+    # Texts.
+
+    @torch_defaults()
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        prefix: Any = None,
+        max_new_tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Any = None,
+        random_state: Any = None,
+    ) -> list:
+        """Write texts.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        prefix : str or list of str, optional
+            What they begin with: a text, or tokens if ``fit`` was given lists of tokens. It stands
+            in front of what is returned.
+        max_new_tokens : int, default=200
+            Tokens written after the prefix, at most: a text may end before, see ``ends`` and
+            ``stop``.
+        temperature : float, default=1.0
+            What scores are divided by: less than 1 prefers what is likely; 0 takes what is
+            likeliest always.
+        top_k : int, optional
+            Choose among the so many likeliest tokens alone.
+        top_p : float, optional
+            Choose among the likeliest tokens alone that together have this probability, in (0, 1]
+            (Holtzman et al. 2020).
+        stop : str or list of str, optional
+            A text ends with the first of these that comes after the prefix, which is kept; of
+            lists of tokens, a token.
+        random_state : int, RandomState or None, default=None
+            Equal ints give equal texts, the first of which are the same whatever their number.
+
+        Returns
+        -------
+        list of n_samples str, or lists of str
+            Unknown tokens are never written.
+
+        Raises
+        ------
+        InvalidParameterError
+            A parameter is out of range.
+
+        Examples
+        --------
+        >>> from seqlearn import LSTMLanguageModel
+        >>> model = LSTMLanguageModel(hidden_size=8, max_epochs=1, random_state=0).fit(["abba"] * 9)
+        >>> len(model.sample(2, prefix="ab", max_new_tokens=3, random_state=0))
+        2
+        """
+        targets = self._record.targets
+        _check_sampling(
+            n_samples=(n_samples, integer(1)),
+            max_new_tokens=(max_new_tokens, integer(0)),
+            temperature=(temperature, number("[0, inf)")),
+            top_k=(top_k, integer(1, None)),
+            top_p=(top_p, number("(0, 1]", None)),
+        )
+        before = self._prefix(prefix)
+        stops = Stops(stop, targets, n_samples)
+        seeds = Seeds(random_state).samples(n_samples)
+        with progress_bar(self.verbose == 1, max_new_tokens, "sample", "token") as tell:
+            written = generate(
+                self.net_,
+                np.array([targets.boundary, *targets.vocabulary.encode(before)], np.int64),
+                n_samples=n_samples,
+                n_steps=max_new_tokens,
+                choice=Choice(float(temperature), top_k, top_p),
+                forbidden=[0],
+                end=targets.boundary if targets.ends else None,
+                seeds=seeds,
+                is_over=stops,
+                tell=tell,
+            )
+        return [self._written(prefix, before, codes, stops) for codes in written]
+
+    # In the codes of the net.
+
+    @property
+    def _ends(self) -> bool:
+        return bool(self._record.targets.ends)
+
+    def _known(self, X: Any) -> Sequences:
+        """Return texts in codes; some may be empty."""
+        record = self._record
+        texts, tokens = read_texts(unpack(X), "X")
+        kind = "texts" if tokens is None else "tokens"
+        if kind != record.input.kind and len(texts or tokens or []):
+            raise DataFormatError(
+                f"X holds {_KINDS[kind]}, but that of fit held {_KINDS[record.input.kind]}. Give "
+                "the same kind in fit and after it."
+            )
+        if texts is not None and record.targets.unit is not None:
+            tokens = record.targets.unit.cut(texts)
+        return record.targets.arranged(read_cut(tokens or [], record.targets.unit))
+
+    def _dataset(self, known: Sequences, whole: bool = False) -> tuple[TextDataset, np.ndarray]:
+        """Return what `scoring` reads, and its steps a text; ``whole`` reads every token."""
+        symbols, starts, lengths = self._record.targets.symbols(known)
+        if whole:
+            lengths = known.lengths + 1
+        return TextDataset(symbols, starts, lengths, device=self.net_.device), lengths
+
+    def _prefix(self, prefix: Any) -> list[str]:
+        """Return the tokens of a prefix."""
+        unit = self._record.targets.unit
+        if prefix is None:
+            return []
+        if isinstance(prefix, str) != (unit is not None) or not isinstance(prefix, str | list):
+            wanted = "a list of tokens" if unit is None else "a string"
+            raise DataFormatError(
+                f"prefix of LSTMLanguageModel.sample must be {wanted}, as X was in fit, or None. "
+                f"Got {show(prefix)}."
+            )
+        tokens = prefix if unit is None else unit.cut([prefix])[0]
+        read_texts([tokens], "prefix")
+        return list(tokens)
+
+    def _written(self, prefix: Any, before: list[str], codes: list[int], stops: Stops) -> Any:
+        """Return a prefix and what was written after it."""
+        targets = self._record.targets
+        tokens = targets.labels[codes].tolist()
+        if targets.unit is None:
+            return [*before, *tokens]
+        return (prefix or "") + stops.cut(continued(before, tokens, targets.unit))
+
+
+_KINDS = {"texts": "texts", "tokens": "lists of tokens"}
+
+
+def _check_sampling(**options: tuple[Any, Check]) -> None:
+    for name, (value, check) in options.items():
+        wanted = check(value)
+        if wanted is not None:
+            raise InvalidParameterError(
+                f"{name} of LSTMLanguageModel.sample must be {wanted}. Got {show(value)}."
+            )
+
+
+def _of_mean_1(rows: tuple) -> tuple:
+    """Return starts, lengths and weights, these of mean 1."""
+    starts, lengths, weights = rows
+    return starts, lengths, weights / weights.mean()
+
+
+def _in_rows(starts: np.ndarray, lengths: np.ndarray, weights: np.ndarray) -> tuple:
+    """Cut rows into such of `VALID_STEPS` steps at most, each read from the zero state on."""
+    begin = [np.arange(0, n, VALID_STEPS) for n in lengths.tolist()]
+    row = np.repeat(np.arange(len(starts)), list(map(len, begin)))
+    first = np.concatenate(begin)
+    return starts[row] + first, np.minimum(VALID_STEPS, lengths[row] - first), weights[row]
