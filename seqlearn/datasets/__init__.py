@@ -3,10 +3,10 @@
 Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `text` loads
-corpora and lets `download` fetch those that are absent, `data_home` finds the user's data folder,
-and `generated` and `generated_anomaly` make problems whose answers are known. Only the functions
-named `fetch_...` use the network; nothing imports torch or sktime, and pandas is imported by the
-loaders of `forecasting` when they are called.
+corpora, `language` texts to write, translate and pronounce, `download` fetches what is absent,
+`data_home` finds the user's data folder, and `generated` and `generated_anomaly` make problems
+whose answers are known. Only the functions named `fetch_...` use the network; nothing imports torch
+or sktime, and pandas is imported by the loaders of `forecasting` when they are called.
 """
 
 from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
@@ -20,6 +20,13 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.language import (
+    TatoebaPairs,
+    WikipronWords,
+    fetch_tatoeba,
+    fetch_tinyshakespeare,
+    fetch_wikipron,
+)
 from seqlearn.datasets.sessions import ClickLog, EntreeSessions, fetch_entree, read_click_log
 from seqlearn.datasets.text import (
     fetch_sentence_polarity,
@@ -43,11 +50,16 @@ __all__ = [
     "ClickLog",
     "EntreeSessions",
     "NabSeries",
+    "TatoebaPairs",
+    "WikipronWords",
     "data_home",
     "fetch_entree",
     "fetch_nab",
     "fetch_sentence_polarity",
+    "fetch_tatoeba",
+    "fetch_tinyshakespeare",
     "fetch_universal_dependencies",
+    "fetch_wikipron",
     "fetch_wnut17",
     "load_acsf1",
     "load_arrow_head",
