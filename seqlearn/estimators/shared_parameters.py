@@ -154,6 +154,29 @@ lr : float, default=0.005
 batch_size : int or "auto", default="auto"
     Sessions of one update. "auto" is an eighth of the training data, between 4 and 128.
 
+LSTMTranslator
+--------------
+hidden_size : int, default=256
+    Width of a recurrent layer of the encoder in each of its two directions, H; layers of the
+    decoder have 2 H.
+num_layers : int, default=1
+    Recurrent layers stacked on each other, in the encoder and in the decoder.
+dropout : float, default=0.3
+    Share of the values dropped in training, the same ones at all steps of a row: of the vectors of
+    tokens, of what the encoder gives and of what tokens are scored by.
+backend : str or Backend, default="torch"
+    The recurrent core of the encoder: a name in `seqlearn.available_backends`, or an object with
+    options.
+max_epochs : int or "auto", default="auto"
+    Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
+lr : float, default=0.003
+    Learning rate.
+batch_size : int or "auto", default="auto"
+    Pairs of one update on average: batches hold about as many tokens each, so that there are more
+    of short pairs. "auto" is an eighth of the training data, between 4 and 128.
+precision : {"auto", "float32", "bf16"}, default="auto"
+    Of matrix products in training: "auto" is bfloat16 where that is faster.
+
 SequenceEncoder
 ---------------
 dropout : float, default=0.2
