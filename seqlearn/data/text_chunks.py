@@ -157,12 +157,6 @@ class ChunkBatches:
         n_steps = int(self.dataset.lengths[self.long].sum())
         return -(-n_steps // (self.n_streams * self.chunk_length))
 
-    @property
-    def steps_a_row(self) -> float:
-        """Mean number of steps of a row, all batches of an epoch together."""
-        n_rows = self._n_long * self.n_streams + len(self.short)
-        return float(self.dataset.lengths.sum()) / n_rows
-
     def __iter__(self) -> Iterator:
         if len(self.long):
             yield from self._streamed()

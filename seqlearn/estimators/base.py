@@ -190,9 +190,11 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         """Return what the weight of each row is multiplied by, (N,), equal for equal targets."""
         return None
 
-    def _held_out(self, strata: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray | None]:
+    def _held_out(
+        self, targets: T, codes: Any, seeds: Seeds
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the rows to train on, and those that early stopping looks at."""
-        return hold_out(strata, self.validation_fraction, seeds.split)
+        return hold_out(targets.strata(codes), self.validation_fraction, seeds.split)
 
     def _can_continue(self) -> bool:
         """Whether there is a last fit that training may go on from."""
@@ -239,7 +241,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             weights = weights / weights.mean()
             train_rows, valid_rows = np.arange(len(rows)), None
             if self.early_stopping and not part:
-                train_rows, valid_rows = self._held_out(targets.strata(codes), seeds)
+                train_rows, valid_rows = self._held_out(targets, codes, seeds)
             # Learn from the others, before there is a net: words, then scales.
             trained = rows[train_rows]
             tokens = self._tokens_of(sequences, trained, counts[train_rows], record.kind, before)

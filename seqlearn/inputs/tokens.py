@@ -40,9 +40,6 @@ class TokenEmbedding(Input):
     ):
         super().__init__(size)
         self.tokens = nn.Embedding(n_tokens, size)
-        import os
-
-        nn.init.normal_(self.tokens.weight, std=float(os.environ.get("EMB", "1.0")))
         self.unknown_dropout = Dropout(unknown_dropout)
         self.dropout = LockedDropout(dropout)
 

@@ -1,7 +1,6 @@
 """Chunks of texts: what streams read, what they leave out, and when a state goes on."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +65,6 @@ def test_the_number_of_batches_is_that_of_one_text_and_of_short_ones():
     data = dataset([41, 3, 3, 3])
     batches = ChunkBatches(data, 2, generator())
     assert len(list(batches)) == len(batches) == 6 + 2
-    assert batches.steps_a_row == pytest.approx(50 / (6 * 2 + 3))
 
 
 def test_a_short_text_is_read_whole_and_a_small_corpus_by_few_streams():

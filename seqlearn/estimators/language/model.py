@@ -11,13 +11,10 @@ from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.split import hold_out
 from seqlearn.data.text_chunks import TextDataset
 from seqlearn.data.text_units import learn_unit, read_texts
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.language.generation import Choice, generate
-from seqlearn.estimators.language.scoring import log_likelihoods, states
 from seqlearn.estimators.language.stops import Stops, continued
 from seqlearn.estimators.language.tokens import Tokens, read_cut
 from seqlearn.estimators.parameter_checks import Check, boolean, integer, number
@@ -25,11 +22,13 @@ from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_token import NextTokenHead
+from seqlearn.modules.sampling import Choice, generate
 from seqlearn.registry import resolve_backend
 from seqlearn.training.callbacks import progress_bar
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
+from seqlearn.training.pieces import log_likelihoods, states
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["LSTMLanguageModel"]
@@ -37,6 +36,7 @@ __all__ = ["LSTMLanguageModel"]
 UPDATES = 2000  # what max_epochs="auto" aims at
 MOST_EPOCHS = 40
 LARGEST_BATCH = 32
+LEAST_HELD = 4  # tokens at the end of a text, on average, that are enough to validate on
 VALID_STEPS = 256  # of the rows that early stopping looks at
 UNITS = ("char", "word", "bpe")
 
@@ -340,13 +340,10 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             )
         unit = None
         if texts is not None:
-            unit = (
-                learn_unit(self.unit, texts, self.vocabulary_size)
-                if known is None
-                else self._learned.targets.unit
-            )
+            before = None if known is None else self._learned.targets.unit
+            unit = before or learn_unit(self.unit, texts, self.vocabulary_size)
             tokens = unit.cut(texts)
-        sequences = read_cut(tokens, unit)
+        sequences = read_cut(tokens or [], unit)
         if not len(sequences):
             raise DataFormatError("X holds no text; give at least one: [text].")
         self._refuse_empty(sequences, bool(self.ends) if known is None else self._ends)
@@ -361,10 +358,13 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
                 f"{'have' if len(empty) > 1 else 'has'} no token. Leave empty texts out."
             )
 
-    def _held_out(self, strata: np.ndarray, seeds: Seeds) -> tuple[np.ndarray, np.ndarray | None]:
-        if len(strata) * self.validation_fraction < 1:
-            return np.arange(len(strata)), None  # of so few texts the ends are held out
-        return hold_out(strata, self.validation_fraction, seeds.split)
+    def _held_out(
+        self, targets: Tokens, codes: Any, seeds: Seeds
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        n_texts, fraction = len(codes), self.validation_fraction
+        if n_texts * fraction < 1 and codes.mean() * fraction >= LEAST_HELD:
+            return np.arange(n_texts), None  # the ends of the texts are held out, see `_train`
+        return super()._held_out(targets, codes, seeds)
 
     def _input(self, data: TrainingData[Tokens]) -> tuple[type[Input], dict[str, Any]]:
         return TokenEmbedding, {
@@ -390,16 +390,12 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
                 tuple(one[rows] for one in train) for rows in (data.train_rows, data.valid_rows)
             )
         elif self.early_stopping and not data.one_epoch:
-            held = np.maximum((lengths * self.validation_fraction).astype(int), 1)
-            held = np.minimum(held, lengths - 1)
-            if not held.any():
-                raise DataFormatError(
-                    "early_stopping=True cannot hold out a part of texts of one token. Give longer "
-                    "texts or more, or fit with early_stopping=False."
-                )
+            held = (lengths * self.validation_fraction).astype(int)
             train = starts, lengths - held, data.weights
             valid = tuple(one[held > 0] for one in (starts + lengths - held, held, data.weights))
-        dataset = TextDataset(symbols, *_of_mean_1(train), device, self.chunk_length)
+        dataset = TextDataset(
+            symbols, *_of_mean_1(train), device=device, chunk_length=self.chunk_length
+        )
         n_chunks = int((-(-dataset.lengths // self.chunk_length)).sum())
         batch_size, max_epochs = self.batch_size, self.max_epochs
         if isinstance(batch_size, str):
@@ -410,12 +406,11 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         valid_set = None
         if valid is not None:
             valid_set = TextDataset(symbols, *_in_rows(*_of_mean_1(valid)), device=device)
-        kind, of_head = self._head(data)
         net = self._make_net(
             dataset,
             valid_set,
             input=self._input(data),
-            head=(kind, {**of_head, "steps_a_row": batches.steps_a_row}),
+            head=self._head(data),
             readout="last",
             seeds=data.seeds,
             batch_size=batch_size,
@@ -613,10 +608,16 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         before = self._prefix(prefix)
         stops = Stops(stop, targets, n_samples)
         seeds = Seeds(random_state).samples(n_samples)
-        with progress_bar(self.verbose == 1, max_new_tokens, "sample", "token") as tell:
+        net, codes = self.net_, [targets.boundary, *targets.vocabulary.encode(before)]
+        net.evaluate()
+        with (
+            progress_bar(self.verbose == 1, max_new_tokens, "sample", "token") as tell,
+            net.on_cpu(n_samples),
+            torch.inference_mode(),
+        ):
             written = generate(
-                self.net_,
-                np.array([targets.boundary, *targets.vocabulary.encode(before)], np.int64),
+                net.module_,
+                torch.tensor(codes, device=net.device),
                 n_samples=n_samples,
                 n_steps=max_new_tokens,
                 choice=Choice(float(temperature), top_k, top_p),
@@ -660,15 +661,17 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         unit = self._record.targets.unit
         if prefix is None:
             return []
-        if isinstance(prefix, str) != (unit is not None) or not isinstance(prefix, str | list):
+        is_text = isinstance(prefix, str)
+        if is_text != (unit is not None) or not isinstance(prefix, str | list):
             wanted = "a list of tokens" if unit is None else "a string"
             raise DataFormatError(
                 f"prefix of LSTMLanguageModel.sample must be {wanted}, as X was in fit, or None. "
                 f"Got {show(prefix)}."
             )
-        tokens = prefix if unit is None else unit.cut([prefix])[0]
-        read_texts([tokens], "prefix")
-        return list(tokens)
+        if unit is not None:
+            return unit.cut([str(prefix)])[0]
+        _, tokens = read_texts([prefix], "prefix")
+        return [] if tokens is None else tokens[0]
 
     def _written(self, prefix: Any, before: list[str], codes: list[int], stops: Stops) -> Any:
         """Return a prefix and what was written after it."""
@@ -691,13 +694,15 @@ def _check_sampling(**options: tuple[Any, Check]) -> None:
             )
 
 
-def _of_mean_1(rows: tuple) -> tuple:
+def _of_mean_1(rows: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return starts, lengths and weights, these of mean 1."""
     starts, lengths, weights = rows
     return starts, lengths, weights / weights.mean()
 
 
-def _in_rows(starts: np.ndarray, lengths: np.ndarray, weights: np.ndarray) -> tuple:
+def _in_rows(
+    starts: np.ndarray, lengths: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut rows into such of `VALID_STEPS` steps at most, each read from the zero state on."""
     begin = [np.arange(0, n, VALID_STEPS) for n in lengths.tolist()]
     row = np.repeat(np.arange(len(starts)), list(map(len, begin)))

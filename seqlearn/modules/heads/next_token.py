@@ -44,12 +44,9 @@ class NextTokenHead(Head):
         Score tokens by the vectors they are read with, which have so many values, E; if D is
         another number, a linear map takes the features there. None gives every token a vector of
         its own for its score.
-    steps_a_row : float, default=1.0
-        Divides the sum over a row's steps: their mean number, so that the loss is one of a step.
     """
 
     reads_steps = True
-    loss_parameters = ("steps_a_row",)
 
     def __init__(
         self,
@@ -58,7 +55,6 @@ class NextTokenHead(Head):
         *,
         dropout: float = 0.0,
         tied_size: int | None = None,
-        steps_a_row: float = 1.0,
     ):
         super().__init__()
         self.dropout = LockedDropout(dropout)
@@ -70,7 +66,6 @@ class NextTokenHead(Head):
             nn.init.uniform_(self.weight, -(input_size**-0.5), input_size**-0.5)
         elif tied_size != input_size:
             self.project = RowLinear(input_size, tied_size)
-        self.steps_a_row = steps_a_row
 
     def forward(self, features: Tensor, seen: Seen) -> NextTokens:
         """Return the losses of all steps of a batch."""
@@ -116,8 +111,11 @@ class NextTokenHead(Head):
         return vectors if self.project is None else self.project(vectors)
 
     def loss(self, outputs: NextTokens, y: Any) -> Tensor:
-        """Return the sum of the losses of each row's steps over ``steps_a_row``, (B,)."""
-        return outputs.losses.sum(dim=1) / self.steps_a_row
+        """Return the sum of the losses of each row's steps, (B,), over the mean number of these.
+
+        The mean of the rows is then that of the steps; y is how many each row has.
+        """
+        return outputs.losses.sum(dim=1) * (len(y) / y.sum().clamp(min=1))
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """Mean log-likelihood of a token; y says how many each row has."""

@@ -1,6 +1,6 @@
-"""How likely each token of some texts is, and the states that a model has at them.
+"""Long rows read in pieces: how likely each of their symbols is, and the states at them.
 
-A long text is read in pieces, all at once: each begins from the state that the piece before it
+A long row is read in pieces, all at once: each begins from the state that the piece before it
 ended with when the pieces were last read, and is read again where that state has changed. A
 recurrent net forgets, so two or three readings of 64 rows take the place of one of single steps;
 and whatever the pieces are, they end in the answer of a reading from beginning to end.

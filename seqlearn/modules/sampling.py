@@ -1,4 +1,4 @@
-"""Texts written by a language model, one token after the other.
+"""Sequences of tokens drawn from a network that says what comes next, one token after the other.
 
 Every sample has a generator of its own, so what it becomes does not depend on how many there are. A
 step is one product with the recurrent weights and one with those of the tokens; what the core makes
@@ -23,11 +23,11 @@ MOST_PROJECTED = 1 << 24  # values of a table of all tokens
 
 
 class Choice(NamedTuple):
-    """How the next token is chosen; see `LSTMLanguageModel.sample`."""
+    """How the next token is chosen: from which, and how boldly."""
 
-    temperature: float
-    top_k: int | None
-    top_p: float | None
+    temperature: float  # what scores are divided by; 0 takes the best
+    top_k: int | None  # how many of the best to choose among
+    top_p: float | None  # the probability that those chosen among have together
 
     def __call__(self, scores: Tensor, chance: Tensor) -> Tensor:
         """Return a code for each row of scores (B, V), given a number in [0, 1) for each, (B, 1).
@@ -56,8 +56,8 @@ def _drawn(shares: Tensor, chance: Tensor) -> Tensor:
 
 
 def generate(
-    net: Any,
-    prefix: np.ndarray,
+    module: Any,
+    prefix: Tensor,
     *,
     n_samples: int,
     n_steps: int,
@@ -72,9 +72,9 @@ def generate(
 
     Parameters
     ----------
-    net : SequenceNet
-        A trained one.
-    prefix : ndarray of shape (T,), int64
+    module : Network
+        In evaluation; its input is `seqlearn.inputs.tokens.TokenEmbedding`, its head scores tokens.
+    prefix : Tensor of shape (T,), int64
         Codes to begin after, at least one.
     n_samples, n_steps : int
         How many samples, and how many tokens of each at most.
@@ -93,40 +93,36 @@ def generate(
     written: list[list[int]] = [[] for _ in range(n_samples)]
     if not n_steps or not n_samples:
         return written
-    net.evaluate()
-    module, device = net.module_, net.device
     chances = np.stack([np.random.default_rng(seed).random(n_steps) for seed in seeds])
-    chance = torch.as_tensor(chances).to(device)  # (B, n_steps)
+    chance = torch.as_tensor(chances).to(prefix.device)  # (B, n_steps)
+    barred = torch.as_tensor(forbidden, device=prefix.device)
     block = module.encoder.step_block
-    with net.on_cpu(n_samples), torch.inference_mode():
-        barred = torch.as_tensor(forbidden, device=device)
-        scores, state = _after(module, torch.as_tensor(prefix).to(device))
-        rows = list(range(n_samples))
-        scores, state = scores.repeat(n_samples, 1), _repeated(state, n_samples, block)
-        table = _projected(module)
-        for i in range(n_steps):
-            scores[:, barred] = -torch.inf
-            if bool((scores == -torch.inf).all()):
-                break  # there is nothing that may come next
-            codes = choice(scores, chance[:, i : i + 1])
-            kept = []
-            for at, code in enumerate(codes.tolist()):
-                if code == end:
-                    continue
-                written[rows[at]].append(code)
-                if not is_over(rows[at], code):
-                    kept.append(at)
-            tell()
-            if not kept:
-                break
-            if len(kept) < len(rows):
-                index = torch.tensor(kept, device=device)
-                rows = [rows[at] for at in kept]
-                codes, chance = codes[index], chance[index]
-                filled = torch.arange(-(-len(kept) // block) * block, device=device)
-                state = select_rows(state, index[filled % len(kept)])
-            if i + 1 < n_steps:
-                scores, state = _step(module, table, codes, state, block)
+    scores, state = _after(module, prefix)
+    rows = list(range(n_samples))
+    scores, state = scores.repeat(n_samples, 1), _repeated(state, n_samples, block)
+    table = _projected(module)
+    for i in range(n_steps):
+        scores[:, barred] = -torch.inf
+        if bool((scores == -torch.inf).all()):
+            break  # there is nothing that may come next
+        codes = choice(scores, chance[:, i : i + 1])
+        kept = []
+        for at, code in enumerate(codes.tolist()):
+            if code == end:
+                continue
+            written[rows[at]].append(code)
+            if not is_over(rows[at], code):
+                kept.append(at)
+        tell()
+        if not kept or i + 1 == n_steps:
+            break
+        if len(kept) < len(rows):
+            index = torch.tensor(kept, device=prefix.device)
+            rows = [rows[at] for at in kept]
+            codes, chance = codes[index], chance[index]
+            filled = torch.arange(-(-len(kept) // block) * block, device=prefix.device)
+            state = select_rows(state, index[filled % len(kept)])
+        scores, state = _step(module, table, codes, state, block)
     return written
 
 
