@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
+    from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
@@ -46,6 +47,7 @@ _HOMES = {
     "LSTMLanguageModel": "seqlearn.estimators.language.model",
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
+    "LSTMTranslator": "seqlearn.estimators.translation.translator",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
@@ -80,6 +82,7 @@ __all__ = [
     "LSTMLanguageModel",
     "LSTMRecommender",
     "LSTMRegressor",
+    "LSTMTranslator",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",

@@ -180,8 +180,8 @@ class PairBatches:
             return self._cut(np.arange(len(dataset)), n)
         order = torch.randperm(len(dataset), generator=self.generator).numpy()
         n_pools = -(-n // POOL)
-        shares = np.arange(n_pools + 1) * n // n_pools
-        edges = np.arange(n_pools + 1) * len(order) // n_pools
+        shares = [i * n // n_pools for i in range(n_pools + 1)]
+        edges = [i * len(order) // n_pools for i in range(n_pools + 1)]
         batches = [
             batch
             for (a, b), (c, d) in zip(pairwise(edges), pairwise(shares), strict=True)

@@ -48,7 +48,8 @@ def search(
     n_best : int, default=1
         Answers to a source.
     """
-    head, found = net.module_.head, [[] for _ in range(len(sources))]
+    head: Any = net.module_.head
+    found: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
 
     def step(tokens: torch.Tensor, state: Any, rows: torch.Tensor) -> tuple:
         *answer, penalties = head.next_tokens(tokens, state, rows, memory)

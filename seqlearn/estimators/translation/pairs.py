@@ -19,7 +19,7 @@ from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.targets import Targets
 
-__all__ = ["PairTexts", "Pairs", "Side", "Texts"]
+__all__ = ["PairTexts", "Pairs", "Side", "Texts", "as_codes"]
 
 LEAST_MORE = 5  # tokens that an answer may have beyond twice the usual
 ANY_TEXT = "auto"
@@ -36,7 +36,7 @@ class Texts:
 
     def __init__(self, texts: list[str] | None, tokens: list[list[str]] | None):
         self.texts, self.tokens = texts, tokens
-        self.weights: np.ndarray | None = None
+        self.weights = np.ones(len(self))
         self._cut: tuple[Any, list[list[str]]] | None = None
 
     @classmethod
@@ -150,10 +150,10 @@ class Pairs(Targets):
             both = self._vocabulary(chain(*cuts), np.concatenate(weights))
             vocabularies = [both, both]
         else:
-            vocabularies = list(map(self._vocabulary, cuts, weights))
-        source, target = map(
-            Side, [rows.kind for rows in sides], units, vocabularies
-        )
+            vocabularies = [
+                self._vocabulary(cut, own) for cut, own in zip(cuts, weights, strict=True)
+            ]
+        source, target = map(Side, [rows.kind for rows in sides], units, vocabularies)
         lengths = [np.fromiter(map(len, cut), np.int64, len(cut)) for cut in cuts]
         used = weights[0] > 0
         n_source, n_target = (one[used] @ weights[0][used] for one in lengths)
@@ -206,12 +206,11 @@ class Pairs(Targets):
         """The code that begins and ends a target, V."""
         return len(self.target.vocabulary)
 
-    def source_codes(self, rows: Texts) -> Sequences:
-        """Return codes of sources, (S, 1), or (S, 2) with those of the target that copying gives."""
-        return self.arranged(rows)
-
     def arranged(self, sequences: Any) -> Sequences:
-        """Return the codes of sources, (S, 1); with copying (S, 2), see `source_tokens`."""
+        """Return the codes of sources, (S, 1); with copying (S, 2).
+
+        The second column has the codes of the target that copying a step gives.
+        """
         cut = self.source.cut(sequences, "X")
         flat, offsets = _joined(cut)
         codes = self.source.vocabulary.encode(flat)[:, None]
@@ -250,16 +249,20 @@ class Pairs(Targets):
     def tokens_of(self, outputs: Sequence[int], source: Sequence[str] = ()) -> list[str]:
         """Return the tokens of codes."""
         words, border = self.target.vocabulary.words, self.border
-        return [
-            source[code - border - 1] if code > border else words[code - 1] for code in outputs
-        ]
+        return [source[code - border - 1] if code > border else words[code - 1] for code in outputs]
 
     def most_tokens(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many tokens answers to sources of these lengths may have, (N,)."""
         return np.ceil(2 * self.ratio * lengths).astype(np.int64) + self.more
 
 
-def _joined(rows: list[list[str]]) -> tuple[list[str], np.ndarray]:
+def as_codes(rows: list[list[int]]) -> Sequences:
+    """Return sequences of codes, (S, 1)."""
+    flat, offsets = _joined(rows)
+    return Sequences(np.array(flat, np.int64)[:, None], offsets)
+
+
+def _joined(rows: list[list[Any]]) -> tuple[list[Any], np.ndarray]:
     """Return the tokens of all rows, one after the other, and where each row begins and ends."""
     offsets = np.fromiter(accumulate(map(len, rows), initial=0), np.int64, len(rows) + 1)
     return list(chain.from_iterable(rows)), offsets

@@ -132,9 +132,7 @@ class AttentionDecoder(Head):
         self.tokens = nn.Embedding(n_tokens + 1, embedding_size)
         nn.init.normal_(self.tokens.weight, std=embedding_size**-0.5)
         self.bias = nn.Parameter(torch.zeros(n_tokens + 1))
-        self.core = Encoder(
-            **decoder, input_size=embedding_size, bidirectional=False, readout=None
-        )
+        self.core = Encoder(**decoder, input_size=embedding_size, bidirectional=False, readout=None)
         width = self.core.output_size
         self.summary = RowLinear(input_size, embedding_size)
         self.keys = RowLinear(input_size, width)
@@ -344,7 +342,7 @@ class AttentionDecoder(Head):
         if not self.coverage:
             return logarithms, (of_core, None, None), None
         attention = steps.attention[:, 0]
-        if looked is None:
+        if looked is None or again is None:
             looked, again = torch.zeros_like(attention), attention.new_zeros(len(attention))
         again = again + torch.minimum(attention, looked).sum(dim=1)
         return logarithms, (of_core, looked + attention, again), -self.coverage * again
