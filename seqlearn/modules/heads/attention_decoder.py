@@ -35,6 +35,7 @@ from seqlearn.states import map_rows
 __all__ = ["AttentionDecoder", "Memory", "TargetTokens"]
 
 LEAST = 1e-30  # a probability whose logarithm is taken
+NEVER = -1e9  # its logarithm
 SCORES_AT_ONCE = 1 << 22  # in evaluation
 
 
@@ -170,36 +171,28 @@ class AttentionDecoder(Head):
         before, targets, is_step = self._borders(y)
         at = is_step.flatten().nonzero()[:, 0].to(before.device, non_blocking=True)  # (P,)
         steps = self._run(memory, before)
-        mixed = steps.mixed.float() if self.training else steps.mixed
-        mixed = mixed.flatten(0, 1).index_select(0, at)  # (P, E)
+        # The steps of all targets, one after the other.
         true = targets.flatten().index_select(0, at)
-        copied, gate = None, None
+        mixed = steps.mixed.flatten(0, 1).index_select(0, at)  # (P, E)
+        attention = steps.attention.flatten(0, 1).index_select(0, at)  # (P, T)
+        gate = codes = None
         if steps.gate is not None and memory.codes is not None:
-            is_it = (memory.codes[:, None] == targets[..., None]) & ~memory.past[:, None]
-            copied = (steps.attention * is_it).sum(dim=-1).flatten().index_select(0, at)
-            gate = steps.gate.float().flatten().index_select(0, at)
-        evaluated = not self.training
-        if evaluated:
-            losses, likelihoods, hits = self._evaluated(mixed, true, copied, gate)
+            gate = steps.gate.flatten().index_select(0, at)
+            codes = memory.codes.index_select(0, at // before.shape[1])  # (P, T)
+        if self.training:
+            losses = self._losses(mixed.float(), true, attention, gate, codes)
+            scored = [losses]
         else:
-            losses = self._losses(mixed, true, copied, gate)
-            likelihoods = hits = losses
+            scored = self._evaluated(mixed, true, attention, gate, codes)
         if self.coverage:
             again = repeated(steps.attention).flatten().index_select(0, at)
-            losses = losses + self.coverage * again
-        zeros = losses.new_zeros(before.numel())
+            scored[0] = scored[0] + self.coverage * again
+        zeros = scored[0].new_zeros(before.numel())
+        of_rows = [zeros.index_copy(0, at, one).view(before.shape).sum(dim=1) for one in scored]
         lengths = (y.lengths + 1).to(before.device, non_blocking=True)
-        losses, likelihoods, hits = (
-            zeros.index_copy(0, at, one).view(before.shape).sum(dim=1)
-            for one in (losses, likelihoods, hits)
-        )
-        scale = 1 / self.tokens_a_row if evaluated else len(before) / len(at)
-        return Decoded(
-            losses * scale,
-            likelihoods if evaluated else None,
-            hits if evaluated else None,
-            lengths,
-        )
+        if self.training:
+            return Decoded(of_rows[0] * (len(before) / len(at)), None, None, lengths)
+        return Decoded(of_rows[0] / self.tokens_a_row, of_rows[1], of_rows[2], lengths)
 
     def attention(self, memory: Memory, y: TargetTokens) -> Tensor:
         """Return how much each step of the source counts for each token and border, (B, U, T)."""
@@ -235,45 +228,44 @@ class AttentionDecoder(Head):
         return _Steps(mixed, attention, gate)
 
     def _losses(
-        self, mixed: Tensor, true: Tensor, copied: Tensor | None, gate: Tensor | None
+        self, mixed: Tensor, true: Tensor, attention: Tensor, gate: Any, codes: Any
     ) -> Tensor:
         """Return the loss of each token in training, (P,)."""
-        known = true.masked_fill(true > self.border, 0)
+        is_known = true <= self.border
         losses = token_losses(
             mixed,
             self.tokens.weight,
             self.bias,
-            known,
+            true.where(is_known, 0),
             label_smoothing=self.label_smoothing if gate is None else 0.0,
             cast=self.autocast,
         )
-        return losses if gate is None else -self._joined(-losses, true, copied, gate)
-
-    def _joined(self, known: Tensor, true: Tensor, copied: Any, gate: Tensor) -> Tensor:
-        """Return the log-probability of tokens that are chosen or copied, (P,)."""
-        known = (known + functional.logsigmoid(gate)).masked_fill(true > self.border, -1e9)
-        copied = copied.clamp(min=LEAST).log() + functional.logsigmoid(-gate)
-        return torch.logaddexp(known, copied)
+        if gate is None:
+            return losses
+        gate = gate.float()
+        copied = (attention * (codes == true[:, None])).sum(dim=1).clamp(min=LEAST).log()
+        chosen = (functional.logsigmoid(gate) - losses).where(is_known, NEVER)
+        return -torch.logaddexp(chosen, copied + functional.logsigmoid(-gate))
 
     def _evaluated(
-        self, mixed: Tensor, true: Tensor, copied: Tensor | None, gate: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, mixed: Tensor, true: Tensor, attention: Tensor, gate: Any, codes: Any
+    ) -> list[Tensor]:
         """Return loss, log-likelihood and whether it is the likeliest of each token, (P,)."""
-        known = true.masked_fill(true > self.border, 0)[:, None]
-        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        found: list[tuple[Tensor, ...]] = []
         size = max(SCORES_AT_ONCE // self.n_tokens, 1)
-        for own, codes in zip(mixed.split(size), known.split(size), strict=True):
-            logarithms = self.scores(own).log_softmax(dim=1)
-            hit = logarithms.gather(1, codes)[:, 0]
-            found.append((hit, logarithms.mean(dim=1), logarithms.amax(dim=1)))
-        likelihoods, means, best = (torch.cat(one) for one in zip(*found, strict=True))
-        if gate is not None:
-            best = best + functional.logsigmoid(gate)
-            likelihoods = self._joined(likelihoods, true, copied, gate)
-            losses = -likelihoods
-        else:
+        for first in range(0, len(mixed), size):
+            own = slice(first, first + size)
+            logarithms = self.scores(mixed[own]).log_softmax(dim=1)
+            mean = logarithms.mean(dim=1)
+            if gate is not None:
+                logarithms = with_copies(logarithms, gate[own], attention[own], codes[own])
+            likelihood = logarithms.gather(1, true[own, None])[:, 0]
+            found.append((likelihood, mean, likelihood == logarithms.amax(dim=1)))
+        likelihoods, means, hits = (torch.cat(one) for one in zip(*found, strict=True))
+        losses = -likelihoods
+        if gate is None:
             losses = -torch.lerp(likelihoods, means, self.label_smoothing)
-        return losses, likelihoods, (likelihoods >= best).to(losses.dtype)
+        return [losses, likelihoods, hits.to(losses.dtype)]
 
     def scores(self, mixed: Tensor) -> Tensor:
         """Return the scores of all tokens and the border, (P, V + 1), in evaluation."""
@@ -337,25 +329,27 @@ class AttentionDecoder(Head):
         outputs, of_core = self.core.step(vectors + memory.summary, of_core)
         steps = self._look(outputs[:, None], vectors[:, None], memory)
         logarithms = self.scores(steps.mixed[:, 0]).log_softmax(dim=1)
-        if steps.gate is not None:
-            logarithms = self._with_copies(logarithms, steps, memory)
+        attention = steps.attention[:, 0]
+        if steps.gate is not None and memory.codes is not None:
+            logarithms = with_copies(logarithms, steps.gate[:, 0], attention, memory.codes)
         if not self.coverage:
             return logarithms, (of_core, None, None), None
-        attention = steps.attention[:, 0]
         if looked is None or again is None:
             looked, again = torch.zeros_like(attention), attention.new_zeros(len(attention))
         again = again + torch.minimum(attention, looked).sum(dim=1)
         return logarithms, (of_core, looked + attention, again), -self.coverage * again
 
-    def _with_copies(self, logarithms: Tensor, steps: _Steps, memory: Memory) -> Tensor:
-        """Return log-probabilities with those of tokens that are copied, (R, V + 1 + T)."""
-        gate, codes = steps.gate, memory.codes
-        assert gate is not None and codes is not None
-        known = (logarithms + functional.logsigmoid(gate)).exp()
-        probabilities = functional.pad(known, (0, codes.shape[1]))
-        copied = steps.attention[:, 0] * torch.sigmoid(-gate)
-        codes = codes.masked_fill(memory.past, 0)  # attention is 0 there
-        return probabilities.scatter_add(1, codes, copied).clamp(min=LEAST).log()
+
+def with_copies(logarithms: Tensor, gate: Tensor, attention: Tensor, codes: Tensor) -> Tensor:
+    """Return log-probabilities (R, V + 1) with those of copied tokens, (R, V + 1 + T).
+
+    A token is chosen with the probability that ``gate`` (R,) is the logit of, else it is the one
+    with code ``codes[i, t]`` in the share ``attention[i, t]`` of the cases, (R, T).
+    """
+    chosen = (logarithms + functional.logsigmoid(gate)[:, None]).exp()
+    probabilities = functional.pad(chosen, (0, codes.shape[1]))
+    copied = attention * torch.sigmoid(-gate)[:, None]
+    return probabilities.scatter_add(1, codes, copied).clamp(min=LEAST).log()
 
 
 def repeated(attention: Tensor) -> Tensor:
