@@ -54,9 +54,8 @@ class Texts:
 
     def cut(self, unit: TextUnit | None) -> list[list[str]]:
         """Return the tokens of each row; lists of tokens are not divided again."""
-        if self.texts is None:
+        if self.texts is None or unit is None:
             return self.tokens or []
-        assert unit is not None, "texts are read by a unit"
         if self._cut is None or self._cut[0] is not unit:
             self._cut = unit, unit.cut(self.texts)
         return self._cut[1]

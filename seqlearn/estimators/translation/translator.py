@@ -436,6 +436,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         lengths = data.y.lengths[trained] + 1
         return AttentionDecoder, {
             "n_tokens": data.targets.border,
+            "source_size": self.embedding_size,
             "embedding_size": self.embedding_size,
             "decoder": {
                 "backend": resolve_backend(self._decoder_backend),

@@ -50,7 +50,7 @@ class Memory(NamedTuple):
     """What the decoder may look at of the sources of a batch."""
 
     keys: Tensor  # (B, T, A), what queries are held against
-    values: Tensor  # (B, T, D), what attention takes a mean of
+    values: Tensor  # (B, T, D + F), what attention takes a mean of
     past: Tensor  # (B, T), True past a row's end
     summary: Tensor  # (B, E), part of each input of the decoder
     codes: Tensor | None  # (B, T), those of the target that copying gives
@@ -82,6 +82,9 @@ class AttentionDecoder(Head):
         Width of the features of a step of the source, D.
     n_tokens : int
         Tokens of the target with the unknown one, V.
+    source_size : int
+        Width of what the encoder reads of a step, F. The decoder finds it beside the features: it
+        says more directly which token stands there.
     embedding_size : int
         Values of a token's vector, E. Tokens are scored by the vectors that they are read with.
     decoder : dict
@@ -118,6 +121,7 @@ class AttentionDecoder(Head):
         input_size: int,
         n_tokens: int,
         *,
+        source_size: int,
         embedding_size: int,
         decoder: dict[str, Any],
         dropout: float = 0.0,
@@ -137,8 +141,9 @@ class AttentionDecoder(Head):
         width = self.core.output_size
         self.summary = RowLinear(input_size, embedding_size)
         self.keys = RowLinear(input_size, width)
-        self.mix = RowLinear(width + input_size, embedding_size)
-        self.gate = RowLinear(width + input_size + embedding_size, 1) if copy else None
+        found = width + input_size + source_size
+        self.mix = RowLinear(found, embedding_size)
+        self.gate = RowLinear(found + embedding_size, 1) if copy else None
         self.of_features = LockedDropout(dropout)
         self.of_tokens = LockedDropout(dropout)
         self.of_scores = LockedDropout(dropout)
@@ -154,17 +159,18 @@ class AttentionDecoder(Head):
 
     def memory(self, features: Tensor, seen: Seen) -> Memory:
         """Return what may be looked at of features (B, T, D)."""
-        n_steps, lengths = features.shape[1], seen.lengths
+        n_steps, lengths, values = features.shape[1], seen.lengths, seen.values
         if lengths is None:
             past = features.new_zeros(features.shape[:2], dtype=torch.bool)
             mean = features.mean(dim=1)
         else:
             past = ~valid_steps(lengths, n_steps).to(features.device, non_blocking=True)
-            features = features.masked_fill(past[..., None], 0.0)
+            features, values = (one.masked_fill(past[..., None], 0.0) for one in (features, values))
             mean = features.sum(dim=1) / lengths.to(features.device, features.dtype)[:, None]
         features = self.of_features(features)
         codes = None if self.gate is None else seen.x[..., 1]
-        return Memory(self.keys(features), features, past, self.summary(mean).tanh(), codes)
+        values = torch.cat([features, values], dim=-1)
+        return Memory(self.keys(features), values, past, self.summary(mean).tanh(), codes)
 
     def decode(self, memory: Memory, y: TargetTokens) -> Decoded:
         """Return what is said of targets."""
@@ -219,7 +225,7 @@ class AttentionDecoder(Head):
         """Return what becomes of the core's outputs (B, U, H), with attention."""
         scores = torch.bmm(outputs, memory.keys.transpose(1, 2))  # (B, U, T)
         attention = scores.masked_fill(memory.past[:, None], -torch.inf).softmax(dim=-1)
-        found = torch.bmm(attention.to(memory.values.dtype), memory.values)  # (B, U, D)
+        found = torch.bmm(attention.to(memory.values.dtype), memory.values)  # (B, U, D + F)
         both = torch.cat([outputs, found], dim=-1)
         mixed = self.of_scores(self.mix(both).tanh())
         gate = None

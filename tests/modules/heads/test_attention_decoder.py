@@ -11,18 +11,19 @@ from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.modules.heads.attention_decoder import AttentionDecoder, TargetTokens, repeated
 from seqlearn.modules.heads.head import Seen
 
-B, T, D, E, H, V = 3, 5, 6, 4, 7, 8
+B, T, D, E, F, H, V = 3, 5, 6, 4, 2, 7, 8
 LENGTHS = torch.tensor([5, 3, 1])
 # The second row's last token is the source's first one, which is unknown there: V + 1 + 0.
 CODES = torch.tensor([[1, 2, 3, 4], [5, V + 1, 0, 0], [7, 7, 7, 0]])
 ENDS = torch.tensor([4, 2, 3])
+VALUES = torch.arange(B * T * F).sin().view(B, T, F)
 SOURCE = torch.tensor([[1, 2, 2, 3, 7], [V + 1, 5, V + 1, 0, 0], [7, 0, 0, 0, 0]])
 
 
 def head(backend=None, **options):
     torch.manual_seed(0)
     core = {"backend": backend or TorchLSTM(), "hidden_size": H, "num_layers": 1, "dropout": 0.0}
-    made = AttentionDecoder(D, V, embedding_size=E, decoder=core, **options)
+    made = AttentionDecoder(D, V, source_size=F, embedding_size=E, decoder=core, **options)
     with torch.no_grad():
         for weight in made.parameters():
             weight.uniform_(-0.7, 0.7)
@@ -31,7 +32,7 @@ def head(backend=None, **options):
 
 def seen(y=None):
     x = torch.stack([torch.zeros_like(SOURCE), SOURCE], dim=-1)
-    return Seen(x, None, LENGTHS, None, y, None)
+    return Seen(x, VALUES, LENGTHS, None, y, None)
 
 
 def features(padding=0.0):
@@ -51,13 +52,14 @@ def probabilities(made, row, targets):
     """The probability of each token and its border, from the equations, one row alone."""
     with torch.no_grad():
         own = features()[row, : LENGTHS[row]]
+        values = VALUES[row, : LENGTHS[row]].numpy()
         keys = (own @ made.keys.weight.T + made.keys.bias).numpy()
         summary = torch.tanh(own.mean(0) @ made.summary.weight.T + made.summary.bias)
         before = torch.tensor([V, *targets])
         vectors = made.tokens.weight[torch.where(before > V, 0, before)]
         outputs = made.core.core((vectors + summary)[None])[0][0].numpy()
         attention = softmax(outputs @ keys.T)
-        both = np.concatenate([outputs, attention @ own.numpy()], axis=1)
+        both = np.concatenate([outputs, attention @ own.numpy(), attention @ values], axis=1)
         mixed = np.tanh(both @ made.mix.weight.T.numpy() + made.mix.bias.numpy())
         known = softmax(mixed @ made.tokens.weight.T.numpy() + made.bias.numpy())
         if made.gate is not None:
