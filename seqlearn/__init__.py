@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, ForecastDisplay
+    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnomalyDisplay": "seqlearn.displays",
+    "AttentionDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
@@ -74,6 +75,7 @@ _MODULES = [
 
 __all__ = [
     "AnomalyDisplay",
+    "AttentionDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
     "LSTMAnomalyDetector",

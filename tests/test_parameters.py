@@ -16,6 +16,7 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranslator,
     SequenceEncoder,
     SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
@@ -166,6 +167,7 @@ ESTIMATORS = [
     LSTMForecaster,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranslator,
     SequenceEncoder,
     SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
@@ -179,7 +181,13 @@ INSIDE = {
 NOT_TAKEN = {SktimeLSTMAnomalyDetector: {"contamination"}}  # of what the one inside has
 
 
-UNCHECKED = {"backend", "class_weight", "device", "random_state"}  # by whoever uses them
+UNCHECKED = {
+    "backend",
+    "decoder_backend",
+    "class_weight",
+    "device",
+    "random_state",
+}  # by whoever uses them
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
