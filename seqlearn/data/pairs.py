@@ -18,6 +18,8 @@ from seqlearn.data.sequences import Sequences
 __all__ = ["HideTokens", "PairBatches", "PairDataset"]
 
 POOL = 32  # batches whose pairs are sorted together
+# Pairs of which larger batches hold a multiple: kernels are prepared for each shape that occurs.
+ROUNDED = ((64, 16), (32, 8), (1, 1))
 
 
 class PairDataset(torch.utils.data.Dataset):
@@ -166,6 +168,7 @@ class PairBatches:
     def __init__(self, dataset: PairDataset, batch_size: int, generator: Any = None):
         self.dataset, self.generator = dataset, generator
         self.n_batches = -(-len(dataset) // batch_size)
+        self.rounded = next(rows for least, rows in ROUNDED if batch_size >= least)
 
     def __len__(self) -> int:
         return self.n_batches
@@ -181,7 +184,7 @@ class PairBatches:
         order = torch.randperm(len(dataset), generator=self.generator).numpy()
         n_pools = -(-n // POOL)
         shares = [i * n // n_pools for i in range(n_pools + 1)]
-        edges = [i * len(order) // n_pools for i in range(n_pools + 1)]
+        edges = [self._round(i * len(order) / n_pools) for i in range(n_pools)] + [len(order)]
         batches = [
             batch
             for (a, b), (c, d) in zip(pairwise(edges), pairwise(shares), strict=True)
@@ -197,5 +200,9 @@ class PairBatches:
         costs = self.dataset.costs[rows]
         middles = np.cumsum(costs) - costs / 2
         part = (middles * n / costs.sum()).astype(int)
-        cuts = np.flatnonzero(np.diff(part)) + 1
-        return np.split(rows, cuts)
+        cuts = self._round(np.flatnonzero(np.diff(part)) + 1)
+        return [batch for batch in np.split(rows, np.unique(cuts)) if len(batch)]
+
+    def _round(self, places: Any) -> Any:
+        """Return places rounded to a multiple of ``rounded``."""
+        return (np.round(np.divide(places, self.rounded)) * self.rounded).astype(int)

@@ -53,9 +53,10 @@ def test_batches_cost_about_the_same_and_hold_little_padding():
     padded = np.array(
         [len(rows) * (n_source[rows].max() + n_target[rows].max() + 1) for rows in found]
     )
-    assert costs.std() < 0.1 * costs.mean()
+    assert costs.std() < 0.15 * costs.mean()
     assert padded.sum() < 1.1 * costs.sum()
-    assert len({len(rows) for rows in found}) > 10  # more of short pairs
+    assert len({len(rows) for rows in found}) > 5  # more of short pairs
+    assert all(len(rows) % 8 == 0 for rows in found)  # few shapes
     assert not np.array_equal(np.concatenate(batches.rows()), np.concatenate(found))  # anew
 
 

@@ -223,9 +223,13 @@ class AttentionDecoder(Head):
 
     def _look(self, outputs: Tensor, vectors: Tensor, memory: Memory) -> _Steps:
         """Return what becomes of the core's outputs (B, U, H), with attention."""
-        scores = torch.bmm(outputs, memory.keys.transpose(1, 2))  # (B, U, T)
-        attention = scores.masked_fill(memory.past[:, None], -torch.inf).softmax(dim=-1)
-        found = torch.bmm(attention.to(memory.values.dtype), memory.values)  # (B, U, D + F)
+        with torch.autocast(outputs.device.type, enabled=False):
+            # Few operations, and of a new shape in nearly every batch: in bfloat16 it would take
+            # longer to prepare kernels for them than to compute.
+            keys, values = memory.keys.to(outputs.dtype), memory.values
+            scores = torch.bmm(outputs, keys.transpose(1, 2))  # (B, U, T)
+            attention = scores.masked_fill(memory.past[:, None], -torch.inf).softmax(dim=-1)
+            found = torch.bmm(attention, values)  # (B, U, D + F)
         both = torch.cat([outputs, found], dim=-1)
         mixed = self.of_scores(self.mix(both).tanh())
         gate = None
