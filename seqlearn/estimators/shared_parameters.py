@@ -157,8 +157,7 @@ batch_size : int or "auto", default="auto"
 LSTMTranslator
 --------------
 hidden_size : int, default=256
-    Width of a recurrent layer of the encoder in each of its two directions, H; layers of the
-    decoder have 2 H.
+    Width of a recurrent layer, H: of the decoder, and of the encoder in either direction.
 num_layers : int, default=1
     Recurrent layers stacked on each other, in the encoder and in the decoder.
 dropout : float, default=0.3
@@ -173,7 +172,7 @@ lr : float, default=0.003
     Learning rate.
 batch_size : int or "auto", default="auto"
     Pairs of one update on average: batches hold about as many tokens each, so that there are more
-    of short pairs. "auto" is an eighth of the training data, between 4 and 128.
+    of short pairs. "auto" is an eighth of the training data, between 4 and 64.
 precision : {"auto", "float32", "bf16"}, default="auto"
     Of matrix products in training: "auto" is bfloat16 where that is faster.
 

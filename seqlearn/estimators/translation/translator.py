@@ -81,8 +81,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
     min_frequency : int, default=1
         Tokens that are rarer in ``fit`` count as unknown.
     hidden_size : int, default=256
-        Width of a recurrent layer of the encoder in each of its two directions, H; layers of the
-        decoder have 2 H.
+        Width of a recurrent layer, H: of the decoder, and of the encoder in either direction.
     num_layers : int, default=1
         Recurrent layers stacked on each other, in the encoder and in the decoder.
     dropout : float, default=0.3
@@ -126,7 +125,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         How the learning rate changes over the updates of a fit; None keeps it constant.
     batch_size : int or "auto", default="auto"
         Pairs of one update on average: batches hold about as many tokens each, so that there are
-        more of short pairs. "auto" is an eighth of the training data, between 4 and 128.
+        more of short pairs. "auto" is an eighth of the training data, between 4 and 64.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
         "sgd" has Nesterov momentum of 0.9.
     weight_decay : float, default=0.0
@@ -225,7 +224,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         "max_length": integer(1, "auto"),
         "no_repeat_ngram_size": integer(0),
     }
-    _largest_batch = 128
+    _largest_batch = 64
     bidirectional = True
     readout = None
 
@@ -440,7 +439,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
             "embedding_size": self.embedding_size,
             "decoder": {
                 "backend": resolve_backend(self._decoder_backend),
-                "hidden_size": 2 * self.hidden_size,
+                "hidden_size": self.hidden_size,
                 "num_layers": self.num_layers,
                 "dropout": self.dropout,
             },
