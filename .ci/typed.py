@@ -13,6 +13,7 @@ from seqlearn import (
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
+    LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
     LSTMTranslator,
@@ -37,6 +38,9 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
     quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
+    language: LSTMLanguageModel = LSTMLanguageModel(unit="word").fit(texts)
+    assert_type(language.score(texts), float)
+    assert_type(language.sample(2, prefix="To be", top_p=0.9), list)
     recommender: LSTMRecommender = LSTMRecommender(loss="bpr_max").fit(words)
     assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
     translator: LSTMTranslator = LSTMTranslator("word", num_beams=5).fit(texts, words)
@@ -57,6 +61,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)
     assert_type(seqlearn.metrics.vus_pr_score(y, y, 10), float)
+    assert_type(seqlearn.metrics.chrf_score(texts, texts, word_order=2), float)
+    pairs: list[str] = seqlearn.datasets.fetch_tatoeba(part="test").sources + words[0]
     folds = seqlearn.model_selection.TimeSplit(y).split(X)
     assert_type(seqlearn.metrics.mrr_scorer(20)(classifier, next(folds)), float)
     seqlearn.testing.backend_checks("torch")
@@ -64,7 +70,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     try:
         classifier.predict(X)
     except seqlearn.errors.SeqlearnError as error:
-        return f"{error} {quality} {shown} {held} {trusted} {names}"
+        return f"{error} {quality} {shown} {held} {trusted} {names} {pairs}"
     return seqlearn.__version__
 
 

@@ -23,6 +23,8 @@ BENCHMARKS = (  # in the order of the results page
     "sentiment",
     "forecasting",
     "recommendation",
+    "language",
+    "translation",
     "classification",
     "anomaly",
     "backends",

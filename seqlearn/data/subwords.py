@@ -93,10 +93,12 @@ class Subwords(Record):
         self._kept: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"characters": self.characters, "merges": self.merges}
+        codes = np.array(list(map(ord, self.characters)), dtype=np.int32)
+        return {"codes": codes, "merges": self.merges}  # JSON would join surrogates
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        self.characters = "".join(map(chr, state["codes"].tolist()))
+        self.merges = state["merges"]
         self._index()
 
     def __eq__(self, other: object) -> bool:

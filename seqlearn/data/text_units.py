@@ -241,15 +241,20 @@ def read_texts(X: Any, what: str = "X") -> tuple[list[str] | None, list[list[str
     if isinstance(cells[0], str):
         i = next(i for i, cell in enumerate(cells) if not isinstance(cell, str))
         _refuse(f"Row {i} of {what}", cells[i], "a text, as row 0 is")
-    return None, [_read_row(cell, f"Row {i} of {what}") for i, cell in enumerate(cells)]
+    wanted = "a text or a list of tokens"
+    rows = []
+    for i, cell in enumerate(cells):
+        rows.append(_read_row(cell, f"Row {i} of {what}", wanted))
+        wanted = "a list of tokens, as row 0 is"
+    return None, rows
 
 
-def _read_row(row: Any, place: str) -> list[str]:
+def _read_row(row: Any, place: str, wanted: str = "a list of tokens") -> list[str]:
     """Return the tokens of one row as a list of str."""
     if type(row) is not list:
         is_row = hasattr(row, "__len__") and hasattr(row, "__iter__")
         if not is_row or isinstance(row, str | bytes | dict | set) or getattr(row, "ndim", 1) != 1:
-            _refuse(place, row, "a list of tokens" + ", as row 0 is" * isinstance(row, str))
+            _refuse(place, row, wanted)
         cells = unpack_targets(row, place)
         row = cells if isinstance(cells, list) else cells.tolist()
     kinds = set(map(type, row))

@@ -121,16 +121,13 @@ class Encoder(nn.Module):
 
     @property
     def step_block(self) -> int:
-        """Of how many rows a step is quickest with a multiple: fewer are filled up to it."""
+        """Of how many rows a step is given a multiple, so that none depends on the others."""
         weight = next(self.core.parameters())
         return math.lcm(row_block(self.stable_rows, weight.dtype), STEP_ROWS)
 
-    def step(self, x: Tensor, state: Any = None, *, projected: bool = False) -> tuple[Tensor, Any]:
-        """Return the core's outputs for one more step of each row, (B, D), and its state.
-
-        ``x`` is of shape (B, E) or, if ``projected``, what ``core.project`` made of that.
-        """
-        if not projected and (x.dim() != 2 or x.shape[1] != self.input_size):
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the core's outputs for one more step of each row, (B, D), and its state."""
+        if x.dim() != 2 or x.shape[1] != self.input_size:
             raise InvalidParameterError(
                 f"A step of shape {tuple(x.shape)} was given; (B, {self.input_size}) is due, the "
                 "values of one step of each row."
@@ -139,9 +136,9 @@ class Encoder(nn.Module):
             self._of_one_row = check_state(self.core, self.backend, self.input_size)
         if state is not None:
             require_shapes(state, with_rows(self._of_one_row, len(x)))
-        step: Any = partial(self.core.step, projected=True) if projected else None
-        step = step or partial(step_core, self.core)
-        return step(x, state) if self.training else in_blocks(step, self.step_block, x, state)
+        if self.training:
+            return step_core(self.core, x, state)
+        return in_blocks(partial(step_core, self.core), self.step_block, x, state)
 
     def read_step(self, outputs: Tensor, state: Any, begins: bool) -> tuple[Tensor, Any]:
         """Return what the readout makes of the steps so far, (B, D), and its state."""

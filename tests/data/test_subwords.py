@@ -157,6 +157,14 @@ def test_plain_values_and_pickles_give_it_back():
     assert len(pickle.dumps(LEARNED)) < 2_000 and sys.getsizeof(LEARNED.characters) < 200
 
 
+def test_stores_that_write_json_give_surrogates_back():
+    odd = Subwords.learn(["\ud800\udc00\x00"] * 2, 10)  # the first two are not one character
+    assert "".join(odd.pieces[:3]) == "\x00\ud800\udc00"
+    state = as_plain([odd])[0]["fields"]
+    assert {type(value) for value in state.values()} == {np.ndarray}
+    assert from_plain(as_plain(odd)) == odd
+
+
 def test_one_word_of_many_characters():
     rng = np.random.default_rng(0)
     text = "".join(rng.choice(list("ACGT"), 20_000))

@@ -171,7 +171,7 @@ def test_tokens_in_every_container():
         ("a text", r"string object received. Pass \[y\]"),
         (b"a text", r"string object received. Pass \[y\]"),
         (["a", None], "Row 1 of y is None, of type NoneType, not a text.*missing: drop"),
-        ([None, "a"], "Row 0 of y is None.*not a list of tokens.*missing: drop"),
+        ([None, "a"], "Row 0 of y is None.*not a text or a list of tokens.*missing: drop"),
         (["a", float("nan")], "Row 1 of y is nan, of type float"),
         (pd.Series(["a", pd.NA], dtype="string"), "Row 1 of y is <NA>"),
         (pl.Series(["a", None]), "Row 1 of y is None"),

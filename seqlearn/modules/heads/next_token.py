@@ -6,7 +6,7 @@ one to predict, or `NO_TARGET` where there is none.
 Shape letters besides the usual: E values of a token's vector, P steps that have a target, V tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -93,10 +93,28 @@ class NextTokenHead(Head):
 
     def scores(self, vectors: Tensor, network: Any) -> Tensor:
         """Return the scores of all tokens for features (B, D), (B, V)."""
-        weight, vectors = self._token_vectors(network), self._projected(vectors)
-        if self.training or vectors.device.type != "cpu":
-            return functional.linear(vectors, weight, self.bias)
-        return linear_in_fours(vectors, weight, self.bias)
+        return self.scorer(network)(vectors)
+
+    def scorer(self, network: Any) -> Callable[[Tensor], Tensor]:
+        """Return what `scores` does, for many calls: the weights are looked up once.
+
+        On a CPU a row's scores do not depend on how many rows there are, but for a row alone, whose
+        products are with vectors: these are faster, and round otherwise in the last digit.
+        """
+        weight, bias, project = self._token_vectors(network), self.bias, self.project
+        is_exact = not self.training and bias.device.type == "cpu"
+
+        def scores(vectors: Tensor) -> Tensor:
+            if is_exact and vectors.shape[0] > 1:
+                vectors = vectors if project is None else project(vectors)
+                return linear_in_fours(vectors, weight, bias)
+            if project is not None:
+                vectors = functional.linear(vectors, of_project, bias_of_project)
+            return functional.linear(vectors, weight, bias)
+
+        if project is not None:
+            of_project, bias_of_project = project.weight, project.bias
+        return scores
 
     def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the scores of what comes next, (B, V)."""
