@@ -185,7 +185,6 @@ NOT_TAKEN = {SktimeLSTMAnomalyDetector: {"contamination"}}  # of what the one in
 
 UNCHECKED = {
     "backend",
-    "decoder_backend",
     "class_weight",
     "device",
     "random_state",

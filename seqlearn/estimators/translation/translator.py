@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from seqlearn.backend import Backend
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.messages import listed, show
 from seqlearn.data.pairs import HideTokens, PairDataset
@@ -50,6 +51,11 @@ def _check_tokenizer(value: Any) -> str | None:
     if not isinstance(value, str | type) and callable(getattr(value, "transform", None)):
         return None
     return f"one of {', '.join(map(repr, TOKENIZERS))}, None or a tokenizer, such as Tokenizer()"
+
+
+def _check_backend(value: Any) -> str | None:
+    accepted = value is None or isinstance(value, str | Backend)
+    return None if accepted else "the name of a backend, a Backend or None"
 
 
 def _check_shared(value: Any) -> str | None:
@@ -215,6 +221,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         "shared_vocabulary": _check_shared,
         "min_frequency": integer(1),
         "embedding_size": integer(1),
+        "decoder_backend": _check_backend,
         "copy": boolean,
         "unknown_dropout": number("[0, 1)", "auto"),
         "coverage": number("[0, inf)"),
