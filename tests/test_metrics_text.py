@@ -213,7 +213,7 @@ def test_weights_are_repetitions_and_containers_make_no_difference(score):
         (["a"], "a", r"string object received. Pass \[y_pred\]"),
         ([None], [None], "Row 0 of y_pred is None, of type NoneType, not a"),
         ([{"a"}], [{"a"}], "Row 0 of y_pred is {'a'}, of type set"),
-        (None, ["a"], "y_true is a NoneType"),
+        (None, ["a"], "y_true is of type NoneType"),
     ],
 )
 def test_what_every_score_refuses(score, y_true, y_pred, message):

@@ -20,7 +20,7 @@ from seqlearn.data.targets import unpack_targets
 from seqlearn.data.texts import COLUMN, read_column, word_pattern
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["TextUnit", "join_words", "learn_unit", "read_texts"]
+__all__ = ["TextUnit", "join_words", "learn_unit", "read_texts", "refuse_change"]
 
 UNITS = ("char", "word", "bpe")
 ACCEPTED = f"{COLUMN}, or a list of lists of tokens"
@@ -44,6 +44,8 @@ class TextUnit(Record):
     gapless : bool, default=False
         Whether the tokens, one after the other, are the text; else they are words, see
         `join_words`.
+    size : int or None, default=None
+        The number of pieces asked for, of ``kind="bpe"``.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class TextUnit(Record):
     subwords: Subwords | None = None
     tokenizer: Any = None
     gapless: bool = False
+    size: int | None = None
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the tokens of each text.
@@ -99,6 +102,22 @@ class TextUnit(Record):
         """
         return "".join(tokens) if self.gapless else join_words(tokens)
 
+    def check_continued(self, unit: Any, size: int) -> None:
+        """Refuse another unit, or number of pieces, than `learn_unit` made this of.
+
+        Raises
+        ------
+        InvalidParameterError
+            Naming which of them is another.
+        """
+        was: Any = self.kind
+        if self.tokenizer is not None:
+            # A copy that was saved and loaded is another object, so what it says of itself counts.
+            was, unit = _described(self.tokenizer), _described(unit)
+        refuse_change("unit", was, unit)
+        if self.size is not None:
+            refuse_change("vocabulary_size", self.size, size)
+
 
 def learn_unit(unit: Any, texts: Sequence[str], size: int = 3000, weights: Any = None) -> TextUnit:
     """Return the unit that a user names, with what it learns from the texts.
@@ -139,7 +158,8 @@ def learn_unit(unit: Any, texts: Sequence[str], size: int = 3000, weights: Any =
     """
     if isinstance(unit, str) and unit in UNITS:
         subwords = Subwords.learn(texts, size, weights) if unit == "bpe" else None
-        return TextUnit(str(unit), subwords, gapless=unit != "word")
+        asked = int(size) if unit == "bpe" else None
+        return TextUnit(str(unit), subwords, gapless=unit != "word", size=asked)
     if isinstance(unit, str | type) or not callable(getattr(unit, "transform", None)):
         raise InvalidParameterError(
             f"{unit!r} is no unit of a text: choose one of {', '.join(map(repr, UNITS))}, or pass "
@@ -151,6 +171,22 @@ def learn_unit(unit: Any, texts: Sequence[str], size: int = 3000, weights: Any =
     whole = all("".join(row) == text for row, text in zip(rows, texts, strict=True))
     several = any(len(row) > 1 for row in rows)
     return TextUnit("tokenizer", tokenizer=found.tokenizer, gapless=whole and several)
+
+
+def refuse_change(name: str, was: Any, now: Any) -> None:
+    """Raise an InvalidParameterError if what training is to go on from was fitted otherwise."""
+    if now != was:
+        raise InvalidParameterError(
+            f"warm_start and partial_fit continue the network of the last fit, in which {name} was "
+            f"{was!r}; now it is {now!r}. Set it back, or call fit with warm_start=False."
+        )
+
+
+def _described(tokenizer: Any) -> Any:
+    """Return what tells tokenizers apart: their class and parameters, where they have these."""
+    has_parameters = not isinstance(tokenizer, type) and hasattr(tokenizer, "get_params")
+    parameters = tokenizer.get_params() if has_parameters else {}
+    return f"{type(tokenizer).__name__}({', '.join(f'{k}={v!r}' for k, v in parameters.items())})"
 
 
 def join_words(tokens: Iterable[str]) -> str:
@@ -270,7 +306,7 @@ def _refuse(place: str, found: Any, wanted: str) -> NoReturn:
     if isinstance(found, bytes):
         advice = "Decode it: text.decode()."
     elif isinstance(found, str | list | tuple | np.ndarray):
-        advice = "Pass all rows as texts, or all as lists of tokens: nothing of both."
+        advice = "Pass all rows as texts, or all as lists of tokens."
     elif is_missing(found):
         advice = "It is missing: drop the row, with what belongs to it in other arguments."
     else:

@@ -107,8 +107,9 @@ def read_column(X: Any, name: str = "X", reader: str = "Tokenizer", accepted: st
     if isinstance(X, dict | set | frozenset) or not (
         hasattr(X, "__len__") and hasattr(X, "__iter__")
     ):
+        advice = f"Pass list({name})" if hasattr(X, "__iter__") else "Pass [text] for one text"
         raise DataFormatError(
-            f"{name} is a {type(X).__name__}; {reader} accepts {accepted}. Pass list({name})."
+            f"{name} is of type {type(X).__name__}; {reader} accepts {accepted}. {advice}."
         )
     cells = unpack_targets(list(X) if isinstance(X, KeysView) else X, name)
     return cells if isinstance(cells, list) else cells.tolist()

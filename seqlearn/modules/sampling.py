@@ -23,6 +23,8 @@ from seqlearn.states import n_rows, select_rows
 __all__ = ["Choice", "generate"]
 
 MOST_PROJECTED = 1 << 24  # values of a table of all tokens
+COLDEST = 1e-30  # below, scores would not be finite in float32; it is greedy long before
+DRAWN_AT_ONCE = 256  # numbers of each sample
 
 
 class Choice(NamedTuple):
@@ -45,7 +47,7 @@ class Choice(NamedTuple):
         """
         if self.temperature == 0:
             return (scores + bars).argmax(dim=1)
-        scores = torch.add(bars, scores, alpha=1 / self.temperature)
+        scores = torch.add(bars, scores, alpha=1 / max(self.temperature, COLDEST))
         if self.top_k is not None and self.top_k < scores.shape[1]:
             least = scores.topk(self.top_k, dim=1).values[:, -1:]
             scores = scores.masked_fill(scores < least, -torch.inf)
@@ -53,6 +55,7 @@ class Choice(NamedTuple):
         if self.top_p is not None and self.top_p < 1:
             shares, order = shares.sort(dim=1, descending=True, stable=True)
             others = shares.cumsum(dim=1) - shares  # of those that are likelier
+            others[:, 0] = -1.0  # the likeliest stays, however small top_p is
             shares = shares.masked_fill(others >= self.top_p, 0.0)
             return order.gather(1, _drawn(shares, chance))[:, 0]
         return _drawn(shares, chance)[:, 0]
@@ -103,8 +106,7 @@ def generate(
     written: list[list[int]] = [[] for _ in range(n_samples)]
     if not n_steps or not n_samples:
         return written
-    chances = np.stack([np.random.default_rng(seed).random(n_steps) for seed in seeds])
-    chance = torch.as_tensor(chances).to(prefix.device)  # (B, n_steps)
+    generators = [np.random.default_rng(seed) for seed in seeds]
     encoder = module.encoder
     check_state(encoder.core, encoder.backend, encoder.input_size)
     scores, state = _after(module, prefix)
@@ -116,7 +118,12 @@ def generate(
         return written  # there is nothing that may come next
     step = _Step(module)
     for i in range(n_steps):
-        codes = choice(scores, bars, chance[:, i : i + 1])
+        if i % DRAWN_AT_ONCE == 0:
+            n_drawn = min(DRAWN_AT_ONCE, n_steps - i)
+            chances = np.stack([generators[row].random(n_drawn) for row in rows])
+            chance = torch.as_tensor(chances).to(prefix.device)  # (B, n_drawn)
+        at_step = i % DRAWN_AT_ONCE
+        codes = choice(scores, bars, chance[:, at_step : at_step + 1])
         kept = []
         for at, code in enumerate(codes.tolist()):
             if code == end:

@@ -7,6 +7,7 @@ and whatever the pieces are, they end in the answer of a reading from beginning 
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from seqlearn.data.batches import length_batches
 from seqlearn.data.text_chunks import TextDataset
 from seqlearn.states import map_rows, select_rows
 
-__all__ = ["log_likelihoods", "states"]
+__all__ = ["last_states", "log_likelihoods", "states"]
 
 PIECE = 256  # steps
 SAME = 1e-5  # the most by which a state may differ from one that counts as equal
@@ -35,17 +36,24 @@ def log_likelihoods(net: Any, texts: TextDataset) -> np.ndarray:
 
 def states(net: Any, texts: TextDataset) -> np.ndarray:
     """Return what the core says at each step, row after row, (S, D)."""
-
-    def run(x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        module = net.module_
-        values, _, _ = module.read(x, None)
-        return module.encoder(values, None, state, keep_steps=True)
-
-    return _over_pieces(net, texts, run)
+    return _over_pieces(net, texts, partial(_encoded, net.module_))
 
 
-def _over_pieces(net: Any, texts: TextDataset, run: Callable) -> np.ndarray:
-    """Return what ``run`` gives for each step; it takes rows (B, T, 2) and a state, or None."""
+def last_states(net: Any, texts: TextDataset) -> np.ndarray:
+    """Return what the core says at the last step of each row, (N, D); no row is empty."""
+    return _over_pieces(net, texts, partial(_encoded, net.module_), last=True)
+
+
+def _encoded(module: Any, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    values, _, _ = module.read(x, None)
+    return module.encoder(values, None, state, keep_steps=True)
+
+
+def _over_pieces(net: Any, texts: TextDataset, run: Callable, last: bool = False) -> np.ndarray:
+    """Return what ``run`` gives for each step; it takes rows (B, T, 2) and a state, or None.
+
+    ``last`` keeps that of the last step of each row alone.
+    """
     net.evaluate()
     first = np.cumsum(texts.lengths) - texts.lengths  # of each row among all steps
     pieces = [np.arange(0, n, PIECE) for n in texts.lengths.tolist()]
@@ -53,6 +61,7 @@ def _over_pieces(net: Any, texts: TextDataset, run: Callable) -> np.ndarray:
     begin = np.concatenate([np.zeros(0, np.int64), *pieces])
     lengths = np.minimum(PIECE, texts.lengths[row] - begin)
     starts, places = texts.starts[row] + begin, first[row] + begin
+    is_last = begin + lengths == texts.lengths[row]
     continues = np.flatnonzero(begin > 0)  # pieces that have one before them
     result: Any = None
     before: Any = None  # the state that each piece began with when it was last read
@@ -66,11 +75,15 @@ def _over_pieces(net: Any, texts: TextDataset, run: Callable) -> np.ndarray:
                 answer, state = run(inputs["x"], own)
             answer = answer.cpu().numpy()
             if result is None:
-                n_steps = int(texts.lengths.sum())
-                result = np.zeros((n_steps, *answer.shape[2:]), answer.dtype)
-            step = np.arange(answer.shape[1])
-            is_step = step < lengths[rows][:, None]
-            result[(places[rows][:, None] + step)[is_step]] = answer[is_step]
+                n_kept = len(texts) if last else int(texts.lengths.sum())
+                result = np.zeros((n_kept, *answer.shape[2:]), answer.dtype)
+            if last:
+                at = np.flatnonzero(is_last[rows])
+                result[row[rows[at]]] = answer[at, lengths[rows[at]] - 1]
+            else:
+                step = np.arange(answer.shape[1])
+                is_step = step < lengths[rows][:, None]
+                result[(places[rows][:, None] + step)[is_step]] = answer[is_step]
             if len(continues):
                 if after is None:
                     after = map_rows(lambda one: one.new_zeros(len(row), *one.shape[1:]), state)

@@ -186,9 +186,10 @@ def test_tokens_in_every_container():
         (np.zeros(2), "Row 0 of y is 0.0, of type float"),
         (np.array([["a"]]), r"y is a ndarray of shape \(1, 1\).*y\[:, 0\]"),
         (pd.DataFrame({"a": ["b"]}), r"y is a DataFrame of shape \(1, 1\)"),
-        ({"a": 1}, r"y is a dict; seqlearn accepts .*Pass list\(y\)"),
-        ((text for text in "ab"), "y is a generator"),
-        (None, "y is a NoneType"),
+        ({"a": 1}, r"y is of type dict; seqlearn accepts .*Pass list\(y\)"),
+        ((text for text in "ab"), r"y is of type generator.*Pass list\(y\)"),
+        (None, r"y is of type NoneType.*Pass \[text\]"),
+        (3, r"y is of type int.*Pass \[text\]"),
         (pl.LazyFrame({"a": ["b"]}), "LazyFrame"),
     ],
 )

@@ -185,11 +185,11 @@ def test_subclasses_of_str_are_texts():
         (np.array([["a"]]), r"ndarray of shape \(1, 1\).*X\[:, 0\]"),
         (np.array("a"), r"ndarray of shape \(\)"),
         (pd.DataFrame({"a": ["b"]}), r"DataFrame of shape \(1, 1\).*X\['text'\]"),
-        ({"a": 1}, r"X is a dict.*Pass list\(X\)"),
-        ({"a"}, "X is a set"),
-        ((text for text in "ab"), "X is a generator"),
-        (None, "X is a NoneType"),
-        (3, "X is a int"),
+        ({"a": 1}, r"X is of type dict.*Pass list\(X\)"),
+        ({"a"}, "X is of type set"),
+        ((text for text in "ab"), "X is of type generator"),
+        (None, "X is of type NoneType"),
+        (3, "X is of type int"),
     ],
 )
 def test_what_is_no_sequence_of_strings_is_refused(X, message):

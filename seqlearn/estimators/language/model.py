@@ -15,9 +15,9 @@ from seqlearn.data.text_chunks import TextDataset
 from seqlearn.data.text_units import learn_unit, read_texts
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.language.stops import Stops, continued
+from seqlearn.estimators.language.stops import Stops
 from seqlearn.estimators.language.tokens import Tokens, read_cut
-from seqlearn.estimators.parameter_checks import Check, boolean, integer, number
+from seqlearn.estimators.parameter_checks import Check, boolean, integer, number, one_of
 from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
 from seqlearn.modules.heads.head import Head
@@ -28,7 +28,7 @@ from seqlearn.training.callbacks import progress_bar
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
-from seqlearn.training.pieces import log_likelihoods, states
+from seqlearn.training.pieces import last_states, log_likelihoods
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["LSTMLanguageModel"]
@@ -42,11 +42,15 @@ UNITS = ("char", "word", "bpe")
 
 
 def _check_unit(value: Any) -> str | None:
-    if isinstance(value, str) and value in UNITS:
-        return None
     if not isinstance(value, str | type) and hasattr(value, "transform"):
         return None
-    return "'char', 'word', 'bpe', or a seqlearn.preprocessing.Tokenizer"
+    wanted = one_of(*UNITS)(value)
+    return wanted and f"{wanted} or a seqlearn.preprocessing.Tokenizer"
+
+
+def _check_ends(value: Any) -> str | None:
+    is_auto = isinstance(value, str) and value == "auto"
+    return None if is_auto or boolean(value) is None else "True, False or 'auto'"
 
 
 class LSTMLanguageModel(SequenceEstimator[Tokens]):
@@ -66,9 +70,9 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
     vocabulary_size : int, default=4000
         Pieces that ``unit="bpe"`` learns.
     min_frequency : int or "auto", default="auto"
-        Tokens that are rarer in ``fit`` count as unknown. "auto" is 2 for words and tokens that
-        came as lists, so that the model learns what to expect where a token is unknown, and 1 for
-        the others.
+        Tokens that are rarer in ``fit`` count as unknown. "auto" is 2 for words and for lists of
+        tokens, so that the model learns what to expect where a token is unknown, and 1 for
+        characters and pieces of words.
     ends : bool or "auto", default="auto"
         Whether the end of a text is predicted as a token is: it is then scored, and `sample` ends
         texts. "auto" is True if ``fit`` is given more than one text.
@@ -155,8 +159,9 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
 
     Notes
     -----
-    Scores of models are comparable if they have the same vocabulary: an unknown token counts as
-    one that is easily guessed. A warning says how many there are.
+    Scores are comparable between models with the same vocabulary only: a word holds more than a
+    character, and all unknown tokens count as one, which is easily guessed (a warning says how many
+    there are). So do not search over ``unit`` or ``min_frequency`` by score.
 
     A token ``"<unk>"`` in lists of tokens counts as unknown.
 
@@ -182,7 +187,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         "unit": _check_unit,
         "vocabulary_size": integer(1),
         "min_frequency": integer(1, "auto"),
-        "ends": lambda value: None if value == "auto" else boolean(value),
+        "ends": _check_ends,
         "embedding_dropout": number("[0, 1)"),
         "embedding_size": integer(1),
         "tied": boolean,
@@ -285,14 +290,16 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         InvalidParameterError
             A parameter is out of range, or the backend looks ahead and could see the answer.
         DataFormatError
-            X is not a list of texts or of lists of tokens, or a text is empty; it is named.
+            X is not a list of texts or of lists of tokens; or a text is empty, where its end is
+            not predicted; or no token is frequent enough to be known.
         """
         return self._fit(X, None, None)
 
     def partial_fit(self, X: Any, y: Any = None) -> "LSTMLanguageModel":
         """Train for one epoch on more texts, at the constant rate ``lr``.
 
-        The vocabulary stays that of the first call.
+        Unit and vocabulary stay those of the first call: what it did not know is unknown. So does
+        whether the end of a text is predicted.
 
         Parameters
         ----------
@@ -325,10 +332,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             )
 
     def _targets(self) -> Tokens:
-        min_frequency = self.min_frequency
-        if isinstance(min_frequency, str):
-            min_frequency = 1 if self.unit in ("char", "bpe") else 2
-        return Tokens(ends=self.ends, min_frequency=min_frequency)
+        return Tokens(ends=self.ends, min_frequency=self.min_frequency)
 
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
         texts, tokens = read_texts(X, "X")
@@ -340,8 +344,11 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             )
         unit = None
         if texts is not None:
-            before = None if known is None else self._learned.targets.unit
-            unit = before or learn_unit(self.unit, texts, self.vocabulary_size)
+            unit = None if known is None else self._learned.targets.unit
+            if unit is None:
+                unit = learn_unit(self.unit, texts, self.vocabulary_size)
+            else:
+                unit.check_continued(self.unit, self.vocabulary_size)
             tokens = unit.cut(texts)
         sequences = read_cut(tokens or [], unit)
         if not len(sequences):
@@ -353,10 +360,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         """Refuse texts that have no step: what of them is to be learned or scored?"""
         empty = np.flatnonzero(sequences.lengths == 0).tolist()
         if empty and not (ends and len(sequences) > 1):
-            raise DataFormatError(
-                f"Text{'s' * (len(empty) > 1)} {listed(empty)} of X "
-                f"{'have' if len(empty) > 1 else 'has'} no token. Leave empty texts out."
-            )
+            raise DataFormatError(f"{_no_token(empty)}. {LEAVE_OUT}")
 
     def _held_out(
         self, targets: Tokens, codes: Any, seeds: Seeds
@@ -364,6 +368,12 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         n_texts, fraction = len(codes), self.validation_fraction
         if n_texts * fraction < 1 and codes.mean() * fraction >= LEAST_HELD:
             return np.arange(n_texts), None  # the ends of the texts are held out, see `_train`
+        if n_texts == 1:
+            raise DataFormatError(
+                f"early_stopping=True has nothing to hold out: X is one text of {codes[0]} tokens "
+                f"(equal texts count as one), and validation_fraction={fraction:g} of it is less "
+                f"than {LEAST_HELD} tokens. Give more text, or set early_stopping=False."
+            )
         return super()._held_out(targets, codes, seeds)
 
     def _input(self, data: TrainingData[Tokens]) -> tuple[type[Input], dict[str, Any]]:
@@ -474,9 +484,10 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         Returns
         -------
         float
-            1 is certainty; the number of tokens known, as good as a blind guess.
+            1 if every token was foreseen for certain; V, the size of the vocabulary, if each was
+            guessed blindly.
         """
-        return float(np.exp(-self.score(X)))
+        return float(np.exp(-self._scored(X)[0].mean()))
 
     def bits_per_token(self, X: Any) -> float:
         """Return minus `score` in bits: per character, with characters; the less the better.
@@ -490,7 +501,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         -------
         float
         """
-        return float(-self.score(X) / np.log(2))
+        return float(-self._scored(X)[0].mean() / np.log(2))
 
     @torch_defaults()
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -506,11 +517,12 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         ndarray of shape (N, V)
             A column for each entry of ``vocabulary_``; rows sum to one.
         """
-        texts, lengths = self._dataset(self._known(X), whole=True)
-        last = np.cumsum(lengths) - 1
-        vectors = states(self.net_, texts)[last]
+        texts, _ = self._dataset(self._known(X), whole=True)
+        if not len(texts):
+            return np.zeros((0, len(self.vocabulary_)))
+        vectors = last_states(self.net_, texts)
         module = self.net_.module_
-        with self.net_.on_cpu(len(last)), torch.inference_mode():
+        with self.net_.on_cpu(len(texts)), torch.inference_mode():
             given = torch.as_tensor(vectors).to(self.net_.device)
             scores = module.head.step(given, module).cpu().numpy()
         return softmax(scores.astype(np.float64), axis=1)
@@ -525,19 +537,20 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             n = len(known.values)
             warnings.warn(
                 f"{n_unknown} of {n} tokens of X ({n_unknown / n:.2%}) are unknown to the model. "
-                "They are scored as one token, so that the score tells nothing of which they are; "
-                "compare it with models of the same vocabulary alone.",
+                "All of them are scored as '<unk>', which is easier to foresee than each would be: "
+                "compare the score only with that of a model with the same vocabulary.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
         texts, lengths = self._dataset(known)
         return log_likelihoods(self.net_, texts).astype(np.float64), lengths
 
     def _refuse_empty_scored(self, known: Sequences) -> None:
         empty = [] if self._ends else np.flatnonzero(known.lengths == 0).tolist()
-        if empty or not len(known):
-            what = f"Texts {listed(empty)} of X have no token" if empty else "X holds no text"
-            raise DataFormatError(f"{what}, so there is nothing to score. Leave them out.")
+        if empty:
+            raise DataFormatError(f"{_no_token(empty)}, so there is nothing to score. {LEAVE_OUT}")
+        if not len(known):
+            raise DataFormatError("X holds no text, so there is nothing to score.")
 
     # Texts.
 
@@ -561,24 +574,25 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         n_samples : int, default=1
             How many.
         prefix : str or list of str, optional
-            What they begin with: a text, or tokens if ``fit`` was given lists of tokens. It stands
-            in front of what is returned.
+            What they begin with: a text, or tokens if ``fit`` was given lists of tokens. It is part
+            of what is returned, and may hold unknown tokens.
         max_new_tokens : int, default=200
             Tokens written after the prefix, at most: a text may end before, see ``ends`` and
             ``stop``.
         temperature : float, default=1.0
-            What scores are divided by: less than 1 prefers what is likely; 0 takes what is
-            likeliest always.
+            What scores are divided by: less than 1 prefers what is likely, 0 always takes the
+            likeliest token.
         top_k : int, optional
-            Choose among the so many likeliest tokens alone.
+            Choose among this many tokens only, the likeliest.
         top_p : float, optional
-            Choose among the likeliest tokens alone that together have this probability, in (0, 1]
-            (Holtzman et al. 2020).
+            Choose among as few of the likeliest tokens as have this probability together, in (0, 1]
+            (Holtzman et al. 2020). After ``top_k``, if both are given.
         stop : str or list of str, optional
-            A text ends with the first of these that comes after the prefix, which is kept; of
-            lists of tokens, a token.
+            A text ends with the first of these strings that is written after the prefix; the
+            string stays in it. If ``fit`` was given lists of tokens, these are tokens.
         random_state : int, RandomState or None, default=None
-            Equal ints give equal texts, the first of which are the same whatever their number.
+            Equal ints give equal texts, and the first of them are the same for every
+            ``n_samples``.
 
         Returns
         -------
@@ -606,7 +620,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             top_p=(top_p, number("(0, 1]", None)),
         )
         before = self._prefix(prefix)
-        stops = Stops(stop, targets, n_samples)
+        stops = Stops(stop, targets, n_samples, prefix, before)
         seeds = Seeds(random_state).samples(n_samples)
         net, codes = self.net_, [targets.boundary, *targets.vocabulary.encode(before)]
         net.evaluate()
@@ -627,7 +641,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
                 is_over=stops,
                 tell=tell,
             )
-        return [self._written(prefix, before, codes, stops) for codes in written]
+        return [stops.finished(targets.labels[own].tolist()) for own in written]
 
     # In the codes of the net.
 
@@ -661,28 +675,27 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         unit = self._record.targets.unit
         if prefix is None:
             return []
-        is_text = isinstance(prefix, str)
-        if is_text != (unit is not None) or not isinstance(prefix, str | list):
+        if unit is not None and isinstance(prefix, str):
+            return unit.cut([str(prefix)])[0]
+        is_row = isinstance(prefix, list | tuple | np.ndarray) and getattr(prefix, "ndim", 1) == 1
+        if unit is not None or not is_row or not all(isinstance(one, str) for one in prefix):
             wanted = "a list of tokens" if unit is None else "a string"
             raise DataFormatError(
                 f"prefix of LSTMLanguageModel.sample must be {wanted}, as X was in fit, or None. "
                 f"Got {show(prefix)}."
             )
-        if unit is not None:
-            return unit.cut([str(prefix)])[0]
-        _, tokens = read_texts([prefix], "prefix")
-        return [] if tokens is None else tokens[0]
-
-    def _written(self, prefix: Any, before: list[str], codes: list[int], stops: Stops) -> Any:
-        """Return a prefix and what was written after it."""
-        targets = self._record.targets
-        tokens = targets.labels[codes].tolist()
-        if targets.unit is None:
-            return [*before, *tokens]
-        return (prefix or "") + stops.cut(continued(before, tokens, targets.unit))
+        return list(map(str, prefix))
 
 
 _KINDS = {"texts": "texts", "tokens": "lists of tokens"}
+LEAVE_OUT = "Leave empty texts out."
+
+
+def _no_token(empty: list[int]) -> str:
+    which = (
+        f"Text {listed(empty)} of X has" if len(empty) == 1 else f"Texts {listed(empty)} of X have"
+    )
+    return f"{which} no token"
 
 
 def _check_sampling(**options: tuple[Any, Check]) -> None:

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.text_units import TextUnit
+from seqlearn.data.text_units import TextUnit, refuse_change
 from seqlearn.data.tokens import Words, read_discrete
 from seqlearn.data.vocabulary import Vocabulary
+from seqlearn.errors import DataFormatError
 from seqlearn.estimators.targets import Targets
 
 __all__ = ["END", "UNKNOWN", "Cut", "Tokens", "read_cut"]
@@ -43,8 +44,8 @@ class Tokens(Targets):
     ----------
     ends : bool or "auto"
         Whether the end of a text is predicted; "auto" before there are texts to tell.
-    min_frequency : int
-        Tokens that are rarer count as unknown.
+    min_frequency : int or "auto"
+        Tokens that are rarer count as unknown; "auto" before there are texts to tell.
     unit : TextUnit or None
         What cuts texts; None if X holds lists of tokens.
     vocabulary : Vocabulary
@@ -53,7 +54,7 @@ class Tokens(Targets):
 
     needs_y: ClassVar[bool] = False
     ends: bool | str = "auto"
-    min_frequency: int = 1
+    min_frequency: int | str = 1
     unit: TextUnit | None = None
     vocabulary: Vocabulary = field(default_factory=partial(Vocabulary, (), ()))
 
@@ -63,16 +64,38 @@ class Tokens(Targets):
 
     def learn(self, y: Any, known: Any = None, part: bool = False) -> Any:
         """Return the tokens of the texts y; those ``known`` from before stay as they are."""
+        unit, min_frequency = y.dictionary.unit, self.min_frequency
+        if isinstance(min_frequency, str):
+            min_frequency = 2 if unit is None or not unit.gapless else 1
         if known is not None:
+            refuse_change("min_frequency", known.min_frequency, min_frequency)
+            refuse_change("ends", known.ends, known.ends if self.ends == "auto" else self.ends)
             return known
         words, codes = y.dictionary.words, y.values[:, 0]
         counts = np.bincount(codes, minlength=len(words))
         rows = [i for i, word in enumerate(words) if word != UNKNOWN]
         vocabulary = Vocabulary.learn(
-            [words[i] for i in rows], counts[rows], min_frequency=self.min_frequency
+            [words[i] for i in rows], counts[rows], min_frequency=min_frequency
         )
         ends = len(y) > 1 if self.ends == "auto" else self.ends
-        return replace(self, ends=ends, unit=y.dictionary.unit, vocabulary=vocabulary)
+        if not rows:
+            raise DataFormatError(
+                f"All texts of X are empty, or hold {UNKNOWN!r} alone, so there is nothing to "
+                "learn. Give texts that have tokens."
+            )
+        if len(vocabulary) == 1:
+            raise DataFormatError(
+                f"No token occurs {min_frequency} times in X, so all would be unknown and there is "
+                "nothing to learn. Give more text, or set min_frequency=1."
+            )
+        if ends and END in vocabulary.words:
+            raise DataFormatError(
+                f"X holds the token {END!r}, which stands for the end of a text in vocabulary_. "
+                "Set ends=False to take it for a token like any other, or leave it out of X."
+            )
+        return replace(
+            self, ends=ends, min_frequency=min_frequency, unit=unit, vocabulary=vocabulary
+        )
 
     @property
     def boundary(self) -> int:

@@ -84,12 +84,12 @@ class NextTokenHead(Head):
     def _evaluated(self, vectors: Tensor, weight: Tensor, due: Tensor) -> Tensor:
         """Return the loss of each step, (P,), on a CPU whatever steps stand beside it."""
         linear = linear_in_blocks if vectors.device.type == "cpu" else functional.linear
-        size, losses = max(SCORES_AT_ONCE // len(weight), 1), [vectors.new_zeros(0)]
-        for own, true in zip(vectors.split(size), due.split(size), strict=True):
-            if len(own):
-                logarithms = linear(own, weight, self.bias).log_softmax(dim=1)
-                losses.append(-logarithms.gather(1, true[:, None])[:, 0])
-        return torch.cat(losses)
+        size, losses = max(SCORES_AT_ONCE // len(weight), 1), vectors.new_empty(len(vectors))
+        for first in range(0, len(vectors), size):
+            own = slice(first, first + size)
+            logarithms = linear(vectors[own], weight, self.bias).log_softmax(dim=1)
+            losses[own] = -logarithms.gather(1, due[own, None])[:, 0]
+        return losses
 
     def scores(self, vectors: Tensor, network: Any) -> Tensor:
         """Return the scores of all tokens for features (B, D), (B, V)."""

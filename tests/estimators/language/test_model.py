@@ -1,6 +1,7 @@
 """LSTMLanguageModel: scores, probabilities and samples, against what must hold of any of them."""
 
 import itertools
+import pickle
 import warnings
 
 import numpy as np
@@ -165,11 +166,33 @@ def test_greedy_is_the_likeliest_step_by_step(of_words):
 
 def test_unknown_tokens_are_never_written():
     tokens = [list(RNG.choice([*"abc", "rare1", "rare2"], p=[0.1, 0.1, 0.1, 0.35, 0.35], size=9))]
-    model = LSTMLanguageModel(**SMALL, min_frequency=100).fit(tokens * 3 + [["a"]])
-    assert model.vocabulary_.tolist() == ["<unk>", "<end>"]
-    assert model.sample(3, max_new_tokens=5) == [[], [], []]
-    one = LSTMLanguageModel(**SMALL, min_frequency=100).fit(tokens)
-    assert one.sample(2, max_new_tokens=5) == [[], []]
+    model = LSTMLanguageModel(**SMALL, min_frequency=4).fit(tokens * 3 + [["a"] * 4])
+    assert "<unk>" in model.vocabulary_
+    samples = model.sample(50, max_new_tokens=20, random_state=0)
+    assert "<unk>" not in itertools.chain(*samples)
+
+
+def test_where_no_token_is_known_there_is_nothing_to_learn():
+    with pytest.raises(DataFormatError, match="No token occurs 2 times in X"):
+        LSTMLanguageModel("word", **SMALL).fit(["one two", "three"])
+    with pytest.raises(DataFormatError, match="All texts of X are empty"):
+        LSTMLanguageModel(**SMALL).fit(["", ""])
+
+
+def test_a_token_that_looks_like_the_end_is_one_only_where_no_end_is_predicted():
+    texts = [["a", "<end>"], ["a", "<end>"]]
+    with pytest.raises(DataFormatError, match="Set ends=False"):
+        LSTMLanguageModel(**SMALL).fit(texts)
+    model = LSTMLanguageModel(**SMALL, ends=False).fit(texts)
+    assert model.vocabulary_.tolist() == ["<unk>", "<end>", "a"]
+
+
+def test_rare_tokens_of_lists_are_unknown_and_rare_characters_are_not():
+    lists = LSTMLanguageModel(**SMALL).fit([["a", "b", "b"], ["b"]])
+    assert lists.vocabulary_.tolist() == ["<unk>", "b", "<end>"]
+    for unit in ("char", Tokenizer("character")):
+        model = LSTMLanguageModel(unit, **SMALL).fit(["abb", "b"])
+        assert model.vocabulary_.tolist() == ["<unk>", "b", "a", "<end>"]
 
 
 def test_texts_end_where_those_of_training_do(of_names):
@@ -185,6 +208,49 @@ def test_stop_strings_are_kept_and_come_after_the_prefix(of_walk):
         ends = [whole.find(stop, 2) + 2 for stop in ("gh", "ha") if stop in whole[2:]]
         assert one == (whole[: min(ends)] if ends else whole)
     assert of_walk.sample(prefix="abc", stop="zzz", max_new_tokens=9)[0].startswith("abc")
+
+
+@pytest.mark.parametrize("unit", ["char", "word", "bpe"])
+def test_a_stop_ends_a_text_where_the_whole_text_has_it(unit):
+    texts = ['he said " go " .', 'go " he " said .', '" said " go he .'] * 3
+    model = LSTMLanguageModel(unit, **SMALL, vocabulary_size=20).fit(texts)
+    options = {"prefix": 'he said "', "max_new_tokens": 60, "random_state": 0}
+    free = model.sample(30, **options)
+    for stop in ('"go', 'go"', ' "', '" ', "he", " he", ["said.", "aid"], "e g"):
+        stopped = model.sample(30, stop=stop, **options)
+        for whole, one in zip(free, stopped, strict=True):
+            new = whole[len(options["prefix"]) :]
+            given = [stop] if isinstance(stop, str) else stop
+            ends = [new.find(each) + len(each) for each in given if each in new]
+            assert one == options["prefix"] + new[: min(ends, default=None)]
+
+
+def test_words_are_not_joined_by_two_spaces_where_the_prefix_brings_one(of_words):
+    without = of_words.sample(prefix="the cat", temperature=0)[0]
+    assert without.startswith("the cat ")
+    assert of_words.sample(prefix="the cat ", temperature=0)[0] == without
+
+
+def test_a_prefix_of_tokens_comes_in_any_sequence():
+    model = LSTMLanguageModel(**SMALL).fit([["a", "b"]] * 3)
+    options = {"max_new_tokens": 5, "random_state": 0}
+    due = model.sample(prefix=["a", "zz"], **options)
+    assert due[0][:2] == ["a", "zz"]
+    for prefix in (("a", "zz"), np.array(["a", "zz"])):
+        assert model.sample(prefix=prefix, **options) == due
+
+
+@pytest.mark.parametrize("options", [{"temperature": 1e-320}, {"top_p": 5e-324}, {"top_p": 1e-40}])
+def test_the_boldest_choice_is_the_likeliest(of_walk, options):
+    greedy = of_walk.sample(2, temperature=0, max_new_tokens=20)
+    assert of_walk.sample(2, max_new_tokens=20, random_state=0, **options) == greedy
+
+
+def test_a_sample_does_not_depend_on_how_many_tokens_it_may_have(of_walk, of_names):
+    long = of_walk.sample(2, max_new_tokens=600, random_state=0)
+    assert [one[:300] for one in long] == of_walk.sample(2, max_new_tokens=300, random_state=0)
+    due = of_names.sample(2, random_state=0)
+    assert of_names.sample(2, max_new_tokens=10**12, random_state=0) == due
 
 
 def test_stop_tokens_of_lists():
@@ -284,6 +350,48 @@ def test_training_goes_on():
         model.partial_fit(["xyz" * 20]).score(["xyz"])
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "name"),
+    [
+        ({"unit": "char"}, {"unit": "word"}, "unit"),
+        ({"unit": "bpe"}, {"unit": "bpe", "vocabulary_size": 30}, "vocabulary_size"),
+        ({"unit": Tokenizer()}, {"unit": Tokenizer(lowercase=True)}, "unit"),
+        ({}, {"min_frequency": 2}, "min_frequency"),
+        ({}, {"ends": False}, "ends"),
+    ],
+)
+def test_training_does_not_go_on_with_other_tokens(first, second, name):
+    texts = ["a b a b", "a b c"]
+    model = LSTMLanguageModel(**SMALL, **first, warm_start=True).fit(texts)
+    copied = pickle.loads(pickle.dumps(model)).fit(texts)  # the same tokenizer, another object
+    assert copied.n_iter_ == 4
+    with pytest.raises(InvalidParameterError, match=rf"in which {name} was"):
+        model.set_params(**second).fit(texts)
+    assert model.n_iter_ == 2
+
+
+def test_early_stopping_of_one_short_text_is_refused_in_words_of_texts():
+    with pytest.raises(DataFormatError, match="X is one text of 20 tokens"):
+        LSTMLanguageModel(**SMALL, early_stopping=True).fit(["ab" * 10] * 3)
+
+
+def test_warnings_point_to_the_line_that_asked(of_walk):
+    asked = (of_walk.score, of_walk.score_samples, of_walk.perplexity, of_walk.bits_per_token)
+    for measure in asked:
+        with pytest.warns(UserWarning, match="unknown") as caught:
+            measure(["xyz"])
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("piece", [3, 7, 10_000])
+def test_what_comes_next_does_not_depend_on_pieces(of_walk, monkeypatch, piece):
+    prefixes = [walk(n, n) for n in (50, 0, 1, 21, 6, 7, 14)]
+    alone = [of_walk.predict_proba([one])[0] for one in prefixes]
+    monkeypatch.setattr(pieces, "PIECE", piece)
+    np.testing.assert_allclose(of_walk.predict_proba(prefixes), alone, atol=1e-5)
+    assert of_walk.predict_proba([]).shape == (0, len(of_walk.vocabulary_))
+
+
 @pytest.mark.parametrize("n_texts", [1, 30])
 def test_early_stopping_holds_out_ends_of_few_texts_and_some_of_many(n_texts):
     texts = [walk(400 if n_texts == 1 else 20, i) for i in range(n_texts)]
@@ -306,8 +414,9 @@ def test_backends_and_layers():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"unit": "letter"}, "'unit' parameter of LSTMLanguageModel must be 'char', 'word'"),
-        ({"ends": "yes"}, "'ends' parameter"),
+        ({"unit": "letter"}, "'unit' parameter of LSTMLanguageModel must be one of 'char', 'word'"),
+        ({"unit": "chars"}, "did you mean 'char'"),
+        ({"ends": "yes"}, "'ends' parameter of LSTMLanguageModel must be True, False or 'auto'"),
         ({"chunk_length": 0}, "'chunk_length' parameter"),
         ({"min_frequency": 0}, "'min_frequency' parameter"),
     ],
@@ -342,7 +451,7 @@ def test_empty_texts(of_walk):
         LSTMLanguageModel(**SMALL, ends=False).fit(["ab", ""])
     with pytest.raises(DataFormatError, match="Text 0 of X has no token"):
         LSTMLanguageModel(**SMALL).fit([""])
-    with pytest.raises(DataFormatError, match=r"Texts 1 of X have no token"):
+    with pytest.raises(DataFormatError, match=r"Text 1 of X has no token"):
         of_walk.score(["ab", ""])
     assert LSTMLanguageModel(**SMALL).fit(["ab", ""]).score_samples(["", "b"]).shape == (2,)
 
