@@ -9,10 +9,11 @@ import pytest
 import torch
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 
-from seqlearn import LSTMTranslator
+from seqlearn import LSTMTranslator, available_backends, resolve_backend
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics import chrf_score, token_error_rate
+from seqlearn.training.kernel_gradients import KernelGradient
 
 SMALL = {"hidden_size": 24, "embedding_size": 20, "lr": 0.02, "dropout": 0.1, "random_state": 0}
 TINY = {**SMALL, "hidden_size": 8, "embedding_size": 6, "max_epochs": 2}
@@ -323,3 +324,25 @@ def test_the_decoder_is_causal_and_carries_a_state():
             LSTMTranslator(**TINY, **{name: LooksAhead()}).fit(X[:20], Y[:20])
     model = LSTMTranslator(**TINY, backend=LooksAhead(), decoder_backend="gru")
     assert model.fit(X[:20], Y[:20]).predict(X[:2]).shape == (2,)
+
+
+def test_kernels_and_autograd_train_alike(monkeypatch):
+    options = {**TINY, "precision": "float32", "copy": True, "coverage": 0.2, "dropout": 0.3}
+    by_kernels = LSTMTranslator(**options).fit(X[:40], Y[:40])
+    monkeypatch.setattr(KernelGradient, "of", lambda *given: None)
+    by_autograd = LSTMTranslator(**options).fit(X[:40], Y[:40])
+    np.testing.assert_allclose(by_kernels.loss_curve_, by_autograd.loss_curve_, rtol=1e-5)
+
+
+def test_it_trains_in_bf16(fit_in_bf16):
+    model = fit_in_bf16(LSTMTranslator(**SMALL, max_epochs=16, precision="bf16"), X, Y)
+    assert model.score(X_NEW, Y_NEW) > 0.9
+    assert model.net_.module_.head.autocast == torch.bfloat16
+
+
+@pytest.mark.parametrize("backend", available_backends())
+def test_any_core_reads_and_any_causal_one_writes(backend):
+    decoder = backend if resolve_backend(backend).causal else "torch"
+    model = LSTMTranslator(**TINY, backend=backend, decoder_backend=decoder).fit(X[:30], Y[:30])
+    due = model.predict(LONG[:9]).tolist()
+    assert [model.predict([one])[0] for one in LONG[:9]] == due
