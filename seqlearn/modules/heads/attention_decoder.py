@@ -186,7 +186,7 @@ class AttentionDecoder(Head):
             gate = steps.gate.flatten().index_select(0, at)
             codes = memory.codes.index_select(0, at // before.shape[1])  # (P, T)
         if self.training:
-            losses = self._losses(mixed.float(), true, attention, gate, codes)
+            losses = self._losses(mixed.to(self.bias.dtype), true, attention, gate, codes)
             scored = [losses]
         else:
             scored = self._evaluated(mixed, true, attention, gate, codes)
@@ -252,7 +252,7 @@ class AttentionDecoder(Head):
         )
         if gate is None:
             return losses
-        gate = gate.float()
+        gate = gate.to(losses.dtype)
         copied = (attention * (codes == true[:, None])).sum(dim=1).clamp(min=LEAST).log()
         chosen = (functional.logsigmoid(gate) - losses).where(is_known, NEVER)
         return -torch.logaddexp(chosen, copied + functional.logsigmoid(-gate))
@@ -304,6 +304,13 @@ class AttentionDecoder(Head):
             total = total + (weight * one.lengths).sum().cpu()
         return right / total
 
+    def read(self, outputs: Any) -> Tensor:
+        """Raise: answers are looked for, step by step."""
+        raise NotImplementedError(
+            "A translator's outputs have no predictions in them: its answers are found by search. "
+            "Let callbacks ask for the net's score, or call the fitted estimator."
+        )
+
     def targets(self, y: TargetTokens, lengths: Tensor) -> Tensor:
         """Return the codes of all targets, one after the other."""
         return y.codes[valid_steps(y.lengths, y.codes.shape[1]).to(y.codes.device)]
@@ -333,7 +340,8 @@ class AttentionDecoder(Head):
             What attention has looked at again so far, times ``coverage``, negative.
         """
         of_core, looked, again = (None, None, None) if state is None else state
-        if len(rows) != len(memory.past) or bool((rows != torch.arange(len(rows))).any()):
+        numbers = torch.arange(len(memory.past), device=rows.device)
+        if not torch.equal(rows, numbers):
             memory = map_rows(lambda part: part.index_select(0, rows), memory)
         vectors = self._vectors(tokens)
         outputs, of_core = self.core.step(vectors + memory.summary, of_core)

@@ -340,6 +340,17 @@ def test_it_trains_in_bf16(fit_in_bf16):
     assert model.net_.module_.head.autocast == torch.bfloat16
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_float64_and_layers(copy):
+    options = {**TINY, "copy": copy, "num_layers": 2, "coverage": 0.1}
+    models = [LSTMTranslator(**options, dtype=dtype) for dtype in ("float64", "float32")]
+    losses = [
+        model.set_params(precision="float32").fit(X[:30], Y[:30]).loss_curve_ for model in models
+    ]
+    np.testing.assert_allclose(*losses, rtol=0.05)
+    assert models[0].log_likelihood(X[:3], Y[:3]).dtype == np.float64
+
+
 @pytest.mark.parametrize("backend", available_backends())
 def test_any_core_reads_and_any_causal_one_writes(backend):
     decoder = backend if resolve_backend(backend).causal else "torch"
