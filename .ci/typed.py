@@ -16,6 +16,7 @@ from seqlearn import (
     LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranslator,
     Sequences,
     SktimeLSTMAnomalyDetector,
     Words,
@@ -42,6 +43,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(language.sample(2, prefix="To be", top_p=0.9), list)
     recommender: LSTMRecommender = LSTMRecommender(loss="bpr_max").fit(words)
     assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
+    translator: LSTMTranslator = LSTMTranslator("word", num_beams=5).fit(texts, words)
+    assert_type(translator.log_likelihood(texts, words), np.ndarray)
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features

@@ -182,6 +182,28 @@ def recommenders() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "tied", lambda: fit(tied=True)
 
 
+def translators() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMTranslator`: texts and lists of tokens, copying, a backend, an update."""
+    texts = [" ".join(text) for text in TEXTS]
+
+    def fit(X, y, **params):
+        model = seqlearn.LSTMTranslator(**SMALL | params).fit(X, y)
+        model.partial_fit(X[:9], y[:9])
+        likelihood = model.set_params(num_beams=2, max_length=5).log_likelihood(X, y)
+        return {
+            "likelihood": likelihood,
+            "scores": np.concatenate(model.predict_n_best(X, 2, return_scores=True)[1]),
+            "loss": model.loss_curve_,
+        }
+
+    backwards = [text[::-1] for text in TEXTS]
+    yield "texts", lambda: fit(texts, texts[::-1], vocabulary_size=30)
+    yield "words", lambda: fit(texts, texts[::-1], tokenizer="word", min_frequency=2)
+    yield "tokens", lambda: fit(TEXTS, backwards, early_stopping=True)
+    yield "copies", lambda: fit(TEXTS, backwards, copy=True, coverage=0.5, vocabulary_size=8)
+    yield "gru", lambda: fit(TEXTS, backwards, decoder_backend="gru", num_layers=2)
+
+
 def language_models() -> Iterator[tuple[str, Callable[[], Records]]]:
     """Yield fits of `LSTMLanguageModel`: texts of any length, tied weights, layers, more texts."""
     texts = [" ".join(text) for text in TEXTS]
@@ -262,6 +284,7 @@ FITS = {
     "tagger": taggers,
     "language": language_models,
     "recommender": recommenders,
+    "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
 }

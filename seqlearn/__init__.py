@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, ForecastDisplay
+    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
+    from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnomalyDisplay": "seqlearn.displays",
+    "AttentionDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
@@ -46,6 +48,7 @@ _HOMES = {
     "LSTMLanguageModel": "seqlearn.estimators.language.model",
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
+    "LSTMTranslator": "seqlearn.estimators.translation.translator",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
@@ -72,6 +75,7 @@ _MODULES = [
 
 __all__ = [
     "AnomalyDisplay",
+    "AttentionDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
     "LSTMAnomalyDetector",
@@ -80,6 +84,7 @@ __all__ = [
     "LSTMLanguageModel",
     "LSTMRecommender",
     "LSTMRegressor",
+    "LSTMTranslator",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",

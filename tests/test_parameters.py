@@ -17,6 +17,7 @@ from seqlearn import (
     LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranslator,
     SequenceEncoder,
     SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
@@ -168,6 +169,7 @@ ESTIMATORS = [
     LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranslator,
     SequenceEncoder,
     SktimeLSTMAnomalyDetector,
     SktimeLSTMClassifier,
@@ -181,7 +183,12 @@ INSIDE = {
 NOT_TAKEN = {SktimeLSTMAnomalyDetector: {"contamination"}}  # of what the one inside has
 
 
-UNCHECKED = {"backend", "class_weight", "device", "random_state"}  # by whoever uses them
+UNCHECKED = {
+    "backend",
+    "class_weight",
+    "device",
+    "random_state",
+}  # by whoever uses them
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

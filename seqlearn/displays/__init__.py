@@ -1,6 +1,7 @@
 """Pictures, in the manner of scikit-learn's displays; they need the extra "plot" (matplotlib)."""
 
 from seqlearn.displays.anomaly import AnomalyDisplay
+from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
 
-__all__ = ["AnomalyDisplay", "ForecastDisplay"]
+__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay"]

@@ -21,7 +21,11 @@ from seqlearn.training.callbacks import without_last_fit
 __all__ = ["ParameterObjects", "SktimeParameterObjects"]
 
 # Parameters that hold objects: which values stand for one, and how it is made of them.
-OBJECTS: dict = {"backend": (str, resolve_backend), "words": (NoneType, lambda none: Words())}
+OBJECTS: dict = {
+    "backend": (str, resolve_backend),
+    "decoder_backend": (str, resolve_backend),
+    "words": (NoneType, lambda none: Words()),
+}
 
 
 class ParameterObjects(PlainState):

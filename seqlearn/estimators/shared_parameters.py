@@ -154,6 +154,26 @@ lr : float, default=0.005
 batch_size : int or "auto", default="auto"
     Sessions of one update. "auto" is an eighth of the training data, between 4 and 128.
 
+LSTMTranslator
+--------------
+hidden_size : int, default=256
+    Width of a recurrent layer, H: of the decoder, and of the encoder in either direction.
+num_layers : int, default=1
+    Recurrent layers stacked on each other, in the encoder and in the decoder.
+dropout : float, default=0.3
+    Share of the values dropped in training, the same ones at all steps of a row: of the vectors of
+    tokens, of what the encoder gives and of what tokens are scored by.
+backend : str or Backend, default="torch"
+    The recurrent core of the encoder: a name in `seqlearn.available_backends`, or an object with
+    options.
+lr : float, default=0.003
+    Learning rate.
+batch_size : int or "auto", default="auto"
+    Pairs of one update on average: batches hold about as many tokens each, so that there are more
+    of short pairs. "auto" is an eighth of the training data, between 4 and 64.
+precision : {"auto", "float32", "bf16"}, default="auto"
+    Of matrix products in training: "auto" is bfloat16 where that is faster.
+
 SequenceEncoder
 ---------------
 dropout : float, default=0.2

@@ -11,10 +11,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["token_losses"]
 
 SCORES_AT_ONCE = 1 << 21
+# A slice has a multiple of so many steps, filled up with others: their number differs from batch to
+# batch, and to prepare kernels for a new one takes as long as to compute with it.
+STEPS = 64
 
 
 def token_losses(
@@ -98,26 +102,33 @@ def _computed(
     cast_weight = weight.to(kind)
     losses, of_features = [features.new_zeros(0)], [features.new_zeros(0, weight.shape[1])]
     of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(bias)
-    size = max(SCORES_AT_ONCE // n_tokens, 1)
+    size = max(SCORES_AT_ONCE // n_tokens // STEPS, 1) * STEPS
     for first in range(0, len(targets), size):
         own = slice(first, first + size)
         rows, true = features[own].to(kind), targets[own, None]
+        n, missing = len(rows), -len(rows) % STEPS
+        if missing:
+            rows, true = (
+                functional.pad(rows, (0, 0, 0, missing)),
+                functional.pad(true, (0, 0, 0, missing)),
+            )
         scores = torch.mm(rows, cast_weight.t()).to(bias.dtype).add_(bias)
         logarithms = torch.log_softmax(scores, dim=1)
         hits = logarithms.gather(1, true)[:, 0]
         if label_smoothing:
             hits = torch.lerp(hits, logarithms.mean(dim=1), label_smoothing)
-        losses.append(-hits)
+        losses.append(-hits[:n])
         if not needs_gradient:
             continue
         of_scores = logarithms.exp_()
         if label_smoothing:
             of_scores.sub_(label_smoothing / n_tokens)
         of_scores.scatter_add_(1, true, of_scores.new_full(true.shape, label_smoothing - 1.0))
+        of_scores[n:] = 0.0
         if of_losses is not None:
-            of_scores.mul_(of_losses[own, None])
+            of_scores[:n].mul_(of_losses[own, None])
         of_bias += of_scores.sum(dim=0)
         of_scores = of_scores.to(kind)
-        of_features.append(torch.mm(of_scores, cast_weight).to(features.dtype))
+        of_features.append(torch.mm(of_scores, cast_weight)[:n].to(features.dtype))
         of_weight += torch.mm(of_scores.t(), rows)
     return torch.cat(losses), [torch.cat(of_features), of_weight, of_bias]

@@ -223,6 +223,10 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
         return map_rows(kept, self._state)
 
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of a batch that is held out; a head may decode with its targets."""
+        return super().validation_step(batch, y=batch[1]["y"], **fit_params)
+
     def infer(self, x, **fit_params):
         """Run the module on a batch; it lies on the device already, the lengths on the CPU."""
         return self.module_(x["x"], unless_full(x["lengths"]), **fit_params)

@@ -75,7 +75,7 @@ class Scored(NeuralNet):
         is_cached = "forward_iter" in self.__dict__  # where skorch puts what the callback kept
         if isinstance(X, Mapping):  # of the batch that was computed last
             outputs, targets = self.passes_[self._in_training][-1]
-            yield outputs if is_cached else self.evaluation_step((X, None)), targets
+            yield outputs if is_cached else self.validation_step((X, targets))["y_pred"], targets
         elif not hasattr(X, "lengths"):
             raise DataFormatError(
                 f"X is a {type(X).__name__}. The net of a training answers for the data sets that "
@@ -85,7 +85,7 @@ class Scored(NeuralNet):
             yield from self.passes_[X is self._train_set]
         else:
             for batch in self.get_iterator(X, training=False):
-                yield self.evaluation_step(batch), batch[1]
+                yield self.validation_step(batch)["y_pred"], batch[1]
 
     def _score(self, outputs: Any, targets: Any) -> float:
         """Return the head's score of the outputs and targets of some batches."""

@@ -1,0 +1,1 @@
+"""Translation: sequences of tokens into sequences of other tokens."""
