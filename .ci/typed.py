@@ -13,6 +13,7 @@ from seqlearn import (
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
+    LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
     Sequences,
@@ -36,6 +37,9 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
     quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
+    language: LSTMLanguageModel = LSTMLanguageModel(unit="word").fit(texts)
+    assert_type(language.score(texts), float)
+    assert_type(language.sample(2, prefix="To be", top_p=0.9), list)
     recommender: LSTMRecommender = LSTMRecommender(loss="bpr_max").fit(words)
     assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])

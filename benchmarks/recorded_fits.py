@@ -182,6 +182,30 @@ def recommenders() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "tied", lambda: fit(tied=True)
 
 
+def language_models() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMLanguageModel`: texts of any length, tied weights, layers, more texts."""
+    texts = [" ".join(text) for text in TEXTS]
+
+    def fit(X=texts, more=texts[:5], **params):
+        model = seqlearn.LSTMLanguageModel(**SMALL | {"embedding_size": 6} | params).fit(X)
+        model.partial_fit(more)
+        shares = model.predict_proba(more)
+        return {"scores": model.score_samples(X), "shares": shares, "loss": model.loss_curve_}
+
+    yield "short texts", fit
+    long = [" ".join(texts)]
+    options = {"chunk_length": 16, "precision": "float32"}
+    for name, params in {
+        "untied": {"tied": False},
+        "two layers": {"num_layers": 2},
+        "gru": {"backend": "gru"},
+        "one width": {"embedding_size": 8},
+        "stopped early": {"early_stopping": True},
+    }.items():
+        yield f"a long text, {name}", lambda p=params: fit(long, long, **options | p)
+    yield "tokens", lambda: fit(TEXTS, TEXTS[:5], min_frequency=1)
+
+
 def forecasters() -> Iterator[tuple[str, Callable[[], Records]]]:
     """Yield fits of `LSTMForecaster`: decodings, losses, features, a panel, an update."""
     import pandas as pd
@@ -236,6 +260,7 @@ FITS = {
     "regressor": regressors,
     "encoder": encoders,
     "tagger": taggers,
+    "language": language_models,
     "recommender": recommenders,
     "forecaster": forecasters,
     "detector": detectors,

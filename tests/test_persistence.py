@@ -29,6 +29,7 @@ from seqlearn import (
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
+    LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
     SequenceEncoder,
@@ -97,6 +98,10 @@ def test_every_backend(backend):
         (LSTMRegressor(**SMALL, loss="absolute_error"), X, np.stack([NUMBERS] * 2, 1), "predict"),
         (SequenceEncoder(**SMALL), X, None, "transform"),
         (BiLSTMTagger(**SMALL), WORDS, TAGS, "predict"),
+        (LSTMLanguageModel(**SMALL), TEXTS, None, "score_samples"),
+        (LSTMLanguageModel("bpe", **SMALL), TEXTS, None, "predict_proba"),
+        (LSTMLanguageModel(Tokenizer(), min_frequency=1, **SMALL), TEXTS, None, "score_samples"),
+        (LSTMLanguageModel(min_frequency=1, **SMALL), WORDS, None, "score_samples"),
         (LSTMRecommender(**SMALL), WORDS, None, "recommend"),
         (LSTMRecommender(**SMALL, n_negatives=3), [[1, 2, 3], [3, 1]], None, "rank_steps"),
         (
