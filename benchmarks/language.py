@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.language_features import features
 from benchmarks.peers.kneser_ney import KneserNey, choose_order
 from benchmarks.table import Row, print_table
 from benchmarks.timing import alternate, cpu_seconds
@@ -54,11 +55,12 @@ STEPS, REPEATS = 400, 7
 
 
 def run() -> dict[str, list[Row]]:
-    """Measure both subjects and print a table of each."""
+    """Measure each subject and print a table of it."""
     results = {}
     for title, measure in {
         "language: tinyshakespeare": accuracy,
         "language: characters written": writing,
+        "language: features for others": features,
     }.items():
         results[title] = measure()
         print_table(title, results[title])

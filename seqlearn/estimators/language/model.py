@@ -17,6 +17,12 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.language.stops import Stops
 from seqlearn.estimators.language.tokens import Tokens, read_cut
+from seqlearn.estimators.language.vectors import (
+    divided,
+    places_of_tokens,
+    text_vectors,
+    word_vectors,
+)
 from seqlearn.estimators.parameter_checks import Check, boolean, integer, number, one_of
 from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
@@ -649,6 +655,22 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
                 tell=tell,
             )
         return [stops.finished(targets.labels[own].tolist()) for own in written]
+
+    # For other estimators, see `seqlearn.estimators.contexts`.
+
+    @torch_defaults()
+    def _text_vectors(self, X: Any, readout: str) -> np.ndarray:
+        return text_vectors(self.net_, self._record.targets, self._known(X), readout)
+
+    @torch_defaults()
+    def _word_vectors(self, sentences: list[list[str]]) -> np.ndarray:
+        targets = self._record.targets
+        if targets.unit is None:
+            tokens, places = sentences, places_of_tokens(np.array(list(map(len, sentences))))
+        else:
+            tokens, places = divided(sentences, targets.unit)
+        texts = targets.arranged(read_cut(tokens, targets.unit))
+        return word_vectors(self.net_, targets, texts, places)
 
     # In the codes of the net.
 
