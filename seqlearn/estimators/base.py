@@ -45,7 +45,6 @@ __all__ = ["Learned", "SequenceEstimator", "pieces"]
 
 T = TypeVar("T", bound=Targets)  # the kind of targets of an estimator
 PREDICT_CHUNK = 4096  # sequences converted at once in prediction
-UPDATES = 3000  # what max_epochs="auto" aims at
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +133,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
 
     _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
     _largest_batch: ClassVar[int] = 32  # that batch_size="auto" makes
+    _updates: ClassVar[int] = 3000  # that max_epochs="auto" aims at
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -324,7 +324,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             readout=getattr(self, "readout", None),
             seeds=data.seeds,
             batch_size=batch_size,
-            max_epochs=_max_epochs(self.max_epochs, train, batch_size),
+            max_epochs=_max_epochs(self.max_epochs, train, batch_size, self._updates),
             one_epoch=data.one_epoch,
             input_size=data.sequences.n_features,
         )
@@ -373,11 +373,13 @@ def _batch_size(batch_size: int | str, n_rows: int, largest: int) -> int:
     return min(max(n_rows // 8, 4), largest) if isinstance(batch_size, str) else batch_size
 
 
-def _max_epochs(max_epochs: int | str, train: SequenceDataset, batch_size: int) -> int:
+def _max_epochs(
+    max_epochs: int | str, train: SequenceDataset, batch_size: int, n_updates: int
+) -> int:
     """Many epochs on small data, and on large data as many updates as most models need."""
     if not isinstance(max_epochs, str):
         return max_epochs
-    return min(max(UPDATES // len(train.batches(batch_size)), 10), 60)
+    return min(max(n_updates // len(train.batches(batch_size)), 10), 60)
 
 
 def pieces(X: Any) -> Iterator[tuple[int, Any]]:

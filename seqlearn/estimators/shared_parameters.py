@@ -166,6 +166,8 @@ dropout : float, default=0.3
 backend : str or Backend, default="torch"
     The recurrent core of the encoder: a name in `seqlearn.available_backends`, or an object with
     options.
+max_epochs : int or "auto", default="auto"
+    Passes over the training data. "auto" is what makes 4,000 updates, between 10 and 60.
 lr : float, default=0.003
     Learning rate.
 batch_size : int or "auto", default="auto"

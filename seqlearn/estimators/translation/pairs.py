@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.messages import listed
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.text_units import TextUnit, learn_unit, read_texts
@@ -19,7 +20,7 @@ from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.targets import Targets
 
-__all__ = ["PairTexts", "Pairs", "Side", "Texts", "as_codes"]
+__all__ = ["PairTexts", "Pairs", "Side", "Texts", "as_codes", "refuse_empty"]
 
 LEAST_MORE = 5  # tokens that an answer may have beyond twice the usual
 ANY_TEXT = "auto"
@@ -137,13 +138,18 @@ class Pairs(Targets):
 
     def learn(self, y: PairTexts, known: Any = None, part: bool = False) -> "Pairs":
         """Return what pairs teach of tokens and lengths, or what is ``known``."""
-        if known is not None:
-            known.source.cut(y.sources, "X")
-            known.target.cut(y.targets, "y")
-            return known
         sides = (y.sources, y.targets)
-        units = self._units(sides)
-        cuts = [rows.cut(unit) for rows, unit in zip(sides, units, strict=True)]
+        if known is None:
+            units = self._units(sides)
+            cuts = [rows.cut(unit) for rows, unit in zip(sides, units, strict=True)]
+        else:
+            self._refuse_other(known)
+            cuts = [known.source.cut(y.sources, "X"), known.target.cut(y.targets, "y")]
+        lengths = [np.fromiter(map(len, cut), np.int64, len(cut)) for cut in cuts]
+        refuse_empty(lengths[0], "X", "in prediction empty sources may stay.")
+        refuse_empty(lengths[1], "y", "there is nothing to learn from them.")
+        if known is not None:
+            return known
         weights = [rows.weights for rows in sides]
         if self.shared:
             both = self._vocabulary(chain(*cuts), np.concatenate(weights))
@@ -153,13 +159,24 @@ class Pairs(Targets):
                 self._vocabulary(cut, own) for cut, own in zip(cuts, weights, strict=True)
             ]
         source, target = map(Side, [rows.kind for rows in sides], units, vocabularies)
-        lengths = [np.fromiter(map(len, cut), np.int64, len(cut)) for cut in cuts]
         used = weights[0] > 0
         n_source, n_target = (one[used] @ weights[0][used] for one in lengths)
         ratio = float(n_target / n_source)
         beyond = (lengths[1] - 2 * ratio * lengths[0])[used]
         more = max(int(np.ceil(beyond.max())), LEAST_MORE)
         return replace(self, source=source, target=target, ratio=ratio, more=more)
+
+    def _refuse_other(self, known: "Pairs") -> None:
+        """Raise if training is to go on with other parameters than it began with."""
+        for name in ("tokenizer", "vocabulary_size", "min_frequency", "shared"):
+            was, now = getattr(known, name), getattr(self, name)
+            if repr(was) != repr(now):
+                name = "shared_vocabulary" if name == "shared" else name
+                raise InvalidParameterError(
+                    f"warm_start and partial_fit continue with the vocabularies of the last fit, "
+                    f"in which {name} was {was!r}; now it is {now!r}. Set it back, or call fit "
+                    "with warm_start=False."
+                )
 
     def _units(self, sides: Sequence[Texts]) -> list[TextUnit | None]:
         """Return how the texts of each side become tokens; None for lists of tokens."""
@@ -253,6 +270,17 @@ class Pairs(Targets):
     def most_tokens(self, lengths: np.ndarray) -> np.ndarray:
         """Return how many tokens answers to sources of these lengths may have, (N,)."""
         return np.ceil(2 * self.ratio * lengths).astype(np.int64) + self.more
+
+
+def refuse_empty(lengths: np.ndarray, name: str, why: str) -> None:
+    """Refuse rows without a token; ``why`` ends the message."""
+    empty = np.flatnonzero(lengths == 0).tolist()
+    if empty:
+        raise DataFormatError(
+            f"Row{'s' * (len(empty) > 1)} {listed(empty)} of {name} "
+            f"{'have' if len(empty) > 1 else 'has'} no token: nothing, or white space alone. Leave "
+            f"such pairs out: {why}"
+        )
 
 
 def as_codes(rows: list[list[int]]) -> Sequences:

@@ -9,7 +9,7 @@ import torch
 
 from seqlearn.backend import Backend
 from seqlearn.data.input_record import InputRecord
-from seqlearn.data.messages import listed, show
+from seqlearn.data.messages import show
 from seqlearn.data.pairs import HideTokens, PairDataset
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights
@@ -20,6 +20,7 @@ from seqlearn.estimators.parameter_checks import (
     check_parameters,
     integer,
     number,
+    one_of,
 )
 from seqlearn.estimators.translation.decoding import (
     Search,
@@ -27,7 +28,7 @@ from seqlearn.estimators.translation.decoding import (
     log_likelihoods,
     search,
 )
-from seqlearn.estimators.translation.pairs import Pairs, PairTexts, Texts, as_codes
+from seqlearn.estimators.translation.pairs import Pairs, PairTexts, Texts, as_codes, refuse_empty
 from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
 from seqlearn.metrics.chrf import chrf_score
@@ -46,11 +47,10 @@ HIDDEN = 0.1  # share of tokens hidden in training, where copying is to be learn
 
 
 def _check_tokenizer(value: Any) -> str | None:
-    if value is None or (isinstance(value, str) and value in TOKENIZERS):
-        return None
     if not isinstance(value, str | type) and callable(getattr(value, "transform", None)):
         return None
-    return f"one of {', '.join(map(repr, TOKENIZERS))}, None or a tokenizer, such as Tokenizer()"
+    wanted = one_of(*TOKENIZERS, None)(value)
+    return wanted and f"a tokenizer, such as Tokenizer(), or {wanted}"
 
 
 def _check_backend(value: Any) -> str | None:
@@ -124,7 +124,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
     no_repeat_ngram_size : int, default=0
         No so many tokens in a row occur twice in an answer; 0 lets them.
     max_epochs : int or "auto", default="auto"
-        Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
+        Passes over the training data. "auto" is what makes 4,000 updates, between 10 and 60.
     lr : float, default=0.003
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
@@ -232,6 +232,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         "no_repeat_ngram_size": integer(0),
     }
     _largest_batch = 64
+    _updates = 4000
     bidirectional = True
     readout = None
 
@@ -421,8 +422,6 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         _refuse_other_length(sources, targets)
         if not len(sources):
             raise DataFormatError("X and y hold no pairs; fit needs at least one.")
-        _refuse_empty(sources, "X", "in prediction they may stay.")
-        _refuse_empty(targets, "y", "there is nothing to learn from them.")
         weights = read_weights(sample_weight, len(sources))
         sources.weights = targets.weights = np.ones(len(sources)) if weights is None else weights
         return 0, sources, targets, weights
@@ -577,7 +576,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
             cut, found = self._searched(X)
             tokens = [[*own[0].tokens] if own else [] for own in found]
             sources, targets = self._known(X)[1], as_codes(tokens)
-            _refuse_empty(Texts(None, cut), "X", "attention needs a token to look at.")
+            refuse_empty(sources.lengths, "X", "attention needs a token to look at.")
         else:
             sources, targets = self._pairs(X, y)
         attention = attention_of(self.net_, sources, targets)
@@ -635,7 +634,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         rows = PairTexts(Texts.read(X, "X"), Texts.read(y, "y"))
         _refuse_other_length(rows.sources, rows.targets)
         sources, targets = pairs.arranged(rows.sources), pairs.encode(rows)
-        _refuse_empty(rows.sources, "X", "they have an empty answer, of which no more is said.")
+        refuse_empty(sources.lengths, "X", "they have an empty answer, of which no more is said.")
         return sources, targets
 
     def _answers(self, X: Any, n_best: int) -> list[list[tuple[Any, float]]]:
@@ -678,16 +677,6 @@ def _refuse_other_length(sources: Texts, targets: Texts) -> None:
             "Found input variables with inconsistent numbers of samples: X has "
             f"{len(sources)} sources, y has {len(targets)} targets. Give one target for each; a "
             "source that has several stands in X once for each of them."
-        )
-
-
-def _refuse_empty(rows: Texts, name: str, why: str) -> None:
-    given = rows.tokens if rows.texts is None else rows.texts
-    empty = [i for i, row in enumerate(given or []) if not row]
-    if empty:
-        raise DataFormatError(
-            f"Row{'s' * (len(empty) > 1)} {listed(empty)} of {name} "
-            f"{'are' if len(empty) > 1 else 'is'} empty. Leave such pairs out: {why}"
         )
 
 

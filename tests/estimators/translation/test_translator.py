@@ -42,7 +42,7 @@ SPOKEN = [" ".join(WORDS[one] for one in row) for row in X]
 
 @pytest.fixture(scope="module")
 def fitted():
-    return LSTMTranslator(**SMALL, max_epochs=16).fit(X, Y)
+    return LSTMTranslator(**SMALL, batch_size=32, max_epochs=16).fit(X, Y)
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +205,14 @@ def test_training_goes_on():
     assert "new" not in model.source_vocabulary_
     with pytest.raises(DataFormatError, match="in fit it was lists of tokens"):
         model.partial_fit(TEXTS, Y)
-    with pytest.raises(InvalidParameterError, match="size was 6"):
-        model.set_params(embedding_size=7).fit(X[:60], Y[:60])
+    for options, match in (
+        ({"embedding_size": 7}, "size was 6"),
+        ({"vocabulary_size": 7}, "vocabulary_size was 3000"),
+        ({"tokenizer": "char"}, "tokenizer was 'auto'"),
+        ({"shared_vocabulary": True}, "shared_vocabulary was False"),
+    ):
+        with pytest.raises(InvalidParameterError, match=match):
+            clone_fitted(model).set_params(**options).fit(X[:60], Y[:60])
 
 
 def test_it_stands_in_searches_and_cross_validation():
@@ -277,8 +283,8 @@ def test_unseen_tokens_are_copied():
     [
         (["a", "b"], ["c"], "2 sources, y has 1 targets"),
         ("ab", ["c", "d"], r"Pass \[text\]"),
-        (["a", ""], ["c", "d"], "Row 1 of X is empty"),
-        (["a", "b", "c"], ["", "", "d"], "Rows 0 and 1 of y are empty"),
+        (["a", ""], ["c", "d"], "Row 1 of X has no token"),
+        (["a", "b", "c"], ["", "", "d"], "Rows 0 and 1 of y have no token"),
         (["a", ["b"]], ["c", "d"], "Row 1 of X"),
         ([["a"], ["b"]], [["c"], [1]], "Row 1 of y, step 0"),
         ([], [], "no pairs"),
@@ -297,13 +303,15 @@ def test_what_is_no_pair_is_refused(X, y, match):
 def test_parameters_are_refused():
     for match, options in (
         ("tokenizer=None, but X holds texts", {"tokenizer": None}),
-        ("'tokenizer' parameter", {"tokenizer": "words"}),
+        ("did you mean 'word'", {"tokenizer": "words"}),
         ("shared_vocabulary", {"shared_vocabulary": "yes"}),
         ("num_beams", {"num_beams": 0}),
         ("copy", {"copy": 1}),
     ):
         with pytest.raises(InvalidParameterError, match=match):
             LSTMTranslator(**TINY, **options).fit(TEXTS[:20], SPOKEN[:20])
+    with pytest.raises(DataFormatError, match="Row 1 of X has no token"):
+        LSTMTranslator("word", **TINY).fit(["a", " "], ["b", "c"])
     assert LSTMTranslator(None, **TINY).fit(X[:20], Y[:20]).predict(X[:2]).shape == (2,)
 
 
@@ -312,9 +320,9 @@ def test_kinds_hold_after_fit(fitted, of_texts):
         fitted.predict(TEXTS)
     with pytest.raises(DataFormatError, match="y is lists of tokens, but in fit it was texts"):
         of_texts.log_likelihood(TEXTS, Y)
-    with pytest.raises(DataFormatError, match="Row 1 of X is empty"):
+    with pytest.raises(DataFormatError, match="Row 1 of X has no token"):
         fitted.log_likelihood([["a"], []], [["A"], ["A"]])
-    with pytest.raises(DataFormatError, match="Row 0 of X is empty"):
+    with pytest.raises(DataFormatError, match="Row 0 of X has no token"):
         of_texts.attention([""])
 
 
