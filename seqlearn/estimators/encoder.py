@@ -318,6 +318,18 @@ class SequenceEncoder(
         self._keep(inner._learned, inner.net_)
         self.estimator_ = estimator
 
+    @property
+    def _inner(self) -> Any:
+        """The fitted estimator, out of its `FrozenEstimator`, or None."""
+        fitted = getattr(self, "estimator_", None)
+        return fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+
+    @property
+    def vocabulary_(self) -> Any:
+        """What ``estimator`` knows of words, features or tokens, if it reads those."""
+        inner = self._inner
+        return super().vocabulary_ if inner is None else inner.vocabulary_
+
     def _check_readout_of_texts(self) -> None:
         if self.readout not in READOUTS_OF_TEXTS:
             raise InvalidParameterError(
@@ -340,8 +352,7 @@ class SequenceEncoder(
             D is ``hidden_size``, twice that if the estimator is bidirectional.
         """
         check_is_fitted(self, "net_")
-        fitted = getattr(self, "estimator_", None)
-        inner = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+        inner = self._inner
         if isinstance(inner, LanguageModel):
             self._check_readout_of_texts()
             return inner._text_vectors(X, self.readout).astype(np.float64, copy=False)

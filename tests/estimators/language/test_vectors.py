@@ -330,3 +330,8 @@ def test_skops_saves_both(models, tmp_path):
             assert np.array_equal(again.transform(TEXTS), model.transform(TEXTS))
         else:
             assert np.array_equal(answer(again, TOKENS), answer(model, TOKENS))
+
+
+def test_an_encoder_shows_the_vocabulary_of_its_model(models):
+    encoder = SequenceEncoder(FrozenEstimator(models["word"]), readout="mean").fit(TEXTS)
+    assert encoder.vocabulary_.tolist() == models["word"].vocabulary_.tolist()
