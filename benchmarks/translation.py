@@ -34,7 +34,7 @@ from seqlearn.datasets import fetch_tatoeba, fetch_wikipron
 from seqlearn.metrics import rouge_l_score, rouge_n_score
 
 SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
-    "sentences": {},
+    "sentences": {"max_epochs": 20},
     "pronunciations": {
         "hidden_size": 192,
         "embedding_size": 128,
@@ -43,7 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
         "max_epochs": 25,
     },
     "strings": {},
-    "names": {"tokenizer": "word"},
+    "names": {"tokenizer": "word", "max_epochs": 5},
     "scenes": {"tokenizer": "word"},
 }
 SEED = 0
