@@ -35,7 +35,13 @@ from seqlearn.metrics import rouge_l_score, rouge_n_score
 
 SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
     "sentences": {},
-    "pronunciations": {},
+    "pronunciations": {
+        "hidden_size": 192,
+        "embedding_size": 128,
+        "dropout": 0.4,
+        "batch_size": 32,
+        "max_epochs": 25,
+    },
     "strings": {},
     "names": {"tokenizer": "word"},
     "scenes": {"tokenizer": "word"},

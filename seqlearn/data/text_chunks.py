@@ -157,11 +157,25 @@ class ChunkBatches:
         n_steps = int(self.dataset.lengths[self.long].sum())
         return -(-n_steps // (self.n_streams * self.chunk_length))
 
+    @property
+    def steps_a_row(self) -> float:
+        """Mean number of steps of a row, all batches of an epoch together."""
+        return float(self.dataset.lengths.sum()) / self._n_rows
+
+    @property
+    def _n_rows(self) -> int:
+        return self._n_long * self.n_streams + len(self.short)
+
     def __iter__(self) -> Iterator:
-        if len(self.long):
+        if not len(self.short):
             yield from self._streamed()
-        if len(self.short):
+        elif not len(self.long):
             yield from (self.dataset[rows] for rows in self._of_short())
+        else:
+            mean = self._n_rows / len(self)
+            yield from (_weighted(batch, self.n_streams / mean) for batch in self._streamed())
+            for rows in self._of_short():
+                yield _weighted(self.dataset[rows], len(rows) / mean)
 
     def _of_short(self) -> Iterator[np.ndarray]:
         lengths = self.dataset.lengths[self.short]
@@ -218,6 +232,17 @@ class ChunkBatches:
             found += [(place, n, row, int(place == start)) for place, n in of_text]
             first += n_left
         return found
+
+
+def _weighted(batch: tuple, factor: float) -> tuple:
+    """Return a batch whose rows count more by ``factor``, as their number is by that above others.
+
+    The loss of a batch is a mean of its rows: a row among few would weigh more than one among many.
+    """
+    inputs, targets = batch
+    w = targets["w"]
+    w = torch.ones(targets["y"].shape, device=targets["y"].device) if w is None else w
+    return inputs, {**targets, "w": w * factor}
 
 
 class _Lengths(NamedTuple):

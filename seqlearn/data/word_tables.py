@@ -16,7 +16,7 @@ from seqlearn.data.padding import padded_steps
 ROW_BLOCK = 16  # oneDNN prepares a kernel for each new shape, in the time of a call: have few
 GROUP_COST = 256  # characters of the time that one more call of the network over characters takes
 
-__all__ = ["BagBatch", "BagTable", "WordBatch", "WordTable"]
+__all__ = ["BagBatch", "BagTable", "ContextTable", "WordBatch", "WordTable"]
 
 
 class WordBatch(NamedTuple):
@@ -27,6 +27,7 @@ class WordBatch(NamedTuple):
     spelling: list[tuple[Tensor, Tensor]]  # (u, K) codes of characters, (u,) lengths on the CPU:
     # of the U words, in groups of like length; the last word again fills the last group up
     shapes: Tensor | None  # (U,), codes of the words' shapes if they are spelled
+    contexts: Tensor | None = None  # (B, T, D), vectors of the words where they stand
 
 
 class BagBatch(NamedTuple):
@@ -90,6 +91,29 @@ class WordTable:
         words = self.words[distinct].to(device, non_blocking=True)
         places = torch.as_tensor(index).to(device, non_blocking=True)
         return WordBatch(places, words, spelling, shapes)
+
+
+class ContextTable:
+    """The S steps of some sequences: the word that stands there, and its vector in its context.
+
+    Parameters
+    ----------
+    words : WordTable
+        The distinct words.
+    codes : ndarray of shape (S,), int64
+        Which of them each step is.
+    vectors : ndarray of shape (S, D), float32
+        What a language model says of each step.
+    """
+
+    def __init__(self, words: WordTable, codes: np.ndarray, vectors: np.ndarray):
+        self.words, self.codes, self.vectors = words, codes, torch.as_tensor(vectors)
+
+    def batch(self, steps: np.ndarray, device: torch.device) -> WordBatch:
+        """Return the distinct words of a padded batch of step numbers, (B, T), and the vectors."""
+        of_words = self.words.batch(self.codes[steps], device)
+        vectors = self.vectors[torch.as_tensor(steps)]  # (B, T, D)
+        return of_words._replace(contexts=vectors.to(device, non_blocking=True))
 
 
 def group_starts(lengths: np.ndarray) -> list[int]:

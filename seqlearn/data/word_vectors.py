@@ -116,8 +116,9 @@ def as_word_vectors(source: Any) -> WordVectors:
         return _read_mapping(source)
     raise InvalidParameterError(
         f"vectors= is of type {type(source).__name__}. Accepted are the path of a text file "
-        "of GloVe, word2vec or fastText, a mapping from words to vectors, and gensim's "
-        "KeyedVectors (model.wv of a model)."
+        "of GloVe, word2vec or fastText, a mapping from words to vectors, gensim's KeyedVectors "
+        "(model.wv of a model), and sklearn.frozen.FrozenEstimator(model) of a fitted "
+        "LSTMLanguageModel."
     )
 
 

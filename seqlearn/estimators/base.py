@@ -248,8 +248,11 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             if before is None:
                 parts = codes[train_rows], weights[train_rows]
                 targets = targets.with_scale(sequences, trained, *parts)
+            if tokens is not None and tokens.model is not None:
+                # What it reads at once must not depend on rows that are not trained on.
+                sequences, rows = sequences.take(rows), np.arange(len(rows))
             data = TrainingData(
-                sequences if tokens is None else tokens.encoding.encode(sequences),
+                sequences if tokens is None else tokens.encode(sequences),
                 rows,
                 targets.scaled(codes, np.dtype(self.dtype)),
                 weights,
@@ -361,7 +364,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             may_be_empty=True,
         )
         if known.tokens is not None:
-            sequences = known.tokens.encoding.encode(sequences)
+            sequences = known.tokens.encode(sequences)
         return known.targets.arranged(sequences)
 
 

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
+from seqlearn.estimators.contexts import LanguageModel
 from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
@@ -18,6 +19,8 @@ from seqlearn.training.net import SequenceNet
 
 __all__ = ["SequenceEncoder"]
 
+READOUTS_OF_TEXTS = ("last", "mean", "max")
+
 
 class SequenceEncoder(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator[NextSteps]
@@ -26,15 +29,18 @@ class SequenceEncoder(
 
     Without an estimator the network learns from the sequences alone: at each step it predicts
     the next one, in units of each feature's standard deviation, and what it has to remember
-    for that becomes the features. With an estimator, they are what its last layer reads.
+    for that becomes the features. With an estimator, they are what its last layer reads; with a
+    language model, what becomes of its hidden states at the tokens of a text.
 
     Parameters
     ----------
-    estimator : LSTMClassifier, LSTMRegressor, FrozenEstimator or None, default=None
-        Whose hidden state to give. It is cloned and fitted on X and y, as scikit-learn's
+    estimator : estimator, FrozenEstimator or None, default=None
+        Whose hidden state to give: an `LSTMClassifier`, `LSTMRegressor` or `LSTMLanguageModel`. It
+        is cloned and fitted on X and y, as scikit-learn's
         meta-estimators do; a fitted one inside `sklearn.frozen.FrozenEstimator` is used as it
-        is. The parameters below are then not used. None trains a network without labels, with
-        the parameters below.
+        is, and stays fitted in clones. The parameters below are then not used, but for the
+        ``readout`` of a language model. None trains a network without labels, with the parameters
+        below.
     hidden_size : int, default=64
         Width of a recurrent layer, H.
     num_layers : int, default=1
@@ -113,6 +119,13 @@ class SequenceEncoder(
     See Also
     --------
     LSTMClassifier : Predict labels from sequences.
+    LSTMLanguageModel : Learn how texts go on.
+
+    Notes
+    -----
+    With a language model, X holds what that reads: texts, or lists of tokens. Its hidden states
+    after each token of a text become one vector by ``readout``, which may be changed without
+    another fit; a text without tokens has the state that every text begins with.
 
     References
     ----------
@@ -129,6 +142,16 @@ class SequenceEncoder(
     >>> pipe = make_pipeline(encoder, LogisticRegression()).fit(X, y)
     >>> pipe[:-1].get_feature_names_out()[:2]
     array(['sequenceencoder0', 'sequenceencoder1'], dtype=object)
+
+    Texts become vectors by a language model that has read others:
+
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from seqlearn import LSTMLanguageModel
+    >>> texts = ["the cat sat on the mat", "the dog sat on the rug"] * 20
+    >>> model = LSTMLanguageModel(hidden_size=16, max_epochs=2, random_state=0).fit(texts)
+    >>> encoder = SequenceEncoder(FrozenEstimator(model), readout="mean").fit(["a cat"])
+    >>> encoder.transform(["a cat", "the dog", ""]).shape
+    (3, 16)
     """
 
     # <parameters: estimator * hidden_size num_layers dropout readout backend training
@@ -195,7 +218,8 @@ class SequenceEncoder(
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments. What
+            ``estimator`` reads, if there is one.
         y : array-like, optional
             Targets for ``estimator``; ignored without one.
         sample_weight : array-like of shape (N,), optional
@@ -270,17 +294,49 @@ class SequenceEncoder(
         estimator = clone(self.estimator)
         inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
         is_reader = isinstance(inner, SequenceEstimator) and not isinstance(inner, SequenceEncoder)
-        if not is_reader or "readout" not in inner.get_params():
+        reads_texts = isinstance(inner, LanguageModel)
+        if not is_reader or not (reads_texts or "readout" in inner.get_params()):
             raise InvalidParameterError(
                 "The 'estimator' parameter of SequenceEncoder must be an LSTMClassifier, an "
-                "LSTMRegressor, a FrozenEstimator around one, or None. Got "
+                "LSTMRegressor, an LSTMLanguageModel, a FrozenEstimator around one, or None. Got "
                 f"{self.estimator!r} instead."
             )
+        if reads_texts:
+            self._check_readout_of_texts()
         if inner is estimator:
-            fit_inside(inner, X, y, sample_weight=sample_weight)
+            weights = {"sample_weight": sample_weight}
+            if reads_texts:
+                if sample_weight is not None:
+                    raise InvalidParameterError(
+                        f"{type(inner).__name__} learns from texts that all weigh the same, but "
+                        "sample_weight was given. Leave it out, or fit the language model before "
+                        "and pass it in a FrozenEstimator."
+                    )
+                weights = {}
+            fit_inside(inner, X, y, **weights)
         check_is_fitted(inner, "net_")
         self._keep(inner._learned, inner.net_)
         self.estimator_ = estimator
+
+    @property
+    def _inner(self) -> Any:
+        """The fitted estimator, out of its `FrozenEstimator`, or None."""
+        fitted = getattr(self, "estimator_", None)
+        return fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+
+    @property
+    def vocabulary_(self) -> Any:
+        """What ``estimator`` knows of words, features or tokens, if it reads those."""
+        inner = self._inner
+        return super().vocabulary_ if inner is None else inner.vocabulary_
+
+    def _check_readout_of_texts(self) -> None:
+        if self.readout not in READOUTS_OF_TEXTS:
+            raise InvalidParameterError(
+                f"The 'readout' parameter of SequenceEncoder is {self.readout!r}; around a "
+                "language model it must be 'last', 'mean' or 'max', which learn nothing: no labels "
+                "are there to learn the weights of 'attention' from."
+            )
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the hidden state of each sequence.
@@ -288,7 +344,7 @@ class SequenceEncoder(
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences.
+            Sequences, or what ``estimator`` reads.
 
         Returns
         -------
@@ -296,4 +352,8 @@ class SequenceEncoder(
             D is ``hidden_size``, twice that if the estimator is bidirectional.
         """
         check_is_fitted(self, "net_")
+        inner = self._inner
+        if isinstance(inner, LanguageModel):
+            self._check_readout_of_texts()
+            return inner._text_vectors(X, self.readout).astype(np.float64, copy=False)
         return self._outputs(X, encode=True)

@@ -127,11 +127,11 @@ LSTMLanguageModel
 -----------------
 hidden_size : int, default=512
     Width of a recurrent layer, H.
-dropout : float, default=0.3
+dropout : float, default=0.4
     Share of the values dropped in training, between layers and before the scores.
 max_epochs : int or "auto", default="auto"
-    Passes over the training data. "auto" is what makes 2,000 updates, between 4 and 40.
-lr : float, default=0.003
+    Passes over the training data. "auto" is what makes 3,000 updates, between 4 and 40.
+lr : float, default=0.005
     Learning rate.
 batch_size : int or "auto", default="auto"
     Chunks of one update. "auto" is an eighth of those in the training data, between 4 and 32.

@@ -5,6 +5,7 @@ network, and the pretrained vectors to start from. `seqlearn.estimators.base` is
 ``fit``; numbers never come this way.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from sklearn.base import clone
 from seqlearn.data.encoding import Encoding
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.word_tables import ContextTable
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.contexts import frozen_model
 from seqlearn.estimators.words import Words
 from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input
@@ -44,6 +47,8 @@ class TokenInput(Record):
         Those of the `Words` that it was learned with.
     given : tuple of Tensor, or None
         Codes (K,) and vectors (K, E) to start from.
+    model : LanguageModel or None
+        What gives vectors of words in their context: fitted, and never changed.
     """
 
     kind: str
@@ -51,6 +56,7 @@ class TokenInput(Record):
     embedding: dict[str, Any]
     parameters: dict[str, Any]
     given: tuple[torch.Tensor, torch.Tensor] | None = None
+    model: Any = None
 
     @classmethod
     def learn(
@@ -73,6 +79,7 @@ class TokenInput(Record):
             characters=spelled,
         )
         size, vectors = _size(words, kind)
+        model = frozen_model(words.vectors)
         if kind == "features":
             of_bags = {
                 "n_features": len(encoding.vocabulary),
@@ -98,7 +105,24 @@ class TokenInput(Record):
                 "n_shapes": len(encoding.shapes),
                 "character_size": words.characters,
             }
-        return cls(kind, encoding, embedding, parameters, given)
+        if model is not None:
+            model = copy.copy(model)  # that a later fit of the given one does not change
+            embedding["context_size"] = model._word_vectors([[]]).shape[1]
+        return cls(kind, encoding, embedding, parameters, given, model)
+
+    def encode(self, sequences: Sequences) -> Sequences:
+        """Return sequences with a table in place of their dictionary, as batches are made of.
+
+        The language model reads them here, once: its vectors are in memory, S x D x 4 bytes.
+        """
+        encoded = self.encoding.encode(sequences)
+        if self.model is None:
+            return encoded
+        words = sequences.dictionary.words
+        vectors = self.model._word_vectors([[words[i] for i in row[:, 0]] for row in sequences])
+        codes = encoded.values[:, 0]
+        table = ContextTable(encoded.dictionary, codes, vectors)
+        return Sequences(np.arange(len(codes))[:, None], encoded.offsets, table)
 
     @property
     def station(self) -> tuple[type[Input], dict[str, Any]]:
@@ -129,8 +153,11 @@ def for_task(words: Words | None, characters: int | None) -> Words:
 
 def _parameters(words: Words) -> dict[str, Any]:
     """The parameters that what is learned depends on; of vectors, only whether there are."""
-    values = words.get_params()
-    values["vectors given"] = values.pop("vectors") is not None
+    values = words.get_params(deep=False)
+    vectors = values.pop("vectors")
+    values["vectors given"] = vectors is not None
+    if frozen_model(vectors) is not None:
+        values["vectors given"] = "of a language model"
     return {f"words__{name}": value for name, value in values.items()}
 
 
@@ -143,6 +170,8 @@ def _size(words: Words, kind: str) -> tuple[int, WordVectors | None]:
             "words= has vectors= of words, but X has feature dictionaries. Pass lists of tokens, "
             "or set words__vectors=None."
         )
+    if frozen_model(words.vectors) is not None:  # beside the vectors of words
+        return DEFAULT_SIZE if isinstance(words.size, str) else words.size, None
     vectors = as_word_vectors(words.vectors)
     width = vectors.vectors.shape[1]
     if words.size not in ("auto", width):

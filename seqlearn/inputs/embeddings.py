@@ -23,7 +23,7 @@ SHAPE_SIZE = 32  # values of the vector of a word's shape
 
 
 class WordEmbedding(Input):
-    """Vectors of words, learned or given, and of their spelling and shape.
+    """Vectors of words, learned or given, of their spelling and shape, and of their context.
 
     Parameters
     ----------
@@ -52,6 +52,9 @@ class WordEmbedding(Input):
         al. 2015).
     character_backend : Backend, optional
         Builds that net.
+    context_size : int
+        Values of the vector of each word in its context, which a language model has given and which
+        is read as it is, D; 0 if there are none.
 
     References
     ----------
@@ -75,6 +78,7 @@ class WordEmbedding(Input):
         n_shapes: int = 0,
         character_size: int = 0,
         character_backend: Any = None,
+        context_size: int = 0,
     ):
         super().__init__(size)
         self.words = nn.Embedding(n_words, size)
@@ -94,6 +98,7 @@ class WordEmbedding(Input):
             )
             self.shapes = nn.Embedding(n_shapes, SHAPE_SIZE)
             self.output_size += self.spelling.output_size + SHAPE_SIZE
+        self.output_size += context_size
         occurring = torch.ones(n_words + n_fixed, dtype=torch.float64)
         if counts is not None:
             occurring[1:n_words] = torch.tensor(counts).clamp(min=1.0)
@@ -115,6 +120,8 @@ class WordEmbedding(Input):
             spelled = torch.cat(parts)[: len(x.words)]
             spelled = torch.cat([spelled, self.shapes(x.shapes)], dim=-1)  # (U, E'')
             vectors = torch.cat([vectors, functional.embedding(x.places, spelled)], dim=-1)
+        if x.contexts is not None:
+            vectors = torch.cat([vectors, x.contexts.to(vectors.dtype)], dim=-1)
         return Inputs(self.dropout(vectors), lengths)
 
     def _vectors(self, words: Tensor) -> Tensor:

@@ -65,6 +65,7 @@ def test_the_number_of_batches_is_that_of_one_text_and_of_short_ones():
     data = dataset([41, 3, 3, 3])
     batches = ChunkBatches(data, 2, generator())
     assert len(list(batches)) == len(batches) == 6 + 2
+    assert batches.steps_a_row == 50 / (6 * 2 + 3)
 
 
 def test_a_short_text_is_read_whole_and_a_small_corpus_by_few_streams():

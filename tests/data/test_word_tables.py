@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from seqlearn.data.batches import SequenceDataset
 from seqlearn.data.encoding import Encoding, word_shape
+from seqlearn.data.sequences import Sequences
 from seqlearn.data.tokens import read_discrete
-from seqlearn.data.word_tables import GROUP_COST, ROW_BLOCK, WordTable, group_starts
+from seqlearn.data.word_tables import (
+    GROUP_COST,
+    ROW_BLOCK,
+    ContextTable,
+    WordTable,
+    group_starts,
+)
 
 quick = settings(deadline=None, max_examples=60)
 CPU = torch.device("cpu")
@@ -386,3 +393,24 @@ def test_encoding_changes_neither_codes_nor_the_sequences_given():
     encoded = learn([["a"]]).encode(sequences)
     assert sequences.dictionary is words
     assert encoded == sequences and isinstance(encoded.dictionary, WordTable)
+
+
+@quick
+@given(rows_of(token), st.booleans())
+def test_words_in_context_are_those_of_their_steps(X, characters):
+    encoded = learn(X, characters=characters).encode(read_discrete(X, "tokens"))
+    codes = encoded.values[:, 0]
+    vectors = np.random.default_rng(0).normal(size=(len(codes), 3)).astype(np.float32)
+    steps = np.arange(len(codes))[:, None]
+    table = ContextTable(encoded.dictionary, codes, vectors)
+    order = np.arange(len(X))[::-1].copy()
+    found, plain = (
+        SequenceDataset(sequences)[order][0]["x"]
+        for sequences in (Sequences(steps, encoded.offsets, table), encoded)
+    )
+    assert plain.contexts is None
+    words = found.words[found.places]
+    assert torch.equal(words, plain.words[plain.places])
+    for row, i in enumerate(order):
+        begin, end = encoded.offsets[i : i + 2]
+        assert np.array_equal(found.contexts[row, : end - begin], vectors[begin:end])

@@ -436,3 +436,20 @@ def test_dropout_of_bags_acts_in_training_only(bag_encoding, bags):
     batch = batch_of(bag_encoding, bags, "features")
     assert torch.equal(read(noisy, batch), read(plain, batch))
     assert (read(noisy.train(), batch) == 0).float().mean() > 0.4
+
+
+def test_contexts_stand_beside_the_words_as_they_are(encoding, sentences):
+    encoded = encoding.encode(read_discrete(sentences, "tokens"))
+    batch = SequenceDataset(encoded)[np.arange(30)][0]["x"]
+    contexts = torch.randn(*batch.places.shape, 4)
+    plain = word_embedding(encoding).eval()
+    torch.manual_seed(0)
+    model = WordEmbedding(
+        len(encoding.vocabulary), SIZE, dropout=0.0, word_dropout=0.0, n_fixed=2, context_size=4
+    ).eval()
+    assert model.output_size == SIZE + 4
+    found = model(batch._replace(contexts=contexts), None).values
+    assert torch.equal(found[..., SIZE:], contexts)
+    wide = model.double()(batch._replace(contexts=contexts), None).values
+    assert wide.dtype == torch.float64
+    assert plain(batch, None).values.shape[-1] == plain.output_size

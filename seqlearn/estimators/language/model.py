@@ -17,6 +17,12 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.language.stops import Stops
 from seqlearn.estimators.language.tokens import Tokens, read_cut
+from seqlearn.estimators.language.vectors import (
+    divided,
+    places_of_tokens,
+    text_vectors,
+    word_vectors,
+)
 from seqlearn.estimators.parameter_checks import Check, boolean, integer, number, one_of
 from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
@@ -33,7 +39,7 @@ from seqlearn.training.randomness import Seeds
 
 __all__ = ["LSTMLanguageModel"]
 
-UPDATES = 2000  # what max_epochs="auto" aims at
+UPDATES = 3000  # what max_epochs="auto" aims at
 MOST_EPOCHS = 40
 LARGEST_BATCH = 32
 LEAST_HELD = 4  # tokens at the end of a text, on average, that are enough to validate on
@@ -80,23 +86,24 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         Width of a recurrent layer, H.
     num_layers : int, default=1
         Recurrent layers stacked on each other.
-    dropout : float, default=0.3
+    dropout : float, default=0.4
         Share of the values dropped in training, between layers and before the scores.
     embedding_dropout : float, default=0.1
         Share of the values of tokens' vectors dropped in training.
-    embedding_size : int, default=128
-        Values of the vector of a token, E.
+    embedding_size : int or "auto", default="auto"
+        Values of the vector of a token, E. "auto" is 64 if fewer than 500 tokens are known, as with
+        characters, else 256.
     tied : bool, default=True
         Score tokens by the vectors they are read with (Press & Wolf 2017), after a linear map
         where E is not H.
-    chunk_length : int, default=128
+    chunk_length : int, default=64
         Steps through which an update sends the gradient back. Texts that are no longer are read
         whole.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     max_epochs : int or "auto", default="auto"
-        Passes over the training data. "auto" is what makes 2,000 updates, between 4 and 40.
-    lr : float, default=0.003
+        Passes over the training data. "auto" is what makes 3,000 updates, between 4 and 40.
+    lr : float, default=0.005
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
         How the learning rate changes over the updates of a fit; None keeps it constant.
@@ -189,7 +196,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         "min_frequency": integer(1, "auto"),
         "ends": _check_ends,
         "embedding_dropout": number("[0, 1)"),
-        "embedding_size": integer(1),
+        "embedding_size": integer(1, "auto"),
         "tied": boolean,
         "chunk_length": integer(1),
     }
@@ -205,14 +212,14 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         ends: bool | str = "auto",
         hidden_size: int = 512,
         num_layers: int = 1,
-        dropout: float = 0.3,
+        dropout: float = 0.4,
         embedding_dropout: float = 0.1,
-        embedding_size: int = 128,
+        embedding_size: int | str = "auto",
         tied: bool = True,
-        chunk_length: int = 128,
+        chunk_length: int = 64,
         backend: Any = "torch",
         max_epochs: int | str = "auto",
-        lr: float = 0.003,
+        lr: float = 0.005,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
         optimizer: Any = "adamw",
@@ -376,10 +383,16 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             )
         return super()._held_out(targets, codes, seeds)
 
+    def _size(self, data: TrainingData[Tokens]) -> int:
+        """Return the number of values of a token's vector."""
+        if not isinstance(self.embedding_size, str):
+            return self.embedding_size
+        return 64 if data.targets.output_size < 500 else 256
+
     def _input(self, data: TrainingData[Tokens]) -> tuple[type[Input], dict[str, Any]]:
         return TokenEmbedding, {
             "n_tokens": data.targets.boundary + 1,
-            "size": self.embedding_size,
+            "size": self._size(data),
             "dropout": self.embedding_dropout,
         }
 
@@ -387,7 +400,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         return NextTokenHead, {
             "n_tokens": data.targets.output_size,
             "dropout": self.dropout,
-            "tied_size": self.embedding_size if self.tied else None,
+            "tied_size": self._size(data) if self.tied else None,
         }
 
     def _train(self, data: TrainingData[Tokens]) -> tuple[SequenceNet, list[dict[str, float]]]:
@@ -416,17 +429,17 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         valid_set = None
         if valid is not None:
             valid_set = TextDataset(symbols, *_in_rows(*_of_mean_1(valid)), device=device)
+        kind, of_head = self._head(data)
         net = self._make_net(
             dataset,
             valid_set,
             input=self._input(data),
-            head=self._head(data),
+            head=(kind, {**of_head, "steps_a_row": batches.steps_a_row}),
             readout="last",
             seeds=data.seeds,
             batch_size=batch_size,
             max_epochs=max_epochs,
             one_epoch=data.one_epoch,
-            input_size=self.embedding_size,
         )
         if data.before is not None:
             net.continue_from(self.net_)
@@ -642,6 +655,22 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
                 tell=tell,
             )
         return [stops.finished(targets.labels[own].tolist()) for own in written]
+
+    # For other estimators, see `seqlearn.estimators.contexts`.
+
+    @torch_defaults()
+    def _text_vectors(self, X: Any, readout: str) -> np.ndarray:
+        return text_vectors(self.net_, self._record.targets, self._known(X), readout)
+
+    @torch_defaults()
+    def _word_vectors(self, sentences: list[list[str]]) -> np.ndarray:
+        targets = self._record.targets
+        if targets.unit is None:
+            tokens, places = sentences, places_of_tokens(np.array(list(map(len, sentences))))
+        else:
+            tokens, places = divided(sentences, targets.unit)
+        texts = targets.arranged(read_cut(tokens, targets.unit))
+        return word_vectors(self.net_, targets, texts, places)
 
     # In the codes of the net.
 

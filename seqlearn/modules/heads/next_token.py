@@ -44,9 +44,12 @@ class NextTokenHead(Head):
         Score tokens by the vectors they are read with, which have so many values, E; if D is
         another number, a linear map takes the features there. None gives every token a vector of
         its own for its score.
+    steps_a_row : float, default=1.0
+        Mean number of targets of a row in training.
     """
 
     reads_steps = True
+    loss_parameters = ("steps_a_row",)
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class NextTokenHead(Head):
         *,
         dropout: float = 0.0,
         tied_size: int | None = None,
+        steps_a_row: float = 1.0,
     ):
         super().__init__()
         self.dropout = LockedDropout(dropout)
@@ -66,6 +70,7 @@ class NextTokenHead(Head):
             nn.init.uniform_(self.weight, -(input_size**-0.5), input_size**-0.5)
         elif tied_size != input_size:
             self.project = RowLinear(input_size, tied_size)
+        self.steps_a_row = steps_a_row
 
     def forward(self, features: Tensor, seen: Seen) -> NextTokens:
         """Return the losses of all steps of a batch."""
@@ -129,11 +134,14 @@ class NextTokenHead(Head):
         return vectors if self.project is None else self.project(vectors)
 
     def loss(self, outputs: NextTokens, y: Any) -> Tensor:
-        """Return the sum of the losses of each row's steps, (B,), over the mean number of these.
+        """Return the sum of the losses of each row's steps, (B,), over a mean number of steps.
 
-        The mean of the rows is then that of the steps; y is how many each row has.
+        In training it is that of all batches of an epoch, so that every token counts alike,
+        whichever batch it is in; in evaluation that of the batch, and the mean of the rows is that
+        of their steps.
         """
-        return outputs.losses.sum(dim=1) * (len(y) / y.sum().clamp(min=1))
+        mean = self.steps_a_row if self.training else y.sum().clamp(min=1) / len(y)
+        return outputs.losses.sum(dim=1) / mean
 
     def score(self, outputs: Sequence, y: Sequence, weights: Sequence[Tensor]) -> Tensor:
         """Mean log-likelihood of a token; y says how many each row has."""

@@ -494,3 +494,13 @@ def test_combinations_of_sampling_options_run(of_walk):
             2, top_k=top_k, top_p=top_p, temperature=temperature, max_new_tokens=4
         )
         assert {len(one) for one in found} == {4}
+
+
+def test_every_token_counts_alike_whichever_batch_it_is_in():
+    texts = [*(["b"] * 8), "ab" * 200]
+    model = LSTMLanguageModel(
+        hidden_size=4, embedding_size=4, chunk_length=8, batch_size=4, max_epochs=150, lr=0.02,
+        dropout=0.0, embedding_dropout=0.0, random_state=0,
+    ).fit(texts)  # fmt: skip
+    first = pd.Series(model.predict_proba([""])[0], model.vocabulary_)
+    assert first["a"] == pytest.approx(1 / 9, abs=0.06)
