@@ -226,7 +226,9 @@ class AttentionDecoder(Head):
         with torch.autocast(outputs.device.type, enabled=False):
             # Few operations, and of a new shape in nearly every batch: in bfloat16 it would take
             # longer to prepare kernels for them than to compute.
-            keys, values = memory.keys.to(outputs.dtype), memory.values
+            # Scaled, as scores that are large from the beginning leave all attention at one step.
+            keys = memory.keys.to(outputs.dtype) * outputs.shape[-1] ** -0.5
+            values = memory.values
             scores = torch.bmm(outputs, keys.transpose(1, 2))  # (B, U, T)
             attention = scores.masked_fill(memory.past[:, None], -torch.inf).softmax(dim=-1)
             found = torch.bmm(attention, values)  # (B, U, D + F)

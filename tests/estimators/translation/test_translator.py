@@ -47,7 +47,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def of_texts():
-    model = LSTMTranslator(**SMALL, max_epochs=8, vocabulary_size=40)
+    model = LSTMTranslator(**SMALL, max_epochs=10, batch_size=32, vocabulary_size=40)
     return model.fit(TEXTS, SPOKEN)
 
 
