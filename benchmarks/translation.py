@@ -41,6 +41,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
         "dropout": 0.4,
         "batch_size": 32,
         "max_epochs": 25,
+        "lr": 0.003,
+        "lr_schedule": "cosine",
     },
     "strings": {},
     "names": {"tokenizer": "word", "max_epochs": 5},
