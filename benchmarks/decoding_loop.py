@@ -1,8 +1,8 @@
 """Greedy decoding as it is written by hand in torch: a yardstick for `LSTMTranslator`'s speed.
 
-The network has the translator's sizes: a bidirectional LSTM, a decoder of twice its width that
-looks at the source (Luong et al., 2015, "general") and scores tokens by the vectors that it reads
-them with. Its weights are drawn, so it is told how long each answer is. Batches hold sentences of
+The network is the translator's: a bidirectional LSTM, a decoder as wide as one direction of it that
+looks at the source (Luong et al., 2015, "general"), at its features and its vectors, and scores
+tokens by the vectors that it reads them with. Its weights are drawn, so it is told how long each answer is. Batches hold sentences of
 like lengths and run until the longest answer is done. Caller: `benchmarks.translation`.
 """
 
@@ -28,14 +28,14 @@ class DecodingLoop(nn.Module):
 
     def __init__(self, n_sources: int, n_targets: int, embedding_size: int, hidden_size: int):
         super().__init__()
-        width = 2 * hidden_size
+        width = 2 * hidden_size  # of the source's features
         self.sources = nn.Embedding(n_sources, embedding_size)
         self.encoder = nn.LSTM(embedding_size, hidden_size, batch_first=True, bidirectional=True)
         self.targets = nn.Embedding(n_targets, embedding_size)
         self.summary = nn.Linear(width, embedding_size)
-        self.decoder = nn.LSTM(embedding_size, width, batch_first=True)
-        self.keys = nn.Linear(width, width)
-        self.mix = nn.Linear(2 * width, embedding_size)
+        self.decoder = nn.LSTM(embedding_size, hidden_size, batch_first=True)
+        self.keys = nn.Linear(width, hidden_size)
+        self.mix = nn.Linear(hidden_size + width + embedding_size, embedding_size)
         self.bias = nn.Parameter(torch.zeros(n_targets))
 
     @torch.inference_mode()
@@ -57,10 +57,10 @@ class DecodingLoop(nn.Module):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         values, _ = pad_packed_sequence(self.encoder(packed)[0], batch_first=True)  # (B, T, 2 H)
         past = torch.arange(values.shape[1]) >= lengths[:, None]
-        keys = self.keys(values)
+        keys = self.keys(values) * self.decoder.hidden_size**-0.5
         summary = self.summary(values.sum(dim=1) / lengths[:, None]).tanh()
         codes = torch.zeros(len(sources), dtype=torch.int64)
-        state, written = None, []
+        values, state, written = torch.cat([values, x], dim=-1), None, []
         for _ in range(n_steps):
             query, state = self.decoder((self.targets(codes) + summary)[:, None], state)
             scores = (query @ keys.transpose(1, 2)).masked_fill(past[:, None], -torch.inf)
