@@ -2,8 +2,9 @@
 
 The network is the translator's: a bidirectional LSTM, a decoder as wide as one direction of it that
 looks at the source (Luong et al., 2015, "general"), at its features and its vectors, and scores
-tokens by the vectors that it reads them with. Its weights are drawn, so it is told how long each answer is. Batches hold sentences of
-like lengths and run until the longest answer is done. Caller: `benchmarks.translation`.
+tokens by the vectors that it reads them with. Its weights are drawn, so it is told how long each
+answer is. Batches hold sentences of like lengths and run until the longest answer is done. Caller:
+`benchmarks.translation`.
 """
 
 import torch
