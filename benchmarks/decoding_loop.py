@@ -58,7 +58,7 @@ class DecodingLoop(nn.Module):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         values, _ = pad_packed_sequence(self.encoder(packed)[0], batch_first=True)  # (B, T, 2 H)
         past = torch.arange(values.shape[1]) >= lengths[:, None]
-        keys = self.keys(values) * self.decoder.hidden_size**-0.5
+        keys = self.keys(values) * self.decoder.hidden_size**-0.25
         summary = self.summary(values.sum(dim=1) / lengths[:, None]).tanh()
         codes = torch.zeros(len(sources), dtype=torch.int64)
         values, state, written = torch.cat([values, x], dim=-1), None, []

@@ -34,7 +34,7 @@ from seqlearn.datasets import fetch_tatoeba, fetch_wikipron
 from seqlearn.metrics import rouge_l_score, rouge_n_score
 
 SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
-    "sentences": {"max_epochs": 20},
+    "sentences": {"max_epochs": 12},
     "pronunciations": {
         "hidden_size": 192,
         "embedding_size": 128,
@@ -42,7 +42,6 @@ SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
         "batch_size": 32,
         "max_epochs": 25,
         "lr": 0.003,
-        "lr_schedule": "cosine",
     },
     "strings": {},
     "names": {"tokenizer": "word", "max_epochs": 5},

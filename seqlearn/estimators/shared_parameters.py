@@ -168,10 +168,8 @@ backend : str or Backend, default="torch"
     options.
 max_epochs : int or "auto", default="auto"
     Passes over the training data. "auto" is what makes 4,000 updates, between 10 and 60.
-lr : float, default=0.006
+lr : float, default=0.005
     Learning rate.
-lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="one_cycle"
-    How the learning rate changes over the updates of a fit; None keeps it constant.
 batch_size : int or "auto", default="auto"
     Pairs of one update on average: batches hold about as many tokens each, so that there are more
     of short pairs. "auto" is an eighth of the training data, between 4 and 64.

@@ -125,9 +125,9 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         No so many tokens in a row occur twice in an answer; 0 lets them.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 4,000 updates, between 10 and 60.
-    lr : float, default=0.006
+    lr : float, default=0.005
         Learning rate.
-    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="one_cycle"
+    lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
         How the learning rate changes over the updates of a fit; None keeps it constant.
     batch_size : int or "auto", default="auto"
         Pairs of one update on average: batches hold about as many tokens each, so that there are
@@ -262,8 +262,8 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         max_length: int | str = "auto",
         no_repeat_ngram_size: int = 0,
         max_epochs: int | str = "auto",
-        lr: float = 0.006,
-        lr_schedule: str | None = "one_cycle",
+        lr: float = 0.005,
+        lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",
         weight_decay: float = 0.0,

@@ -226,8 +226,9 @@ class AttentionDecoder(Head):
         with torch.autocast(outputs.device.type, enabled=False):
             # Few operations, and of a new shape in nearly every batch: in bfloat16 it would take
             # longer to prepare kernels for them than to compute.
-            # Scaled, as scores that are large from the beginning leave all attention at one step.
-            keys = memory.keys.to(outputs.dtype) * outputs.shape[-1] ** -0.5
+            # Scaled: scores that grow fast leave all attention at one step, those that grow slowly
+            # leave it everywhere for long. On validation parts this was between the two.
+            keys = memory.keys.to(outputs.dtype) * outputs.shape[-1] ** -0.25
             values = memory.values
             scores = torch.bmm(outputs, keys.transpose(1, 2))  # (B, U, T)
             attention = scores.masked_fill(memory.past[:, None], -torch.inf).softmax(dim=-1)

@@ -58,7 +58,7 @@ def probabilities(made, row, targets):
         before = torch.tensor([V, *targets])
         vectors = made.tokens.weight[torch.where(before > V, 0, before)]
         outputs = made.core.core((vectors + summary)[None])[0][0].numpy()
-        attention = softmax(outputs @ keys.T / H**0.5)
+        attention = softmax(outputs @ keys.T / H**0.25)
         both = np.concatenate([outputs, attention @ own.numpy(), attention @ values], axis=1)
         mixed = np.tanh(both @ made.mix.weight.T.numpy() + made.mix.bias.numpy())
         known = softmax(mixed @ made.tokens.weight.T.numpy() + made.bias.numpy())
