@@ -17,7 +17,7 @@ import torch
 
 from seqlearn.data.batches import BucketedBatches
 
-__all__ = ["ChunkBatches", "TextDataset"]
+__all__ = ["ChunkBatches", "TextDataset", "cut"]
 
 RESETS = 0.02  # share of the chunks that begin from a zero state, wherever they stand in a text
 NO_TARGET = -1
@@ -64,6 +64,12 @@ class TextDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def n_chunks(self) -> int:
+        """Chunks of all rows together."""
+        assert self.chunk_length is not None, "chunks have a length"
+        return int((-(-self.lengths // self.chunk_length)).sum())
+
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Any:
         """Return chunks that follow each other, or whole rows."""
         if self.chunk_length is None:
@@ -108,6 +114,32 @@ class TextDataset(torch.utils.data.Dataset):
         inputs = {"x": torch.stack([read, due], dim=-1), "lengths": torch.full((1,), n_steps)}
         inputs["lengths"] = inputs["lengths"].expand(len(starts))
         return inputs, {"y": own[:, 0], "w": w}
+
+
+def cut(lengths: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut rows into pieces.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (N,)
+        Steps of each row.
+    size : int
+        Steps of a piece, at most.
+
+    Returns
+    -------
+    row, begin, lengths : ndarray of shape (number of pieces,)
+        Of which row each piece is, at which step of it it begins, and its steps.
+
+    Examples
+    --------
+    >>> [one.tolist() for one in cut(np.array([5, 0, 2]), 3)]
+    [[0, 0, 2], [0, 3, 0], [3, 2, 2]]
+    """
+    begin = [np.arange(0, n, size) for n in lengths.tolist()]
+    row = np.repeat(np.arange(len(lengths)), list(map(len, begin)))
+    first = np.concatenate([np.zeros(0, np.int64), *begin])
+    return row, first, np.minimum(size, lengths[row] - first)
 
 
 class _Chunks(NamedTuple):

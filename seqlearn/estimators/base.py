@@ -17,7 +17,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from seqlearn.data.batches import SequenceDataset
+from seqlearn.data.batches import Batched, SequenceDataset
 from seqlearn.data.column_statistics import may_be_lost, refuse_lost
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord, read_X
@@ -134,6 +134,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     _characters: ClassVar[int | None] = None  # what Words(characters="auto") means
     _largest_batch: ClassVar[int] = 32  # that batch_size="auto" makes
     _updates: ClassVar[int] = 3000  # that max_epochs="auto" aims at
+    _epochs: ClassVar[tuple[int, int]] = (10, 60)  # the fewest and most that it makes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -177,6 +178,23 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     def _input(self, data: TrainingData[T]) -> tuple[type[Input], dict[str, Any]] | None:
         """Return the class of the network's input, and its arguments; None for numbers."""
         return None if data.tokens is None else data.tokens.station
+
+    def _datasets(
+        self, data: TrainingData[T], device: str, dtype: torch.dtype
+    ) -> tuple[Batched, Batched | None]:
+        """Return what is trained on, and what early stopping looks at."""
+        train, valid = data.dataset(data.train_rows, device, dtype), None
+        if data.valid_rows is not None:
+            valid = data.dataset(data.valid_rows, device, dtype)
+        return train, valid
+
+    def _n_rows(self, train: Batched) -> int:
+        """Return the number of rows of which batches are made, all in all."""
+        return len(train)
+
+    def _of_batches(self, batches: Any) -> dict[str, Any]:
+        """Return arguments of the head that hang on how rows come in batches."""
+        return {}
 
     def _opened(self, X: Any) -> Any:
         """Return what X holds, out of its container."""
@@ -313,18 +331,24 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     def _train(self, data: TrainingData[T]) -> tuple[SequenceNet, list[dict[str, float]]]:
         """Train a `seqlearn.modules.network.Network`; return the net and its history."""
         device, dtype = resolve_device(self.device), getattr(torch, self.dtype)
-        train = data.dataset(data.train_rows, device, dtype)
-        valid = None if data.valid_rows is None else data.dataset(data.valid_rows, device, dtype)
-        batch_size = _batch_size(self.batch_size, len(data.train_rows), self._largest_batch)
+        train, valid = self._datasets(data, device, dtype)
+        batch_size, max_epochs = self.batch_size, self.max_epochs
+        if isinstance(batch_size, str):  # enough updates an epoch, and enough rows an update
+            batch_size = min(max(self._n_rows(train) // 8, 4), self._largest_batch)
+        batches = train.batches(batch_size)
+        if isinstance(max_epochs, str):  # many on small data, else as many updates as models need
+            least, most = self._epochs
+            max_epochs = min(max(self._updates // len(batches), least), most)
+        kind, of_head = self._head(data)
         net = self._make_net(
             train,
             valid,
             input=self._input(data),
-            head=self._head(data),
+            head=(kind, {**of_head, **self._of_batches(batches)}),
             readout=getattr(self, "readout", None),
             seeds=data.seeds,
             batch_size=batch_size,
-            max_epochs=_max_epochs(self.max_epochs, train, batch_size, self._updates),
+            max_epochs=max_epochs,
             one_epoch=data.one_epoch,
             input_size=data.sequences.n_features,
         )
@@ -366,20 +390,6 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         if known.tokens is not None:
             sequences = known.tokens.encode(sequences)
         return known.targets.arranged(sequences)
-
-
-def _batch_size(batch_size: int | str, n_rows: int, largest: int) -> int:
-    """Enough updates an epoch on small data, enough rows an update on large."""
-    return min(max(n_rows // 8, 4), largest) if isinstance(batch_size, str) else batch_size
-
-
-def _max_epochs(
-    max_epochs: int | str, train: SequenceDataset, batch_size: int, n_updates: int
-) -> int:
-    """Many epochs on small data, and on large data as many updates as most models need."""
-    if not isinstance(max_epochs, str):
-        return max_epochs
-    return min(max(n_updates // len(train.batches(batch_size)), 10), 60)
 
 
 def pieces(X: Any) -> Iterator[tuple[int, Any]]:

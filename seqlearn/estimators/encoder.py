@@ -14,7 +14,6 @@ from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
-from seqlearn.registry import resolve_backend
 from seqlearn.training.net import SequenceNet
 
 __all__ = ["SequenceEncoder"]
@@ -266,11 +265,8 @@ class SequenceEncoder(
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if not resolve_backend(self.backend).causal:
-            raise InvalidParameterError(
-                f"backend={self.backend!r} is not causal: it would see the step that it is asked "
-                "to predict. Use another backend, or pass an estimator to learn from labels."
-            )
+        remedy = "Use another backend, or pass an estimator to learn from labels."
+        self._refuse_looking_ahead("step", remedy)
 
     def _targets(self) -> NextSteps:
         return NextSteps()

@@ -11,11 +11,12 @@ from collections.abc import Callable, Hashable
 from numbers import Integral, Real
 from typing import Any
 
+from seqlearn.data.messages import show
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.losses import CLASS_LOSSES
 from seqlearn.printing import short_repr
 
-__all__ = ["check_parameters", "integer", "levels", "number", "one_of"]
+__all__ = ["check_arguments", "check_parameters", "integer", "levels", "number", "one_of"]
 
 Check = Callable[[Any], str | None]
 NUMBER: Any = Real  # which has no comparison with floats, as far as type checkers know
@@ -116,6 +117,20 @@ def refuse_other_loss(loss: str, label_smoothing: float, where: str) -> None:
             f"loss={loss!r} and label_smoothing={label_smoothing}, but {where} there is one loss "
             "alone, the likelihood. Leave both out: loss='cross_entropy', label_smoothing=0.0."
         )
+
+
+def check_arguments(method: str, **arguments: tuple[Any, Check]) -> None:
+    """Check the arguments of a method, each given as its value and the check of it.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the first whose value is not accepted, and what would be.
+    """
+    for name, (value, check) in arguments.items():
+        wanted = check(value)
+        if wanted is not None:
+            raise InvalidParameterError(f"{name} of {method} must be {wanted}. Got {show(value)}.")
 
 
 def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:

@@ -171,6 +171,16 @@ class Trainable:
                 "seqlearn does not have, for example {'optimizer__betas': (0.9, 0.99)}."
             )
 
+    def _refuse_looking_ahead(
+        self, what: str, remedy: str = "Use another backend, such as 'torch' or 'gru'."
+    ) -> None:
+        """Refuse a backend that sees ``what``, a step say, before it predicts it."""
+        if not resolve_backend(self.backend).causal:
+            raise InvalidParameterError(
+                f"backend={self.backend!r} is not causal: it would see the {what} that it is asked "
+                f"to predict. {remedy}"
+            )
+
     def _make_net(
         self,
         train: Batched,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from seqlearn.data.batches import length_batches
-from seqlearn.data.text_chunks import TextDataset
+from seqlearn.data.text_chunks import TextDataset, cut
 from seqlearn.states import map_rows, select_rows
 
 __all__ = ["last_states", "log_likelihoods", "states"]
@@ -56,10 +56,7 @@ def _over_pieces(net: Any, texts: TextDataset, run: Callable, last: bool = False
     """
     net.evaluate()
     first = np.cumsum(texts.lengths) - texts.lengths  # of each row among all steps
-    pieces = [np.arange(0, n, PIECE) for n in texts.lengths.tolist()]
-    row = np.repeat(np.arange(len(texts)), list(map(len, pieces)))
-    begin = np.concatenate([np.zeros(0, np.int64), *pieces])
-    lengths = np.minimum(PIECE, texts.lengths[row] - begin)
+    row, begin, lengths = cut(texts.lengths, PIECE)
     starts, places = texts.starts[row] + begin, first[row] + begin
     is_last = begin + lengths == texts.lengths[row]
     continues = np.flatnonzero(begin > 0)  # pieces that have one before them

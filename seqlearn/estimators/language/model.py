@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
+from seqlearn.data.batches import Batched
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.text_chunks import TextDataset
+from seqlearn.data.text_chunks import TextDataset, cut
 from seqlearn.data.text_units import learn_unit, read_texts
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
@@ -23,7 +24,14 @@ from seqlearn.estimators.language.vectors import (
     text_vectors,
     word_vectors,
 )
-from seqlearn.estimators.parameter_checks import Check, boolean, integer, number, one_of
+from seqlearn.estimators.parameter_checks import (
+    Check,
+    boolean,
+    check_arguments,
+    integer,
+    number,
+    one_of,
+)
 from seqlearn.inputs.station import Input
 from seqlearn.inputs.tokens import TokenEmbedding
 from seqlearn.modules.heads.head import Head
@@ -32,16 +40,11 @@ from seqlearn.modules.sampling import Choice, generate
 from seqlearn.registry import resolve_backend
 from seqlearn.training.callbacks import progress_bar
 from seqlearn.training.defaults import torch_defaults
-from seqlearn.training.device import resolve_device
-from seqlearn.training.net import SequenceNet
 from seqlearn.training.pieces import last_states, log_likelihoods
 from seqlearn.training.randomness import Seeds
 
 __all__ = ["LSTMLanguageModel"]
 
-UPDATES = 3000  # what max_epochs="auto" aims at
-MOST_EPOCHS = 40
-LARGEST_BATCH = 32
 LEAST_HELD = 4  # tokens at the end of a text, on average, that are enough to validate on
 VALID_STEPS = 256  # of the rows that early stopping looks at
 UNITS = ("char", "word", "bpe")
@@ -201,6 +204,9 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         "chunk_length": integer(1),
     }
 
+    _epochs = (4, 40)
+    readout = "last"
+
     # <parameters: unit * vocabulary_size min_frequency ends hidden_size num_layers dropout
     #   embedding_dropout embedding_size tied chunk_length backend training warm_start control>
     def __init__(
@@ -328,36 +334,26 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        backend = resolve_backend(self.backend)
-        if not (backend.causal and backend.stateful):
-            what = "causal: it would see the token that it is asked to predict"
-            if backend.causal:
-                what = "stateful: its state cannot be carried through a text"
+        self._refuse_looking_ahead("token")
+        if not resolve_backend(self.backend).stateful:
             raise InvalidParameterError(
-                f"backend={self.backend!r} is not {what}. Use another backend, such as 'torch' or "
-                "'gru'."
+                f"backend={self.backend!r} is not stateful: its state cannot be carried through a "
+                "text. Use another backend, such as 'torch' or 'gru'."
             )
 
     def _targets(self) -> Tokens:
         return Tokens(ends=self.ends, min_frequency=self.min_frequency)
 
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
-        texts, tokens = read_texts(X, "X")
-        kind = "texts" if tokens is None else "tokens"
-        if known is not None and known.kind != kind:
-            raise DataFormatError(
-                f"X holds {_KINDS[kind]}, but that of the last fit held {_KINDS[known.kind]}. "
-                "Give the same kind in fit and after it."
-            )
+        kind, texts = _read(X, known, "the last fit")
         unit = None
-        if texts is not None:
+        if kind == "texts":
             unit = None if known is None else self._learned.targets.unit
             if unit is None:
                 unit = learn_unit(self.unit, texts, self.vocabulary_size)
             else:
                 unit.check_continued(self.unit, self.vocabulary_size)
-            tokens = unit.cut(texts)
-        sequences = read_cut(tokens or [], unit)
+        sequences = read_cut(texts if unit is None else unit.cut(texts), unit)
         if not len(sequences):
             raise DataFormatError("X holds no text; give at least one: [text].")
         self._refuse_empty(sequences, bool(self.ends) if known is None else self._ends)
@@ -403,10 +399,10 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             "tied_size": self._size(data) if self.tied else None,
         }
 
-    def _train(self, data: TrainingData[Tokens]) -> tuple[SequenceNet, list[dict[str, float]]]:
-        device = resolve_device(self.device)
-        texts = data.sequences.take(data.rows)
-        symbols, starts, lengths = data.targets.symbols(texts)
+    def _datasets(
+        self, data: TrainingData[Tokens], device: str, dtype: torch.dtype
+    ) -> tuple[Batched, Batched | None]:
+        symbols, starts, lengths = data.targets.symbols(data.sequences.take(data.rows))
         train, valid = (starts, lengths, data.weights), None
         if data.valid_rows is not None:
             train, valid = (
@@ -419,32 +415,19 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         dataset = TextDataset(
             symbols, *_of_mean_1(train), device=device, chunk_length=self.chunk_length
         )
-        n_chunks = int((-(-dataset.lengths // self.chunk_length)).sum())
-        batch_size, max_epochs = self.batch_size, self.max_epochs
-        if isinstance(batch_size, str):
-            batch_size = min(max(n_chunks // 8, 4), LARGEST_BATCH)
-        batches = dataset.batches(batch_size)
-        if isinstance(max_epochs, str):
-            max_epochs = min(max(UPDATES // len(batches), 4), MOST_EPOCHS)
-        valid_set = None
-        if valid is not None:
-            valid_set = TextDataset(symbols, *_in_rows(*_of_mean_1(valid)), device=device)
-        kind, of_head = self._head(data)
-        net = self._make_net(
-            dataset,
-            valid_set,
-            input=self._input(data),
-            head=(kind, {**of_head, "steps_a_row": batches.steps_a_row}),
-            readout="last",
-            seeds=data.seeds,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            one_epoch=data.one_epoch,
+        if valid is None:
+            return dataset, None
+        starts, lengths, weights = _of_mean_1(valid)
+        row, begin, lengths = cut(lengths, VALID_STEPS)  # each read from the zero state on
+        return dataset, TextDataset(
+            symbols, starts[row] + begin, lengths, weights[row], device=device
         )
-        if data.before is not None:
-            net.continue_from(self.net_)
-        earlier = [] if data.before is None else data.before.history
-        return net, self._end_training(net, net.train(dataset), earlier)
+
+    def _n_rows(self, train: Any) -> int:
+        return train.n_chunks
+
+    def _of_batches(self, batches: Any) -> dict[str, Any]:
+        return {"steps_a_row": batches.steps_a_row}
 
     # Scores.
 
@@ -625,7 +608,8 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         2
         """
         targets = self._record.targets
-        _check_sampling(
+        check_arguments(
+            "LSTMLanguageModel.sample",
             n_samples=(n_samples, integer(1)),
             max_new_tokens=(max_new_tokens, integer(0)),
             temperature=(temperature, number("[0, inf)")),
@@ -680,20 +664,15 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
 
     def _known(self, X: Any) -> Sequences:
         """Return texts in codes; some may be empty."""
-        record = self._record
-        texts, tokens = read_texts(unpack(X), "X")
-        kind = "texts" if tokens is None else "tokens"
-        if kind != record.input.kind and len(texts or tokens or []):
-            raise DataFormatError(
-                f"X holds {_KINDS[kind]}, but that of fit held {_KINDS[record.input.kind]}. Give "
-                "the same kind in fit and after it."
-            )
-        if texts is not None and record.targets.unit is not None:
-            tokens = record.targets.unit.cut(texts)
-        return record.targets.arranged(read_cut(tokens or [], record.targets.unit))
+        record, unit = self._record, self._record.targets.unit
+        _, texts = _read(unpack(X), record.input, "fit")
+        return record.targets.arranged(read_cut(texts if unit is None else unit.cut(texts), unit))
 
     def _dataset(self, known: Sequences, whole: bool = False) -> tuple[TextDataset, np.ndarray]:
-        """Return what `scoring` reads, and its steps a text; ``whole`` reads every token."""
+        """Return what `seqlearn.training.pieces` reads, and the steps of each text.
+
+        ``whole`` reads the last token too, for what comes after it.
+        """
         symbols, starts, lengths = self._record.targets.symbols(known)
         if whole:
             lengths = known.lengths + 1
@@ -727,26 +706,22 @@ def _no_token(empty: list[int]) -> str:
     return f"{which} no token"
 
 
-def _check_sampling(**options: tuple[Any, Check]) -> None:
-    for name, (value, check) in options.items():
-        wanted = check(value)
-        if wanted is not None:
-            raise InvalidParameterError(
-                f"{name} of LSTMLanguageModel.sample must be {wanted}. Got {show(value)}."
-            )
+def _read(X: Any, known: InputRecord | None, when: str) -> tuple[str, list]:
+    """Return what X holds, "texts" or "tokens", and its rows; refuse another kind than ``known``.
+
+    X without rows is of any kind.
+    """
+    texts, tokens = read_texts(X, "X")
+    kind, rows = ("texts", texts or []) if tokens is None else ("tokens", tokens)
+    if known is not None and rows and kind != known.kind:
+        raise DataFormatError(
+            f"X holds {_KINDS[kind]}, but that of {when} held {_KINDS[known.kind]}. Give the same "
+            "kind in fit and after it."
+        )
+    return kind, rows
 
 
 def _of_mean_1(rows: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return starts, lengths and weights, these of mean 1."""
     starts, lengths, weights = rows
     return starts, lengths, weights / weights.mean()
-
-
-def _in_rows(
-    starts: np.ndarray, lengths: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut rows into such of `VALID_STEPS` steps at most, each read from the zero state on."""
-    begin = [np.arange(0, n, VALID_STEPS) for n in lengths.tolist()]
-    row = np.repeat(np.arange(len(starts)), list(map(len, begin)))
-    first = np.concatenate(begin)
-    return starts[row] + first, np.minimum(VALID_STEPS, lengths[row] - first), weights[row]

@@ -29,9 +29,9 @@ class Cut(Words):
     unit: TextUnit | None
 
 
-def read_cut(texts: list[list[str]], unit: TextUnit | None, first: int = 0) -> Sequences:
+def read_cut(texts: list[list[str]], unit: TextUnit | None) -> Sequences:
     """Return lists of tokens as codes into a `Cut`."""
-    sequences = read_discrete(texts, "tokens", first=first)
+    sequences = read_discrete(texts, "tokens")
     words = sequences.dictionary.words
     return Sequences(sequences.values, sequences.offsets, Cut(words, unit))
 

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import InputRecord
-from seqlearn.data.messages import listed, show
+from seqlearn.data.messages import listed
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.sessions import (
     Columns,
@@ -22,10 +22,11 @@ from seqlearn.data.sessions import (
     read_sessions,
 )
 from seqlearn.data.targets import read_weights
-from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import (
     boolean,
+    check_arguments,
     check_parameters,
     integer,
     label,
@@ -40,7 +41,6 @@ from seqlearn.metrics.ranking import mrr_at_k
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.item_losses import ITEM_LOSSES
 from seqlearn.modules.heads.next_item import CUTOFF, NextItemHead
-from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict
 
@@ -357,11 +357,7 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if not resolve_backend(self.backend).causal:
-            raise InvalidParameterError(
-                f"backend={self.backend!r} is not causal: it would see the item that it is asked "
-                "to predict. Use another backend, such as 'torch' or 'gru'."
-            )
+        self._refuse_looking_ahead("item")
 
     def _opened(self, X: Any) -> Sequences:
         """Return sessions as codes of what occurs in them. The columns of a frame are not unpacked.
@@ -467,14 +463,11 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         InvalidParameterError
             ``k`` or ``exclude_seen`` is not what it should be.
         """
-        for name, value, wanted in (
-            ("k", k, integer(1)(k)),
-            ("exclude_seen", exclude_seen, boolean(exclude_seen)),
-        ):
-            if wanted is not None:
-                raise InvalidParameterError(
-                    f"{name} of LSTMRecommender.recommend must be {wanted}. Got {show(value)}."
-                )
+        check_arguments(
+            "LSTMRecommender.recommend",
+            k=(k, integer(1)),
+            exclude_seen=(exclude_seen, boolean),
+        )
         targets = self._record.targets
         chosen = None if items is None else self._candidates(items)
         known = self._known(sessions)

@@ -1,15 +1,14 @@
 """LSTMTranslator: text in, text out."""
 
 import warnings
-from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from seqlearn.backend import Backend
+from seqlearn.data.batches import Batched
 from seqlearn.data.input_record import InputRecord
-from seqlearn.data.messages import show
 from seqlearn.data.pairs import HideTokens, PairDataset
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights
@@ -17,6 +16,7 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import (
     boolean,
+    check_arguments,
     check_parameters,
     integer,
     number,
@@ -37,7 +37,6 @@ from seqlearn.modules.heads.attention_decoder import AttentionDecoder, TargetTok
 from seqlearn.modules.heads.head import Head
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
-from seqlearn.training.net import SequenceNet
 
 __all__ = ["LSTMTranslator"]
 
@@ -456,12 +455,30 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
             "tokens_a_row": float(np.average(lengths, weights=data.counts[trained])),
         }
 
-    def _train(self, data: TrainingData[Pairs]) -> tuple[SequenceNet, list[dict[str, float]]]:
-        hidden = self.unknown_dropout
-        if isinstance(hidden, str):
-            hidden = HIDDEN if self.copy else 0.0
-        parts = {one.name: getattr(data, one.name) for one in fields(data)}
-        return super()._train(PairData(**parts, hidden=hidden))
+    def _datasets(
+        self, data: TrainingData[Pairs], device: str, dtype: torch.dtype
+    ) -> tuple[Batched, Batched | None]:
+        share, hide = self.unknown_dropout, None
+        if isinstance(share, str):
+            share = HIDDEN if self.copy else 0.0
+        if share:
+            generator = data.seeds.generator(data.seeds.batches ^ 1)
+            hide = HideTokens(share, data.targets.border, generator)
+
+        def dataset(rows: np.ndarray, hide: HideTokens | None = None) -> PairDataset:
+            weights = data.weights[rows]
+            return PairDataset(
+                data.sequences.take(data.rows[rows]),
+                data.y[rows],
+                weights / weights.mean(),
+                device,
+                dtype,
+                make_targets=TargetTokens,
+                hide=hide,
+            )
+
+        valid = None if data.valid_rows is None else dataset(data.valid_rows)
+        return dataset(data.train_rows, hide), valid
 
     # Answers.
 
@@ -508,11 +525,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         scores : list of N arrays
             Log-probabilities with ``length_penalty``, if asked for.
         """
-        wanted = integer(1)(n)
-        if wanted is not None:
-            raise InvalidParameterError(
-                f"n of LSTMTranslator.predict_n_best must be {wanted}. Got {show(n)}."
-            )
+        check_arguments("LSTMTranslator.predict_n_best", n=(n, integer(1)))
         found = self._answers(X, n)
         answers = [[answer for answer, _ in own] for own in found]
         if not return_scores:
@@ -677,30 +690,4 @@ def _refuse_other_length(sources: Texts, targets: Texts) -> None:
             "Found input variables with inconsistent numbers of samples: X has "
             f"{len(sources)} sources, y has {len(targets)} targets. Give one target for each; a "
             "source that has several stands in X once for each of them."
-        )
-
-
-class PairData(TrainingData[Pairs]):
-    """Pairs ready to train on."""
-
-    hidden: float
-
-    def __init__(self, *, hidden: float, **parts: Any):
-        super().__init__(**parts)
-        object.__setattr__(self, "hidden", hidden)
-
-    def dataset(self, part: np.ndarray, device: str, dtype: torch.dtype) -> Any:
-        """Return some of the pairs on a device, their weights of mean 1."""
-        weights, hide = self.weights[part], None
-        if self.hidden and part is self.train_rows:
-            generator = self.seeds.generator(self.seeds.batches ^ 1)
-            hide = HideTokens(self.hidden, self.targets.border, generator)
-        return PairDataset(
-            self.sequences.take(self.rows[part]),
-            self.y[part],
-            weights / weights.mean(),
-            device,
-            dtype,
-            make_targets=TargetTokens,
-            hide=hide,
         )
