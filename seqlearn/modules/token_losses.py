@@ -29,6 +29,7 @@ def token_losses(
     *,
     label_smoothing: float = 0.0,
     cast: torch.dtype | None = None,
+    alike: bool = True,
 ) -> Tensor:
     """Return minus the log-probability of each target, (P,), with a gradient.
 
@@ -44,6 +45,9 @@ def token_losses(
         Share of the target that is spread evenly over the vocabulary (Szegedy et al. 2016).
     cast : torch.dtype, optional
         What the matrix products are cast to; sums and losses stay as they are.
+    alike : bool, default=True
+        Whether all losses are going to count the same, as in a mean: their gradient is then
+        computed with them. It is right in any case, and done twice if this is wrong.
 
     Examples
     --------
@@ -51,7 +55,7 @@ def token_losses(
     >>> token_losses(features, weight, torch.zeros(4), torch.tensor([0, 3])).exp()
     tensor([4., 4.])
     """
-    return _TokenLosses.apply(features, weight, bias, targets, label_smoothing, cast)
+    return _TokenLosses.apply(features, weight, bias, targets, label_smoothing, cast, alike)
 
 
 class _TokenLosses(torch.autograd.Function):
@@ -61,12 +65,13 @@ class _TokenLosses(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, features, weight, bias, targets, label_smoothing, cast):
+    def forward(ctx: Any, features, weight, bias, targets, label_smoothing, cast, alike):
         needs = any(ctx.needs_input_grad)
         losses, gradients = _computed(
-            features, weight, bias, targets, label_smoothing, cast, None, needs
+            features, weight, bias, targets, label_smoothing, cast, None, needs and alike
         )
         if needs:
+            ctx.alike = alike
             ctx.save_for_backward(features, weight, bias, targets, *gradients)
             ctx.options = label_smoothing, cast
         return losses
@@ -76,15 +81,15 @@ class _TokenLosses(torch.autograd.Function):
         (of_losses,) = gradients
         features, weight, bias, targets, *found = ctx.saved_tensors
         if not len(of_losses):
-            return (*found, None, None, None)
+            return (*found, None, None, None, None)
         first = of_losses[0]
-        if bool((of_losses == first).all()):
-            return (*(one * first for one in found), None, None, None)
+        if ctx.alike and bool((of_losses == first).all()):
+            return (*(one * first for one in found), None, None, None, None)
         label_smoothing, cast = ctx.options
         _, found = _computed(
             features, weight, bias, targets, label_smoothing, cast, of_losses, True
         )
-        return (*found, None, None, None)
+        return (*found, None, None, None, None)
 
 
 def _computed(

@@ -19,12 +19,15 @@ def inputs(seed=0):
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("at_once", [1, 7 * V, 1 << 21])
-def test_losses_and_gradients_are_those_of_torch(monkeypatch, label_smoothing, weighted, at_once):
+def test_losses_and_gradients_are_those_of_torch(
+    monkeypatch, label_smoothing, weighted, alike, at_once
+):
     monkeypatch.setattr(file, "SCORES_AT_ONCE", at_once)
     parts, targets = inputs()
     weights = torch.linspace(0.5, 2.0, P) if weighted else torch.full((P,), 0.3)
-    found = token_losses(*parts, targets, label_smoothing=label_smoothing)
+    found = token_losses(*parts, targets, label_smoothing=label_smoothing, alike=alike)
     scores = functional.linear(*parts)
     due = functional.cross_entropy(
         scores, targets, reduction="none", label_smoothing=label_smoothing

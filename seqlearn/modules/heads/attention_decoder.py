@@ -252,6 +252,7 @@ class AttentionDecoder(Head):
             true.where(is_known, 0),
             label_smoothing=self.label_smoothing if gate is None else 0.0,
             cast=self.autocast,
+            alike=gate is None,
         )
         if gate is None:
             return losses
