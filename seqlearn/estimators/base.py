@@ -9,7 +9,7 @@ constructor in full, as scikit-learn's do; what is shared of it comes from
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -29,6 +29,7 @@ from seqlearn.data.targets import read_weights
 from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput, for_task
@@ -60,15 +61,15 @@ class Learned(Record, Generic[T]):
         What X was.
     targets : Targets
         What y was.
-    tokens : TokenInput or None
-        What is known of words or features.
+    reading : LearnedInput or None
+        What is known of words or features; None for numbers.
     history : list of dict
         One row an epoch.
     """
 
     input: InputRecord
     targets: T
-    tokens: TokenInput | None
+    reading: LearnedInput | None
     history: list[dict[str, float]]
 
 
@@ -92,8 +93,8 @@ class TrainingData(Generic[T]):
         Which of the M are trained on, and which are held out.
     targets : Targets
         How y was encoded.
-    tokens : TokenInput or None
-        How words were.
+    reading : LearnedInput or None
+        How X was, words say; None for numbers.
     seeds : Seeds
         Source of all chance.
     before : Learned or None
@@ -110,7 +111,7 @@ class TrainingData(Generic[T]):
     train_rows: np.ndarray
     valid_rows: np.ndarray | None
     targets: T
-    tokens: TokenInput | None
+    reading: LearnedInput | None
     seeds: Seeds
     before: Learned[T] | None
     one_epoch: bool
@@ -155,10 +156,10 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     @property
     def vocabulary_(self) -> Vocabulary:
         """Words or features known, if X holds those."""
-        tokens = self._record.tokens
-        if tokens is None:
+        reading = self._record.reading
+        if not isinstance(reading, TokenInput):
             raise AttributeError("vocabulary_ is of words and features; X has numbers.")
-        return tokens.encoding.vocabulary
+        return reading.encoding.vocabulary
 
     # What a subclass says.
 
@@ -177,7 +178,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
 
     def _input(self, data: TrainingData[T]) -> tuple[type[Input], dict[str, Any]] | None:
         """Return the class of the network's input, and its arguments; None for numbers."""
-        return None if data.tokens is None else data.tokens.station
+        return None if data.reading is None else data.reading.station
 
     def _datasets(
         self, data: TrainingData[T], device: str, dtype: torch.dtype
@@ -262,15 +263,15 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                 train_rows, valid_rows = self._held_out(targets, codes, seeds)
             # Learn from the others, before there is a net: words, then scales.
             trained = rows[train_rows]
-            tokens = self._tokens_of(sequences, trained, counts[train_rows], record.kind, before)
+            reading = self._learn_input(sequences, trained, counts[train_rows], record, before)
             if before is None:
                 parts = codes[train_rows], weights[train_rows]
                 targets = targets.with_scale(sequences, trained, *parts)
-            if tokens is not None and tokens.model is not None:
+            if reading is not None and reading.reads_at_once:
                 # What it reads at once must not depend on rows that are not trained on.
                 sequences, rows = sequences.take(rows), np.arange(len(rows))
             data = TrainingData(
-                sequences if tokens is None else tokens.encode(sequences),
+                sequences if reading is None else reading.encode(sequences),
                 rows,
                 targets.scaled(codes, np.dtype(self.dtype)),
                 weights,
@@ -278,14 +279,14 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                 train_rows,
                 valid_rows,
                 targets,
-                tokens,
+                reading,
                 seeds,
                 before,
                 part,
             )
             net, history = self._train(data)
-            tokens = tokens and replace(tokens, given=None)
-            self._keep(Learned(record, targets, tokens, history), net)
+            reading = reading and reading.without_start()
+            self._keep(Learned(record, targets, reading, history), net)
         return self
 
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
@@ -300,14 +301,14 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
 
-    def _tokens_of(
+    def _learn_input(
         self,
         sequences: Sequences,
         rows: np.ndarray,
         counts: np.ndarray,
-        kind: str,
+        record: InputRecord,
         before: Learned[T] | None,
-    ) -> TokenInput | None:
+    ) -> LearnedInput | None:
         """Return what rows teach of words and features, or what the last fit was taught."""
         if sequences.dictionary is None:
             if getattr(self, "words", None) is not None:
@@ -316,11 +317,12 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                     "Pass lists of tokens, or set words=None."
                 )
             return None
-        words = for_task(self.words, self._characters)
-        known = None if before is None else before.tokens
+        known = None if before is None else before.reading
         if known is None:
-            return TokenInput.learn(words, self.dropout, kind, sequences.take(rows), counts)
-        known.check_continued(words)
+            words = for_task(self.words, self._characters)
+            chosen = sequences.take(rows)
+            return TokenInput.learn(words, self.dropout, record.kind, chosen, counts)
+        known.check_continued(self)
         return known
 
     def _keep(self, learned: Learned[T], net: SequenceNet) -> None:
@@ -354,8 +356,8 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         )
         if data.before is not None:
             net.continue_from(self.net_)
-        elif data.tokens is not None and data.tokens.given is not None:
-            net.module_.input.set_vectors(*data.tokens.given)
+        elif data.reading is not None:
+            data.reading.begin(net.module_.input)
         earlier = [] if data.before is None else data.before.history
         return net, self._end_training(net, net.train(train), earlier)
 
@@ -387,8 +389,8 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             discrete=self._reads_discrete,
             may_be_empty=True,
         )
-        if known.tokens is not None:
-            sequences = known.tokens.encode(sequences)
+        if known.reading is not None:
+            sequences = known.reading.encode(sequences)
         return known.targets.arranged(sequences)
 
 

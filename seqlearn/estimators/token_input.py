@@ -6,7 +6,7 @@ network, and the pretrained vectors to start from. `seqlearn.estimators.base` is
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ import torch
 from sklearn.base import clone
 
 from seqlearn.data.encoding import Encoding
-from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_tables import ContextTable
 from seqlearn.data.word_vectors import WordVectors, as_word_vectors
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.contexts import frozen_model
+from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.words import Words
 from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input
@@ -32,7 +32,7 @@ DEFAULT_SIZE = 64  # values of a word's vector, without pretrained ones
 
 
 @dataclass(frozen=True, eq=False)
-class TokenInput(Record):
+class TokenInput(LearnedInput):
     """What is learned of discrete steps, and what the network is told of it.
 
     Attributes
@@ -133,8 +133,23 @@ class TokenInput(Record):
         more = {"character_backend": resolve_backend("torch")} if spelled else {}
         return WordEmbedding, self.embedding | more
 
-    def check_continued(self, words: Words) -> None:
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a language model reads the rows."""
+        return self.model is not None
+
+    def begin(self, input: Any) -> None:
+        """Set the vectors of words that were given."""
+        if self.given is not None:
+            input.set_vectors(*self.given)
+
+    def without_start(self) -> "TokenInput":
+        """Return it without the vectors that were given, which the network has by now."""
+        return replace(self, given=None)
+
+    def check_continued(self, estimator: Any) -> None:
         """Raise if training is to go on with other parameters than it began with."""
+        words = for_task(estimator.words, estimator._characters)
         for name, now in _parameters(words).items():
             was = self.parameters[name]
             if was != now:
