@@ -29,6 +29,7 @@ from seqlearn.preprocessing import SequenceEncoder, SequenceScaler, Tokenizer
 def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[str]]) -> str:
     """Train and ask each kind of estimator."""
     core: Backend = TorchLSTM(forget_bias=0.5)
+    SequenceScaler().fit(X).save("a file")
     classifier: LSTMClassifier = LSTMClassifier(hidden_size=8, backend=core).fit(X, y)
     assert_type(classifier.predict_proba(X), np.ndarray)
     assert_type((classifier.n_features_in_, classifier.input_kind_), tuple[int, str])

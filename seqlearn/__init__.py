@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
     from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
-    from seqlearn.persistence import trusted_types
+    from seqlearn.persistence import load, save, trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
     __version__: str
@@ -56,9 +56,11 @@ _HOMES = {
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "Words": "seqlearn.estimators.words",
     "available_backends": "seqlearn.registry",
+    "load": "seqlearn.persistence",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.to_sequences",
+    "save": "seqlearn.persistence",
     "trusted_types": "seqlearn.persistence",
 }
 _MODULES = [
@@ -92,8 +94,10 @@ __all__ = [
     "SktimeLSTMRegressor",
     "Words",
     "available_backends",
+    "load",
     "load_backend",
     "resolve_backend",
+    "save",
     "to_sequences",
     "trusted_types",
 ]

@@ -5,6 +5,7 @@ import sys
 
 from seqlearn.commands.backends import backends, check
 from seqlearn.commands.demo import demo
+from seqlearn.commands.inspect import inspect
 from seqlearn.commands.new_plugin import new_plugin
 from seqlearn.errors import SeqlearnError
 
@@ -25,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     list_parser.add_argument("--check", metavar="NAME", help="hold the contract up to this one")
     list_parser.set_defaults(run=lambda given: check(given.check) if given.check else backends())
+
+    inspect_parser = commands.add_parser("inspect", help="say what is in a saved model")
+    inspect_parser.add_argument("file", help="what seqlearn.save wrote")
+    inspect_parser.set_defaults(run=lambda given: inspect(given.file))
 
     new_parser = commands.add_parser("new-plugin", help="write a plugin with a backend of your own")
     new_parser.add_argument("name", help="name of the backend, for example relu")

@@ -9,6 +9,7 @@ Each one is a `SeqlearnError` and also the built-in a reader would expect, so th
         NotAheadError         (NotImplementedError) a horizon asks for what has been observed
       DatasetNotFoundError    (FileNotFoundError)  a data set is not on this machine
       MissingDependencyError  (ImportError)        an optional package is not installed
+      ModelFileError          (ValueError)         a model cannot be saved, or a file not loaded
       TrainingDivergedError   (ArithmeticError)    the loss is not finite from the first epoch
       BackendError                                 anything about the registry of backends
         UnknownBackendError   (ValueError)         no installed distribution has that name
@@ -40,6 +41,10 @@ class DatasetNotFoundError(SeqlearnError, FileNotFoundError):
 
 class MissingDependencyError(SeqlearnError, ImportError):
     """An optional package is not installed; the message says how to install it."""
+
+
+class ModelFileError(SeqlearnError, ValueError):
+    """A model cannot be saved, or a file is no model; the message says why, and what to do."""
 
 
 class TrainingDivergedError(SeqlearnError, ArithmeticError):

@@ -22,7 +22,13 @@ from seqlearn.errors import (
 )
 from seqlearn.printing import short_repr
 
-__all__ = ["available_backends", "describe_backend", "load_backend", "resolve_backend"]
+__all__ = [
+    "available_backends",
+    "describe_backend",
+    "load_backend",
+    "registered",
+    "resolve_backend",
+]
 
 GROUP = "seqlearn.backends"
 _BUILD = "build(self, input_size, hidden_size, *, num_layers, bidirectional, dropout)"
@@ -164,11 +170,36 @@ def describe_backend(backend: Backend) -> str:
     >>> describe_backend(TorchRNN())  # doctest: +ELLIPSIS
     "The backend 'rnn' of scikit-seqlearn ..."
     """
+    found = registered(type(backend))
+    return (
+        f"The backend {backend!r}" if found is None else f"The backend {found[0]!r} of {found[1]}"
+    )
+
+
+def registered(kind: type[Backend]) -> tuple[str, str] | None:
+    """Return the name of a class of backends, and the distribution and version that registers it.
+
+    Parameters
+    ----------
+    kind : type
+        A subclass of `Backend`.
+
+    Returns
+    -------
+    tuple of two str, or None
+        None for a class that no installed distribution registers.
+
+    Examples
+    --------
+    >>> from seqlearn.registry import load_backend, registered
+    >>> registered(load_backend("gru"))  # doctest: +ELLIPSIS
+    ('gru', 'scikit-seqlearn ...')
+    """
     for entry in entry_points(group=GROUP):  # the module of an object's class is imported
         module, _, name = entry.value.replace(" ", "").partition(":")
-        if getattr(sys.modules.get(module), name, None) is type(backend):
-            return f"The backend {entry.name!r} of {_distribution(entry)}"
-    return f"The backend {backend!r}"
+        if getattr(sys.modules.get(module), name, None) is kind:
+            return entry.name, _distribution(entry)
+    return None
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -3,6 +3,8 @@
 import copy
 import importlib
 import pickle
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,9 +65,12 @@ TRUSTED = trusted_types()
 
 
 def loaded(model):
-    """The model as skops gives it back, and as pickle does, which saves the same state."""
+    """The model as skops, pickle and a file of its own give it back: all save the same state."""
     data = skops.io.dumps(model)
-    return skops.io.loads(data, trusted=TRUSTED), pickle.loads(pickle.dumps(model))
+    with tempfile.TemporaryDirectory() as folder:
+        seqlearn.save(model, Path(folder) / "model", training_state=True)
+        of_file = seqlearn.load(Path(folder) / "model")
+    return skops.io.loads(data, trusted=TRUSTED), pickle.loads(pickle.dumps(model)), of_file
 
 
 def assert_equal_answers(model, X, method):

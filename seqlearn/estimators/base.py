@@ -36,6 +36,7 @@ from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
+from seqlearn.saved import Saved
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
@@ -122,7 +123,7 @@ class TrainingData(Generic[T]):
         return SequenceDataset(sequences, self.y[part], weights / weights.mean(), device, dtype)
 
 
-class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic[T]):
+class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, Generic[T]):
     """Base of the estimators that read sequences."""
 
     _doc_link_module = "seqlearn"

@@ -21,6 +21,7 @@ from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.frames import cells_of, frame_of, table_like
+from seqlearn.saved import Saved
 
 __all__ = ["StepTransformer", "change_steps"]
 
@@ -31,7 +32,7 @@ def _has_columns(transformer: "StepTransformer") -> bool:
     return known is None or known.kind == "series" or known.widths is not None
 
 
-class StepTransformer(PlainState, TransformerMixin, BaseEstimator):
+class StepTransformer(Saved, PlainState, TransformerMixin, BaseEstimator):
     """A transformer that changes the values of steps by its ``method``, and nothing else."""
 
     _input: InputRecord

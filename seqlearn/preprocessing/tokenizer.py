@@ -13,13 +13,14 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from seqlearn.data.messages import show
 from seqlearn.data.texts import read_column, word_pattern
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.saved import Saved
 
 __all__ = ["Tokenizer"]
 
 LEVELS = ("word", "character")
 
 
-class Tokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class Tokenizer(Saved, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Split texts into words or characters.
 
     Nothing is learned, so `transform` needs no `fit`. At word level, without a ``pattern``, a token

@@ -324,6 +324,8 @@ class SequenceNet(Trained, Scored, NeuralNet):
         weights = {name: to_torch(value) for name, value in arrays["weights"].items()}
         self.module_.load_state_dict(weights)
         state = arrays["optimizer"]
+        if state is None:  # of a file that was written without: training begins with a new one
+            return
         if self._flat is not None:
             state = joined_state(state)
         state = {k: {name: to_torch(v) for name, v in s.items()} for k, s in state.items()}

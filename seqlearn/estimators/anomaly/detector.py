@@ -47,6 +47,7 @@ from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.windows import WindowInput
 from seqlearn.modules.heads.windows import ReconstructionHead, StepsAheadHead
+from seqlearn.saved import Saved
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
@@ -87,7 +88,7 @@ class Usual(Record):
     history: list[dict[str, float]]
 
 
-class LSTMAnomalyDetector(OutlierMixin, Trainable, ParameterObjects, BaseEstimator):
+class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, BaseEstimator):
     """Find steps and sequences that are unlike those of the training data.
 
     A recurrent network learns windows of what is usual: to reconstruct each of them from the vector

@@ -1,15 +1,19 @@
-"""Saving without pickle: which types the files of skops and MLflow hold.
+"""Saving without pickle: the types that saved models hold, and no file may name others.
 
 Models are saved as plain values, what they have learned too, see `seqlearn.data.plain`; this file
-names the types besides: estimators, networks and losses.
+names the types besides: estimators, networks and losses. `seqlearn.load` finds classes here by
+name, skops is given the list.
 """
 
 import warnings
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-from seqlearn.errors import BackendError
+from seqlearn.errors import BackendError, ModelFileError
 from seqlearn.registry import available_backends, load_backend
 
-__all__ = ["trusted_types"]
+__all__ = ["class_of", "name_of", "trusted_types"]
 
 OWN = {
     "data.word_vectors": ("WordVectors",),
@@ -46,6 +50,66 @@ OWN = {
     "training.net": ("SequenceNet",),
     "training.randomness": ("Seeds",),
 }
+
+OTHERS = {  # that a file of `seqlearn.save` may hold besides: what they learn is plain
+    "sklearn.compose": ("ColumnTransformer",),
+    "sklearn.frozen": ("FrozenEstimator",),
+    "sklearn.linear_model": ("LinearRegression", "LogisticRegression", "Ridge"),
+    "sklearn.multioutput": ("MultiOutputClassifier", "MultiOutputRegressor"),
+    "sklearn.pipeline": ("FeatureUnion", "Pipeline"),
+    "sklearn.preprocessing": ("MinMaxScaler", "Normalizer", "RobustScaler", "StandardScaler"),
+    "sktime.datatypes._dtypekind": ("DtypeKind",),
+}
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """The module of each name that a file may hold."""
+    homes = {name: f"seqlearn.{module}" for module, own in OWN.items() for name in own}
+    for module, names in OTHERS.items():
+        homes |= {f"{module.partition('.')[0]}.{name}": module for name in names}
+    return homes
+
+
+def name_of(kind: type) -> str | None:
+    """Return the name by which a file knows a class; None if none may hold it."""
+    package, name = kind.__module__.partition(".")[0], kind.__qualname__
+    if package == "torch":
+        return f"torch.optim.{name}" if _is_optimizer(name, kind) else None
+    name = name if package == "seqlearn" else f"{package}.{name}"
+    home = _homes().get(name)
+    is_there = home is not None and getattr(import_module(home), kind.__qualname__, None) is kind
+    return name if is_there else None
+
+
+def class_of(name: str) -> Any:
+    """Return the class that a file calls ``name``; nothing is imported that no table names.
+
+    Raises
+    ------
+    ModelFileError
+        No table names it.
+    """
+    own = name.rpartition(".")[2]
+    if name.startswith("torch.optim."):
+        from torch import optim
+
+        kind = vars(optim).get(own)
+        if _is_optimizer(own, kind):
+            return kind
+    elif name in _homes():
+        return getattr(import_module(_homes()[name]), own)
+    raise ModelFileError(
+        f"The file names the class {name!r}, which is none that seqlearn.save writes. It was not "
+        "looked up, and nothing was executed. Do not trust the file, or update scikit-seqlearn."
+    )
+
+
+def _is_optimizer(name: str, kind: Any) -> bool:
+    from torch import optim
+
+    is_there = isinstance(kind, type) and vars(optim).get(name) is kind
+    return is_there and issubclass(kind, optim.Optimizer)
 
 
 def trusted_types() -> list[str]:
