@@ -44,6 +44,7 @@ ROOT = Path(__file__).parents[1]
 FIRST_FIT = """
 import numpy as np
 from seqlearn import LSTMClassifier
+from seqlearn.testing.material import build_core
 X = np.random.default_rng(0).normal(size=(20, 10, 2))
 LSTMClassifier(max_epochs=1).fit(X, np.arange(20) % 2)
 """
@@ -121,7 +122,9 @@ def single_step() -> list[Row]:
             backend = load_backend(name)()
             if not backend.stateful:
                 continue
-            core = backend.build(size, size, num_layers=1, bidirectional=False, dropout=0.0).eval()
+            core = build_core(
+                backend, size, size, num_layers=1, bidirectional=False, dropout=0.0
+            ).eval()
             _, state = step_core(core, x)
             work[name] = partial(step_core, core, x, state)
             if name == "torch":

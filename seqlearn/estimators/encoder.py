@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
@@ -222,6 +223,12 @@ class SequenceEncoder(
         self.verbose = verbose
         self.net_params = net_params
         # </parameters>
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
         """Train the network.
