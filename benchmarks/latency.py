@@ -31,6 +31,7 @@ from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import LSTMClassifier, available_backends, load_backend
 from seqlearn.backend import step_core
+from seqlearn.testing.material import build_core
 
 SIZES = ((20, 12, 64), (100, 8, 64))  # T, F, H
 CALLS, REPEATS = 200, 7
@@ -44,7 +45,6 @@ ROOT = Path(__file__).parents[1]
 FIRST_FIT = """
 import numpy as np
 from seqlearn import LSTMClassifier
-from seqlearn.testing.material import build_core
 X = np.random.default_rng(0).normal(size=(20, 10, 2))
 LSTMClassifier(max_epochs=1).fit(X, np.arange(20) % 2)
 """
