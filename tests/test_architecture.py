@@ -47,7 +47,7 @@ ALLOWED = {
     },
     "metrics": {"data", "errors"},
     "model_selection": {"data", "errors"},
-    "inputs": {"backend", "modules"},
+    "inputs": {"backend", "errors", "modules"},
     "modules": {"backend", "errors", "registry", "states", "torch_internals"},
     "persistence": {"backend", "errors", "printing", "registry"},  # classes by name
     "preprocessing": {
