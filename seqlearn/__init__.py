@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
     from seqlearn import testing as testing
+    from seqlearn.data.event_tables import events_to_sequences
     from seqlearn.data.sequences import Sequences
+    from seqlearn.data.static import add_static
     from seqlearn.data.to_sequences import to_sequences
     from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
@@ -55,7 +57,9 @@ _HOMES = {
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "Words": "seqlearn.estimators.words",
+    "add_static": "seqlearn.data.static",
     "available_backends": "seqlearn.registry",
+    "events_to_sequences": "seqlearn.data.event_tables",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
     "to_sequences": "seqlearn.data.to_sequences",
@@ -91,7 +95,9 @@ __all__ = [
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
     "Words",
+    "add_static",
     "available_backends",
+    "events_to_sequences",
     "load_backend",
     "resolve_backend",
     "to_sequences",
