@@ -51,6 +51,14 @@ class SequenceEncoder(
         mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    missing : {"error", "mask"}, default="error"
+        What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
+        and the network reads three numbers for each feature: the last value observed (before the
+        first, the mean of the training data), whether there is one now, and the time since the last
+        one.
+    time_column : int, str or None, default=None
+        Number or name of the column of X that holds the time of each step. The network reads the
+        time since the step before in its place. Steps of one time are merged into their mean.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
@@ -153,8 +161,8 @@ class SequenceEncoder(
     (3, 16)
     """
 
-    # <parameters: estimator * hidden_size num_layers dropout readout backend training
-    #   warm_start control>
+    # <parameters: estimator * hidden_size num_layers dropout readout backend missing
+    #   time_column training warm_start control>
     def __init__(
         self,
         estimator: Any = None,
@@ -164,6 +172,8 @@ class SequenceEncoder(
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
+        missing: str = "error",
+        time_column: int | str | None = None,
         max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
@@ -190,6 +200,8 @@ class SequenceEncoder(
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
+        self.missing = missing
+        self.time_column = time_column
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
