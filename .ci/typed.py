@@ -56,6 +56,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     adapter: SktimeLSTMAnomalyDetector = SktimeLSTMAnomalyDetector(window=16).fit(y)
     adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
+    seqlearn.RiskDisplay.from_estimator(classifier, X[0], X, y, n_bins=5)
     held: Sequences = seqlearn.to_sequences(X)
     stays = seqlearn.datasets.fetch_physionet2012("test")
     held = seqlearn.events_to_sequences(stays.events, every=1.0, span=48, ids=stays.ids)

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.static import add_static
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
+    from seqlearn.displays import (
+        AnomalyDisplay,
+        AttentionDisplay,
+        ForecastDisplay,
+        RiskDisplay,
+    )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -51,6 +56,7 @@ _HOMES = {
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
+    "RiskDisplay": "seqlearn.displays",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
@@ -89,6 +95,7 @@ __all__ = [
     "LSTMRecommender",
     "LSTMRegressor",
     "LSTMTranslator",
+    "RiskDisplay",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",
