@@ -279,8 +279,7 @@ class RiskDisplay:
             ``ax`` does not have as many axes as there are parts.
         """
         check_matplotlib("RiskDisplay.plot")
-        has_diagram = self.y_true is not None
-        self.axes_ = _side_by_side(ax, 1 + has_diagram)
+        self.axes_ = _side_by_side(ax, 1 if self.y_true is None else 2)
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         steps = np.arange(1, len(self.risks) + 1) if self.times is None else self.times
         risk = draw_line(self.ax_, steps, self.risks, styled(RISK_STYLE, risk_kwargs))
@@ -289,7 +288,7 @@ class RiskDisplay:
         self.ax_.set(xlabel="Step" if self.times is None else "Time", ylabel=label)
         self.ax_.set_ylim(-0.02, 1.02)
         label_times(self.ax_, steps)
-        if has_diagram:
+        if self.y_true is not None:
             self.prob_true_, self.prob_pred_ = _groups(self.y_true, self.y_proba, self.n_bins)
             self.lines_["prior"] = self.ax_.axhline(
                 float(np.mean(self.y_true)), **styled(PRIOR_STYLE, prior_kwargs)
