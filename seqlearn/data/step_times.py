@@ -73,8 +73,9 @@ def read_steps(
                 sequences,
                 again,
                 first,
-                f"{{}} of X has the time of the step before it; {name} labels every step, so that "
-                "it cannot merge them. Merge these steps, and their labels, first.",
+                "steps of the time of the step before them",
+                f"{name} labels every step, so it cannot make one of two. Merge such steps, and "
+                "their labels, first.",
             )
         sequences, of_step = merge_equal_times(sequences, ~again), of_step[~again]
     values = sequences.values.copy()  # they may be the user's
@@ -140,14 +141,16 @@ def _elapsed(sequences: Sequences, column: int, first: Any) -> np.ndarray:
         sequences,
         np.isnan(times),
         first,
-        "{} of X has no time: the time column holds NaN there. Drop the step, or fill its time in.",
+        "steps without a time, NaN in the time column",
+        "Drop them, or fill their times in.",
     )
     _refuse_steps(
         sequences,
         times < 0,
         first,
-        "{} of X has a negative time. Times count from a start on; a scaler that stands before may "
-        "have changed them: leave the time column out of it, or subtract the first time.",
+        "negative times",
+        "Times count from a start on: subtract the first. If a scaler that stands before has "
+        "changed them, leave the time column out of it.",
     )
     elapsed = np.diff(times, prepend=times[:1])
     elapsed[sequences.offsets[:-1]] = 0.0
@@ -155,16 +158,19 @@ def _elapsed(sequences: Sequences, column: int, first: Any) -> np.ndarray:
         sequences,
         elapsed < 0,
         first,
-        "{} of X has an earlier time than the step before it. Sort each sequence by time first.",
+        "steps of an earlier time than the step before them",
+        "Sort each sequence by time first.",
     )
     return elapsed
 
 
-def _refuse_steps(sequences: Sequences, bad: np.ndarray, first: Any, message: str) -> None:
-    """Raise with the places of the steps that are bad, (S,), in the message, if any is."""
+def _refuse_steps(
+    sequences: Sequences, bad: np.ndarray, first: Any, what: str, remedy: str
+) -> None:
+    """Raise, naming the steps that are bad, (S,), if any is."""
     if bad.any():
         where = places(sequences, np.flatnonzero(bad), first)
-        raise DataFormatError(message.format(where[0].upper() + where[1:]))
+        raise DataFormatError(f"X has {what}: {where}. {remedy}")
 
 
 def merge_equal_times(sequences: Sequences, begins: np.ndarray) -> Sequences:

@@ -247,6 +247,8 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             )
         with training(type(self).__name__):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
+            if before is not None:
+                self._check_continued(before)
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(self._opened(X), y, sample_weight)
             sequences, record = self._read_X(X, None if before is None else before.input, first)
@@ -317,15 +319,27 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
 
+    def _check_continued(self, before: Learned[T]) -> None:
+        """Raise if X is to be read in another way than in the fit that training continues from."""
+        if before.reading is None:
+            refuse_other_reading(PLAIN, self._reads)
+        else:
+            before.reading.check_continued(self)
+
     def _compared(
         self, sequences: Sequences, record: InputRecord, weights: np.ndarray
     ) -> Sequences:
         """Return the sequences by which equal rows are found."""
-        time_column = self._reads["time_column"]
-        if time_column is None or sequences.dictionary is not None:
+        missing, time_column = self._reads["missing"], self._reads["time_column"]
+        if sequences.dictionary is not None:
             return sequences
-        column = column_index(time_column, record, sequences.n_features)
-        return without_unit(sequences, column, weights, np.dtype(self.dtype))
+        if time_column is not None:
+            column = column_index(time_column, record, sequences.n_features)
+            sequences = without_unit(sequences, column, weights, np.dtype(self.dtype))
+        if missing == "mask":  # the bits of NaN differ
+            values = sequences.values
+            sequences = sequences.replace_values(np.where(np.isnan(values), np.nan, values))
+        return sequences
 
     def _learn_input(
         self,
@@ -344,13 +358,11 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                     f"{name}={self._reads[name]!r} says how numbers are read, but X has words or "
                     f"feature dictionaries. Set {name}={default!r}."
                 )
-        known = None if before is None else before.reading
-        if known is None:
+        if before is None or before.reading is None:
             words = for_task(self.words, self._characters)
             chosen = sequences.take(rows)
             return TokenInput.learn(words, self.dropout, record.kind, chosen, counts)
-        known.check_continued(self)
-        return known
+        return before.reading
 
     def _learn_series(
         self,
@@ -368,7 +380,6 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             )
         reads = self._reads
         if before is not None:
-            refuse_other_reading(PLAIN if before.reading is None else before.reading.reads, reads)
             return before.reading
         with_gaps = hasattr(self, "missing") and (
             self.missing == "mask" or resolve_backend(self.backend).missing
