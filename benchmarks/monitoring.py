@@ -138,8 +138,8 @@ def models() -> dict[str, tuple[Callable[[int], Any], bool]]:
         found[GRU_D] = (lambda seed: network(seed, backend="grud"), True)
     found[CALIBRATED] = (lambda seed: CalibratedClassifierCV(network(seed), cv=4), True)
     linear = (
-        StandardScaler(),
         SimpleImputer(keep_empty_features=True),
+        StandardScaler(),
         LogisticRegression(C=0.01, max_iter=1000),
     )
     found["summaries, logistic regression"] = (lambda seed: _on_summaries(*linear), False)
