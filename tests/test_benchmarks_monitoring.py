@@ -36,7 +36,7 @@ def ward(n=120, seed=0, hours=48.0):
     static = {
         "Age": rng.uniform(20, 90, n).round(),
         "Gender": rng.choice([0.0, 1.0, np.nan], n),
-        "Height": np.full(n, np.nan),
+        "Height": np.where(rng.random(n) < 0.5, np.nan, rng.uniform(150, 200, n)),
         "ICUType": rng.choice([1.0, 2.0, 3.0, 4.0], n),
         "Weight": rng.uniform(50, 100, n),
     }
