@@ -19,7 +19,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_dataframe_column_names_consistency, check_estimator
 
 import seqlearn
-from seqlearn import LSTMClassifier, Sequences, to_sequences
+from seqlearn import LSTMClassifier, SequenceEncoder, Sequences, to_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.preprocessing import SequenceImputer, SequenceNormalizer, SequenceScaler
 
@@ -147,6 +147,9 @@ def test_clones_pickles_and_searches():
     pipe = make_pipeline(SequenceScaler(clip=5.0), SequenceImputer(), LSTMClassifier(max_epochs=1))
     search = GridSearchCV(pipe, {"sequenceimputer__method": METHODS}, cv=2, error_score="raise")
     assert search.fit(to_sequences(X), y).predict(X).shape == (12,)
-    with pytest.raises(DataFormatError, match=r"LSTMClassifier does not accept missing"):
+    with pytest.raises(DataFormatError, match=r"LSTMClassifier does not.*SequenceImputer"):
         make_pipeline(SequenceScaler(), LSTMClassifier(max_epochs=1)).fit(X, y)
+    reader = LSTMClassifier(max_epochs=1, missing="mask")  # behind a step that refuses NaN
+    with pytest.raises(DataFormatError, match=r"NaN.*SequenceEncoder does not.*missing='mask'"):
+        make_pipeline(SequenceEncoder(max_epochs=1), reader).fit(X, y)
     assert seqlearn.preprocessing.SequenceImputer is SequenceImputer
