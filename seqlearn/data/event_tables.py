@@ -115,7 +115,7 @@ def events_to_sequences(
             "event is accepted, or a dictionary of its columns."
         )
     check_columns(table, columns, "table")
-    times = _times(table[time], time)
+    times = _times(table[time], time, id)
     values = column_numbers(
         table[value],
         value,
@@ -162,14 +162,14 @@ def _check_parameters(columns: list, every: Any, span: Any, dtype: Any) -> None:
         )
 
 
-def _times(column: Any, name: Any) -> np.ndarray:
+def _times(column: Any, name: Any, key: Any) -> np.ndarray:
     """Return finite times of 0 or more, (E,)."""
     times = column_numbers(
         column,
         name,
         "table",
         "Give the time since the first event, or since admission, as a number, in hours for "
-        f"example. Of dates: (t - t.groupby(table['id']).transform('min')).dt.total_seconds() / "
+        f"example. Of dates: (t - t.groupby(table[{key!r}]).transform('min')).dt.total_seconds() / "
         f"3600 with t = table[{name!r}].",
     )
     for is_bad, what, remedy in (
