@@ -23,7 +23,7 @@ from seqlearn import (
 )
 from seqlearn.backend import Backend
 from seqlearn.backends.torch_lstm import TorchLSTM
-from seqlearn.preprocessing import SequenceEncoder, SequenceScaler, Tokenizer
+from seqlearn.preprocessing import SequenceEncoder, SequenceImputer, SequenceScaler, Tokenizer
 
 
 def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[str]]) -> str:
@@ -58,7 +58,12 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     adapter: SktimeLSTMAnomalyDetector = SktimeLSTMAnomalyDetector(window=16).fit(y)
     adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
+    seqlearn.RiskDisplay.from_estimator(classifier, X[0], X, y, n_bins=5)
     held: Sequences = seqlearn.to_sequences(X)
+    stays = seqlearn.datasets.fetch_physionet2012("test")
+    held = seqlearn.events_to_sequences(stays.events, every=1.0, span=48, ids=stays.ids)
+    held = seqlearn.add_static(SequenceScaler(clip=5.0).fit(held).transform(held), stays.static)
+    held = SequenceImputer("mean").fit(held).transform(held)
     trusted: list[str] = seqlearn.trusted_types()
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)

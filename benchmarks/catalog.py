@@ -27,6 +27,7 @@ BENCHMARKS = (  # in the order of the results page
     "translation",
     "classification",
     "anomaly",
+    "monitoring",
     "backends",
 )
 

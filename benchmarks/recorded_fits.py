@@ -297,6 +297,27 @@ def detectors() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "likelihood", lambda: fit(likelihood=3, smoothing=2, contamination=0.1)
 
 
+def transformers() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield what the transformers of steps make of sequences, with gaps and without."""
+    from seqlearn import preprocessing
+
+    rng = np.random.default_rng(6)
+    gaps = [np.where(rng.random(x.shape) < 0.4, np.nan, x) for x in X]
+
+    def fit(name, data, **params):
+        model = getattr(preprocessing, name)(**params).fit(data)
+        return {"steps": np.nan_to_num(np.concatenate(model.transform(data)), nan=-99.0)}
+
+    for method in ("standard", "robust", "minmax"):
+        yield f"scaler, {method}", lambda m=method: fit("SequenceScaler", X, method=m)
+        yield f"scaler with gaps, {method}", lambda m=method: fit("SequenceScaler", gaps, method=m)
+    yield "scaler of some", lambda: fit("SequenceScaler", gaps, columns=[0, 2], clip=1.0)
+    for method in ("standard", "minmax"):
+        yield f"normalizer, {method}", lambda m=method: fit("SequenceNormalizer", X, method=m)
+    for method in ("forward", "mean", "zero"):
+        yield f"imputer, {method}", lambda m=method: fit("SequenceImputer", gaps, method=m)
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -307,6 +328,7 @@ FITS = {
     "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
+    "transformer": transformers,
 }
 
 

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
     from seqlearn import testing as testing
+    from seqlearn.data.event_tables import events_to_sequences
     from seqlearn.data.sequences import Sequences
+    from seqlearn.data.static import add_static
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
+    from seqlearn.displays import (
+        AnomalyDisplay,
+        AttentionDisplay,
+        ForecastDisplay,
+        RiskDisplay,
+    )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -49,13 +56,16 @@ _HOMES = {
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
+    "RiskDisplay": "seqlearn.displays",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "Words": "seqlearn.estimators.words",
+    "add_static": "seqlearn.data.static",
     "available_backends": "seqlearn.registry",
+    "events_to_sequences": "seqlearn.data.event_tables",
     "load": "seqlearn.persistence",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
@@ -87,13 +97,16 @@ __all__ = [
     "LSTMRecommender",
     "LSTMRegressor",
     "LSTMTranslator",
+    "RiskDisplay",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
     "Words",
+    "add_static",
     "available_backends",
+    "events_to_sequences",
     "load",
     "load_backend",
     "resolve_backend",

@@ -46,7 +46,7 @@ from seqlearn import (
 from seqlearn.data.plain import KIND, as_plain, from_plain
 from seqlearn.metrics import mrr_scorer
 from seqlearn.model_selection import TimeSplit
-from seqlearn.preprocessing import SequenceNormalizer, SequenceScaler, Tokenizer
+from seqlearn.preprocessing import SequenceImputer, SequenceNormalizer, SequenceScaler, Tokenizer
 
 SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
 RNG = np.random.default_rng(0)
@@ -123,6 +123,8 @@ def test_every_backend(backend):
         (LSTMAnomalyDetector(**SMALL, window=5, likelihood=3), X, None, "anomaly_scores"),
         (LSTMAnomalyDetector("forecast", **SMALL, window=5), X, None, "predict"),
         (SequenceScaler(), X, None, "transform"),
+        (SequenceScaler("minmax", columns=[1], clip=2.0), X, None, "transform"),
+        (SequenceImputer(), [*X, np.full((2, 2), np.nan)], None, "transform"),
         (SequenceScaler(method="minmax"), X, None, "transform"),
         (SequenceScaler(method="robust"), X, None, "transform"),
         (SequenceNormalizer(), X, None, "transform"),

@@ -273,8 +273,9 @@ def _join_columns(columns: list[list | None], labels: list, names: tuple[str, ..
     if without:
         raise DataFormatError(
             f"Columns {', '.join(without)} of X hold no sequences, but others do. Leave them out: "
-            "a value for a whole sequence goes into a channel of its own, once for each step, or "
-            "past the sequences, by a ColumnTransformer with SequenceEncoder."
+            "a value for a whole sequence goes into a channel of its own, once for each step, by "
+            "seqlearn.add_static, or past the sequences, by a ColumnTransformer with "
+            "SequenceEncoder."
         )
     filled = [cells for cells in columns if cells is not None]  # all
     kinds = set(map(type, chain.from_iterable(filled)))

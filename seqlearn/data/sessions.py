@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.containers import is_missing, values_of
-from seqlearn.data.messages import listed, show
+from seqlearn.data.frame_columns import check_columns, column_labels, refuse_rows
+from seqlearn.data.messages import show
 from seqlearn.data.refusals import packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -164,7 +165,7 @@ def read_items(
     """
     refuse_container(items, name)
     if hasattr(items, "column_names") or hasattr(items, "columns"):
-        labels = list(_labels(items))
+        labels = column_labels(items) or []
         if len(labels) != 1:
             raise DataFormatError(
                 f"{name} is a frame of {len(labels)} columns. A flat list of items is accepted; "
@@ -294,22 +295,8 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[in
             f"sessions: item={columns.item!r}, by={columns.by!r}. Name them in the constructor, "
             "and the one of time in order=."
         )
-    present = _labels(X)
     wanted = [columns.item, columns.by, *columns.context]
-    wanted += [] if columns.order is None else [columns.order]
-    absent = [name for name in wanted if name not in present]
-    if absent:
-        of_index = getattr(getattr(X, "index", None), "names", ())
-        in_index = " Pass X.reset_index()." if set(absent) & set(of_index) else ""
-        raise DataFormatError(
-            f"X has no column {', '.join(map(repr, absent))}; its columns are "
-            f"{', '.join(map(repr, present))}.{in_index}"
-        )
-    twice = [name for name in wanted if present.count(name) > 1]
-    if twice:
-        raise DataFormatError(
-            f"X has several columns {listed(dict.fromkeys(twice))}. Rename all but one."
-        )
+    check_columns(X, wanted if columns.order is None else [*wanted, columns.order])
     sessions = values_of(X[columns.by])
     _refuse_missing(sessions, columns.by)
     _check(sessions, lambda i: f"Column {columns.by!r} in row {i} of X", are_items=False)
@@ -323,10 +310,6 @@ def _of_frame(X: Any, columns: Columns) -> tuple[list[list], np.ndarray, list[in
     picked = order.tolist()
     values = [values_of(X[name]) for name in (columns.item, *columns.context)]
     return [[one[i] for i in picked] for one in values], offsets, picked
-
-
-def _labels(X: Any) -> list:
-    return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
 def _in_order(column: Any, of_row: list[int], name: Any) -> np.ndarray:
@@ -365,10 +348,7 @@ def _ranks_of_categories(column: Any, name: Any) -> Any:
 def _refuse_missing(values: list, name: Any) -> None:
     rows = [i for i, one in enumerate(values) if is_missing(one)]
     if rows:
-        raise DataFormatError(
-            f"Row{'s' * (len(rows) > 1)} {listed(rows)} of X: column {name!r} is missing there. "
-            "Drop such rows."
-        )
+        refuse_rows(rows, "X", f"column {name!r} is missing there", "Drop such rows.")
 
 
 def _coded(

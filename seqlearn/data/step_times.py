@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from seqlearn.data.chosen_columns import column_range
 from seqlearn.data.input_record import InputRecord, read_X
-from seqlearn.data.messages import listed
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.validation import as_sequences, places, refuse_not_finite
 from seqlearn.errors import DataFormatError, InvalidParameterError
@@ -107,31 +107,13 @@ def column_index(time_column: int | str, record: InputRecord, n_features: int) -
     InvalidParameterError
         X has no such column.
     """
-    given = f"time_column={time_column!r}"
-    if record.kind == "series":
+    places = column_range(time_column, "time_column", record, n_features)
+    if len(places) != 1:
         raise InvalidParameterError(
-            f"{given}, but X is 2-D: series of one feature, which have no column for the time. "
-            "Give an array (N, T, F) or a list of (T_i, F) arrays, the time one of F."
+            f"time_column={time_column!r}, but that column of X has {len(places)} values a step; a "
+            "time is one number."
         )
-    if not isinstance(time_column, str):
-        if not -n_features <= time_column < n_features:
-            raise InvalidParameterError(
-                f"{given}, but X has {n_features} values a step: 0 to {n_features - 1} are columns."
-            )
-        return int(time_column) % n_features
-    names = [] if record.names is None else record.names.tolist()
-    if time_column not in names:
-        has = f"has the columns {listed(names)}" if names else "has no names of columns"
-        raise InvalidParameterError(
-            f"{given}, but X {has}. Give the name of one of them, in data frames with the same "
-            "columns, or the number of the column."
-        )
-    i, widths = names.index(time_column), record.widths or (1,) * len(names)
-    if widths[i] != 1:
-        raise InvalidParameterError(
-            f"{given}, but that column of X has {widths[i]} values a step; a time is one number."
-        )
-    return sum(widths[:i])
+    return places[0]
 
 
 def _elapsed(sequences: Sequences, column: int, first: Any) -> np.ndarray:

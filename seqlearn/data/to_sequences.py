@@ -44,7 +44,8 @@ def to_sequences(
           column a channel;
         - `Sequences`.
 
-        sktime's and aeon's "numpy3D" is (N, channel, time): pass ``X.transpose(0, 2, 1)``.
+        sktime's and aeon's "numpy3D" is (N, channel, time): pass ``X.transpose(0, 2, 1)``. A long
+        table of events, with a row for each value that was measured, is for `events_to_sequences`.
         Names of channels, strings, are kept in ``channels``.
     lengths : array-like of int, shape (N,), optional
         Valid steps of each sequence; the rest, padding, is cut off. Or X is flat, of shape
@@ -66,6 +67,11 @@ def to_sequences(
     DataFormatError
         A form that is not accepted, an empty sequence, mixed feature counts, data frames whose
         columns differ or stand in another order; the rows are named.
+
+    See Also
+    --------
+    events_to_sequences : Sequences from a long table of events, on a grid of time or not.
+    add_static : Add what is known of a whole sequence.
 
     Examples
     --------

@@ -364,9 +364,12 @@ def refuse_not_finite(
         what = "NaN and infinity" if np.isinf(bad).any() else "NaN"
     else:
         what = f"infinity or a value too large for dtype('{sequences.dtype}')"
+    remedy = "drop or fill them in first"
+    if what == "NaN":
+        remedy += f", by seqlearn.preprocessing.SequenceImputer for example{or_else}"
     message = (
         f"Input X contains {what}: {where}. {owner} does not accept missing or infinite values; "
-        f"drop or fill them in first{or_else if what == 'NaN' else ''}."
+        f"{remedy}."
     )
     rows = _rows_of(sequences, bad_steps)
     from_end = sequences.offsets[1:][rows] - bad_steps

@@ -2,11 +2,12 @@
 
 Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
-to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `text` loads
-corpora, `language` texts to write, translate and pronounce, `download` fetches what is absent,
-`data_home` finds the user's data folder, and `generated` and `generated_anomaly` make problems
-whose answers are known. Only the functions named `fetch_...` use the network; nothing imports torch
-or sktime, and pandas is imported by the loaders of `forecasting` when they are called.
+to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `intensive_care`
+measurements of patients, `text` loads corpora, `language` texts to write, translate and pronounce,
+`download` fetches what is absent, `data_home` finds the user's data folder, and `generated` and
+`generated_anomaly` make problems whose answers are known. Only the functions named `fetch_...` use
+the network; nothing imports torch or sktime, and pandas is imported by the loaders of `forecasting`
+and `intensive_care` when they are called.
 """
 
 from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
@@ -20,6 +21,7 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.intensive_care import IntensiveCareStays, fetch_physionet2012
 from seqlearn.datasets.language import (
     TatoebaPairs,
     WikipronWords,
@@ -49,12 +51,14 @@ __all__ = [
     "BrokenRelation",
     "ClickLog",
     "EntreeSessions",
+    "IntensiveCareStays",
     "NabSeries",
     "TatoebaPairs",
     "WikipronWords",
     "data_home",
     "fetch_entree",
     "fetch_nab",
+    "fetch_physionet2012",
     "fetch_sentence_polarity",
     "fetch_tatoeba",
     "fetch_tinyshakespeare",

@@ -45,6 +45,7 @@ OWN = {
     "modules.heads.next_token": ("NextTokenHead",),
     "modules.heads.segments": ("SegmentHead",),
     "modules.heads.windows": ("ReconstructionHead", "StepsAheadHead"),
+    "preprocessing.imputer": ("SequenceImputer",),
     "preprocessing.normalizer": ("SequenceNormalizer",),
     "preprocessing.scaler": ("SequenceScaler",),
     "preprocessing.tokenizer": ("Tokenizer",),

@@ -6,6 +6,7 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 
 from typing import TYPE_CHECKING
 
+from seqlearn.preprocessing.imputer import SequenceImputer
 from seqlearn.preprocessing.normalizer import SequenceNormalizer
 from seqlearn.preprocessing.scaler import SequenceScaler
 from seqlearn.preprocessing.tokenizer import Tokenizer
@@ -13,7 +14,13 @@ from seqlearn.preprocessing.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from seqlearn.estimators.encoder import SequenceEncoder
 
-__all__ = ["SequenceEncoder", "SequenceNormalizer", "SequenceScaler", "Tokenizer"]
+__all__ = [
+    "SequenceEncoder",
+    "SequenceImputer",
+    "SequenceNormalizer",
+    "SequenceScaler",
+    "Tokenizer",
+]
 
 
 if not TYPE_CHECKING:  # which would let any name pass

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.chosen_columns import scaled_columns
 from seqlearn.data.column_statistics import or_constant
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
@@ -26,7 +27,8 @@ class SequenceNormalizer(StepTransformer):
     scikit-learn's ``Normalizer``, nothing is learned from the data, so it cannot be inverted.
 
     What comes back is the kind of container that went in. A table with a sequence in each cell
-    keeps its columns and their names.
+    keeps its columns and their names. NaN is a value that is missing: it is left out of a
+    sequence's statistics and stays NaN.
 
     Parameters
     ----------
@@ -34,6 +36,11 @@ class SequenceNormalizer(StepTransformer):
         "standard": mean 0 and standard deviation 1 over a sequence's steps; "minmax": from 0 to
         1. A feature that is constant in a sequence becomes 0 there, and so does that of a
         sequence of one step.
+    columns : list of int or str, optional
+        The columns to change, by their numbers among the values of a step or by their names; others
+        stay as they are. By default all.
+    time_column : int or str, optional
+        The column that holds the time of each step, as in `LSTMClassifier`. It stays as it is.
 
     Attributes
     ----------
@@ -60,8 +67,16 @@ class SequenceNormalizer(StepTransformer):
            [1.]])]
     """
 
-    def __init__(self, method: str = "standard"):
+    def __init__(
+        self,
+        method: str = "standard",
+        *,
+        columns: list | None = None,
+        time_column: int | str | None = None,
+    ):
         self.method = method
+        self.columns = columns
+        self.time_column = time_column
 
     def fit(self, X: Any, y: Any = None) -> "SequenceNormalizer":
         """Check X and remember what kind it is.
@@ -80,11 +95,13 @@ class SequenceNormalizer(StepTransformer):
         Raises
         ------
         InvalidParameterError
-            There is no such ``method``.
+            There is no such ``method``, or X has no such columns.
         """
         self._check_method(METHODS)
-        _, self._input = read_X(self, unpack(X), None)
-        self._input.show_in(self)
+        sequences, known = read_X(self, unpack(X), None, allow_nan=True)
+        chosen = scaled_columns(self.columns, self.time_column, known, sequences.n_features)
+        self._input, self._is_scaled = known, chosen
+        known.show_in(self)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -108,28 +125,34 @@ class SequenceNormalizer(StepTransformer):
         """
         check_is_fitted(self)
         self._check_method(METHODS)
-        return change_steps(self, X, METHODS[self.method], transform=True)
+        return change_steps(self, X, self._change, transform=True)
+
+    def _change(self, rows: Sequences) -> np.ndarray:
+        changed = METHODS[self.method](rows)
+        return np.where(self._is_scaled, changed, rows.values)
 
 
 def _standard(rows: Sequences) -> np.ndarray:
     """Mean 0 and standard deviation 1 over the steps of each row, (S, F)."""
     values, lengths = rows.values.astype(np.float64), rows.lengths
-    n_steps = lengths[:, None]
-    low, high = _of_rows(np.minimum, values, rows), _of_rows(np.maximum, values, rows)
+    observed = ~np.isnan(values)
+    count = np.maximum(_of_rows(np.add, observed.astype(np.float64), rows), 1.0)
+    low, high = _of_rows(np.fmin, values, rows), _of_rows(np.fmax, values, rows)
     middle = low / 2 + high / 2  # first, so that no sum of large numbers rounds small ones away
     values -= np.repeat(middle, lengths, axis=0)
-    values -= np.repeat(_of_rows(np.add, values, rows) / n_steps, lengths, axis=0)
+    total = _of_rows(np.add, np.where(observed, values, 0.0), rows)
+    values -= np.repeat(total / count, lengths, axis=0)
     # Squares of what is at most 1 neither overflow nor vanish.
     size = np.maximum(high - middle, middle - low)
     values /= np.repeat(np.where(size > 0, size, 1.0), lengths, axis=0)
-    deviation = np.sqrt(_of_rows(np.add, values**2, rows) / n_steps)
+    deviation = np.sqrt(_of_rows(np.add, np.where(observed, values**2, 0.0), rows) / count)
     return values / np.repeat(_divisor(deviation, size, high, low), lengths, axis=0)
 
 
 def _minmax(rows: Sequences) -> np.ndarray:
     """From 0 to 1 over the steps of each row, (S, F)."""
     values, lengths = rows.values.astype(np.float64), rows.lengths
-    low, high = _of_rows(np.minimum, values, rows), _of_rows(np.maximum, values, rows)
+    low, high = _of_rows(np.fmin, values, rows), _of_rows(np.fmax, values, rows)
     values -= np.repeat(low, lengths, axis=0)
     return values / np.repeat(_divisor(high - low, 1.0, high, low), lengths, axis=0)
 

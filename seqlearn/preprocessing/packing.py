@@ -1,7 +1,7 @@
-"""What `SequenceScaler` and `SequenceNormalizer` share: tags, names, and packing as X was packed.
+"""What the transformers of steps share: tags, names, and packing as X was packed.
 
 What comes back is the kind of container that went in. How values change is theirs; reading and
-checking X is the business of `seqlearn.data`.
+checking X is the business of `seqlearn.data`. NaN stands for a value that is missing.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,7 @@ class StepTransformer(Saved, PlainState, TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -98,7 +99,7 @@ def change_steps(
         its inverse does not warn that names are missing.
     """
     unpacked = unpack(X)
-    sequences, known = read_X(estimator, unpacked, estimator._input, warn=transform)
+    sequences, known = read_X(estimator, unpacked, estimator._input, allow_nan=True, warn=transform)
     values = change(sequences).astype(sequences.dtype, copy=False)  # (S, F)
     changed = sequences.replace_values(values)
     if known.kind == "series":

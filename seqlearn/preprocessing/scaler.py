@@ -1,20 +1,23 @@
 """`SequenceScaler`: scikit-learn's scalers want two dimensions and refuse ragged lists.
 
-The statistics are taken over all valid steps; nothing here pads, and nothing here needs torch.
+The statistics are taken over all valid steps, and of each feature over those at which it was
+observed; nothing here pads, and nothing here needs torch.
 """
 
-import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from seqlearn.data.chosen_columns import scaled_columns
 from seqlearn.data.column_statistics import mean_and_deviation, or_constant, refuse_too_large
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
 from seqlearn.data.plain import Record
+from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
@@ -23,9 +26,12 @@ __all__ = ["SequenceScaler"]
 
 @dataclass(frozen=True, eq=False)
 class _Statistics(Record):
-    """What is subtracted from each feature, what it is divided by, and its largest size."""
+    """What is subtracted from each feature, what it is divided by, and its largest size.
 
-    n_steps: int
+    They are made of ``counts`` values of each feature; where that is 0, they are 0.
+    """
+
+    counts: np.ndarray
     center: np.ndarray
     scale: np.ndarray
     largest: np.ndarray
@@ -36,40 +42,42 @@ class _Moments(_Statistics):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Moments":
-        return cls(len(values), *mean_and_deviation(values))
+        return cls(_counts(values), *mean_and_deviation(values))
 
     def plus(self, other: "_Moments") -> "_Moments":
-        n_steps = self.n_steps + other.n_steps
-        apart, share = other.center - self.center, other.n_steps / n_steps
-        inside = np.hypot(math.sqrt(1 - share) * self.scale, math.sqrt(share) * other.scale)
-        scale = np.hypot(inside, math.sqrt((1 - share) * share) * apart)
+        counts = self.counts + other.counts
+        apart, share = other.center - self.center, other.counts / np.maximum(counts, 1)
+        inside = np.hypot(np.sqrt(1 - share) * self.scale, np.sqrt(share) * other.scale)
+        scale = np.hypot(inside, np.sqrt((1 - share) * share) * apart)
         largest = np.maximum(self.largest, other.largest)
-        return _Moments(n_steps, self.center + apart * share, scale, largest)
+        return _Moments(counts, self.center + apart * share, scale, largest)
 
 
 @dataclass(frozen=True, eq=False)
 class _Range(Record):
-    """Minimum and maximum."""
+    """Minimum and maximum, NaN where nothing was observed."""
 
-    n_steps: int
-    center: np.ndarray
+    low: np.ndarray
     high: np.ndarray
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Range":
-        return cls(len(values), values.min(axis=0), values.max(axis=0))
+        return cls(np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0))
 
     def plus(self, other: "_Range") -> "_Range":
-        low, high = np.minimum(self.center, other.center), np.maximum(self.high, other.high)
-        return _Range(self.n_steps + other.n_steps, low, high)
+        return _Range(np.fmin(self.low, other.low), np.fmax(self.high, other.high))
+
+    @property
+    def center(self) -> np.ndarray:
+        return np.nan_to_num(self.low, nan=0.0)
 
     @property
     def scale(self) -> np.ndarray:
-        return self.high - self.center
+        return np.nan_to_num(self.high - self.low, nan=0.0)
 
     @property
     def largest(self) -> np.ndarray:
-        return np.maximum(np.abs(self.center), np.abs(self.high))
+        return np.nan_to_num(np.maximum(np.abs(self.low), np.abs(self.high)), nan=0.0)
 
 
 class _Quartiles(_Statistics):
@@ -77,8 +85,19 @@ class _Quartiles(_Statistics):
 
     @classmethod
     def of(cls, values: np.ndarray) -> "_Quartiles":
-        low, median, high = np.percentile(values, (25, 50, 75), axis=0)
-        return cls(len(values), median, high - low, np.maximum(np.abs(low), np.abs(high)))
+        counts = _counts(values)
+        if (counts == len(values)).all():
+            low, median, high = np.percentile(values, (25, 50, 75), axis=0)
+        else:
+            seen = [column[~np.isnan(column)] for column in values.T]
+            quartiles = [np.percentile(x, (25, 50, 75)) if len(x) else np.zeros(3) for x in seen]
+            low, median, high = np.transpose(quartiles)
+        return cls(counts, median, high - low, np.maximum(np.abs(low), np.abs(high)))
+
+
+def _counts(values: np.ndarray) -> np.ndarray:
+    """Return how often each feature was observed, (F,)."""
+    return (~np.isnan(values)).sum(axis=0)
 
 
 STATISTICS: dict[str, Any] = {"standard": _Moments, "robust": _Quartiles, "minmax": _Range}
@@ -102,18 +121,31 @@ class SequenceScaler(StepTransformer):
     one scale for all its columns. A list of (T,) arrays of one length is read as a 2-D array, and
     comes back as one. A table with a sequence in each cell keeps its columns and their names.
 
+    NaN is a value that is missing: each feature's scale is learned from the values that are there,
+    and NaN stays NaN.
+
     Parameters
     ----------
     method : {"standard", "robust", "minmax"}, default="standard"
         "standard": mean 0 and standard deviation 1; "robust": median 0 and interquartile range
         1; "minmax": from 0 to 1.
+    columns : list of int or str, optional
+        The columns to scale, by their numbers among the values of a step or by their names; others
+        stay as they are. By default all.
+    time_column : int or str, optional
+        The column that holds the time of each step, as in `LSTMClassifier`. It stays as it is.
+    clip : float, optional
+        Scaled values below ``-clip`` become ``-clip``, those above ``clip`` become ``clip``, so
+        that a wrong value, such as a temperature of 9999, does not drown all others. By default
+        there is no limit.
 
     Attributes
     ----------
     center_ : ndarray of shape (F,)
-        What is subtracted: mean, median or minimum.
+        What is subtracted: mean, median or minimum; 0 for a feature that is not scaled, or of
+        which nothing was observed.
     scale_ : ndarray of shape (F,)
-        What it is divided by; 1 for a constant feature.
+        What it is divided by; 1 for a constant feature, and for these too.
     n_steps_seen_ : int
         Steps the statistics are made of.
     n_features_in_ : int
@@ -126,6 +158,7 @@ class SequenceScaler(StepTransformer):
     See Also
     --------
     SequenceNormalizer : Bring each sequence to the scale by itself.
+    SequenceImputer : Fill what is missing.
 
     Examples
     --------
@@ -135,10 +168,25 @@ class SequenceScaler(StepTransformer):
     >>> SequenceScaler("minmax").fit_transform(X)
     [array([[0. ],
            [0.5]]), array([[1.]])]
+    >>> X = [np.array([[0.0, 36.0], [0.5, np.nan], [1.5, 38.0]])]
+    >>> SequenceScaler(time_column=0).fit_transform(X)
+    [array([[ 0. , -1. ],
+           [ 0.5,  nan],
+           [ 1.5,  1. ]])]
     """
 
-    def __init__(self, method: str = "standard"):
+    def __init__(
+        self,
+        method: str = "standard",
+        *,
+        columns: list | None = None,
+        time_column: int | str | None = None,
+        clip: float | None = None,
+    ):
         self.method = method
+        self.columns = columns
+        self.time_column = time_column
+        self.clip = clip
 
     def fit(self, X: Any, y: Any = None) -> "SequenceScaler":
         """Learn the scale.
@@ -153,6 +201,11 @@ class SequenceScaler(StepTransformer):
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidParameterError
+            There is no such ``method``, or X has no such columns.
         """
         self._check_method(STATISTICS)
         return self._learn(X, reset=True)
@@ -177,7 +230,7 @@ class SequenceScaler(StepTransformer):
         Raises
         ------
         InvalidParameterError
-            ``method`` is not that of the calls before.
+            ``method`` or the columns are not those of the calls before.
         """
         self._check_method(STATISTICS)
         reset = not hasattr(self, "scale_")
@@ -203,12 +256,11 @@ class SequenceScaler(StepTransformer):
             With `set_output`, a data frame if `fit` had a table of sequences or names.
         """
         check_is_fitted(self)
-        return change_steps(
-            self, X, lambda rows: (rows.values - self.center_) / self.scale_, transform=True
-        )
+        self._check_clip()
+        return change_steps(self, X, self._scale, transform=True)
 
     def inverse_transform(self, X: Any) -> Any:
-        """Return scaled sequences in their own unit.
+        """Return scaled sequences in their own unit; what ``clip`` cut off is lost.
 
         Parameters
         ----------
@@ -225,7 +277,15 @@ class SequenceScaler(StepTransformer):
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
-        sequences, known = read_X(self, unpack(X), None if reset else self._input)
+        self._check_clip()
+        sequences, known = read_X(self, unpack(X), None if reset else self._input, allow_nan=True)
+        chosen = scaled_columns(self.columns, self.time_column, known, sequences.n_features)
+        if not reset and not np.array_equal(chosen, self._is_scaled):
+            raise InvalidParameterError(
+                f"partial_fit cannot continue with columns={self.columns!r} and "
+                f"time_column={self.time_column!r}: other columns were scaled so far. Set them "
+                "back, or start afresh with fit."
+            )
         values = sequences.values.astype(np.float64, copy=False)  # (S, F)
         refuse_too_large(values, "X")
         new = STATISTICS[self.method].of(values)
@@ -233,7 +293,25 @@ class SequenceScaler(StepTransformer):
         known.show_in(self)
         self._input = known
         self._statistics: Any = statistics
-        self.n_steps_seen_ = statistics.n_steps
-        self.center_ = statistics.center
-        self.scale_ = or_constant(statistics.scale, statistics.largest)
+        self._is_scaled: np.ndarray = chosen
+        self.n_steps_seen_: int = len(values) + (0 if reset else self.n_steps_seen_)
+        self.center_ = np.where(chosen, statistics.center, 0.0)
+        scale = or_constant(statistics.scale, statistics.largest)
+        self.scale_ = np.where(chosen, scale, 1.0)
         return self
+
+    def _scale(self, rows: Sequences) -> np.ndarray:
+        """Return the values of the steps on the common scale, (S, F)."""
+        values = (rows.values - self.center_) / self.scale_
+        if self.clip is not None:
+            limit = np.where(self._is_scaled, self.clip, np.inf)
+            np.clip(values, -limit, limit, out=values)
+        return values
+
+    def _check_clip(self) -> None:
+        is_number = isinstance(self.clip, Real) and not isinstance(self.clip, bool)
+        if self.clip is not None and not (is_number and 0 < self.clip < np.inf):
+            raise InvalidParameterError(
+                "The 'clip' parameter of SequenceScaler must be a positive number or None. Got "
+                f"{self.clip!r} instead."
+            )

@@ -100,8 +100,38 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(DataFormatError, match="X has 3 features"):
         fitted.transform([np.ones((3, 3))])
     with pytest.raises(DataFormatError):
-        fitted.fit([np.array([[np.nan, 1.0]])])
+        fitted.fit([np.array([[np.inf, 1.0]])])
     assert fitted.n_features_in_ == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(deadline=None, max_examples=40)
+@given(rows=ragged_rows())
+def test_what_is_missing_is_left_out_and_stays(method, rows):
+    gaps = [
+        np.where(np.random.default_rng(i).random(x.shape) < 0.4, np.nan, x)
+        for i, x in enumerate(rows)
+    ]
+    found = SequenceNormalizer(method).fit_transform(gaps)
+    for row, values in zip(gaps, found, strict=True):
+        for column, changed in zip(row.T, values.T, strict=True):
+            seen = column[~np.isnan(column)]
+            np.testing.assert_array_equal(np.isnan(changed), np.isnan(column))
+            if len(seen):
+                expected = METHODS[method]().fit_transform(seen[:, None])[:, 0]
+                np.testing.assert_allclose(changed[~np.isnan(column)], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_the_columns_named_are_changed(method):
+    rows = [np.random.default_rng(n).normal(5, 2, (n, 3)) for n in (4, 7)]
+    everything = SequenceNormalizer(method).fit_transform(rows)
+    for columns in ({"columns": [1, 2]}, {"time_column": 0}):
+        found = SequenceNormalizer(method, **columns).fit_transform(rows)
+        for values, due, row in zip(found, everything, rows, strict=True):
+            np.testing.assert_array_equal(values, np.column_stack([row[:, 0], due[:, 1:]]))
+    with pytest.raises(InvalidParameterError, match="time_column=3, but X has 3 values"):
+        SequenceNormalizer(time_column=3).fit(rows)
 
 
 @pytest.mark.parametrize("method", METHODS)
