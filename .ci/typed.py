@@ -16,6 +16,7 @@ from seqlearn import (
     LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranscriber,
     LSTMTranslator,
     Sequences,
     SktimeLSTMAnomalyDetector,
@@ -45,6 +46,9 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
     translator: LSTMTranslator = LSTMTranslator("word", num_beams=5).fit(texts, words)
     assert_type(translator.log_likelihood(texts, words), np.ndarray)
+    transcriber: LSTMTranscriber = LSTMTranscriber("word", stack=3).fit(X, texts)
+    assert_type(transcriber.predict_log_proba(X), list[np.ndarray])
+    transcriber.predict_timings(X, step_seconds=0.01)[0].append(("a", 0.0, 1.0))
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
+    from seqlearn.estimators.transcription.transcriber import LSTMTranscriber
     from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
@@ -48,6 +49,7 @@ _HOMES = {
     "LSTMLanguageModel": "seqlearn.estimators.language.model",
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
+    "LSTMTranscriber": "seqlearn.estimators.transcription.transcriber",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
@@ -84,6 +86,7 @@ __all__ = [
     "LSTMLanguageModel",
     "LSTMRecommender",
     "LSTMRegressor",
+    "LSTMTranscriber",
     "LSTMTranslator",
     "SequenceEncoder",
     "Sequences",

@@ -38,7 +38,7 @@ ALLOWED = {
     "metrics": {"data", "errors"},
     "model_selection": {"data", "errors"},
     "inputs": {"backend", "modules"},
-    "modules": {"backend", "errors", "registry", "states", "torch_internals"},
+    "modules": {"backend", "errors", "metrics", "registry", "states", "torch_internals"},
     "persistence": {"errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder
     "printing": set(),
