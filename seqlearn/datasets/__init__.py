@@ -3,7 +3,8 @@
 Here are only the public names; `ts_format` reads the `.ts` format and `conll` annotated text, `ucr`
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `text` loads
-corpora, `language` texts to write, translate and pronounce, `download` fetches what is absent,
+corpora, `language` texts to write, translate and pronounce, `speech` recordings, `handwriting` pen
+paths, `download` fetches what is absent,
 `data_home` finds the user's data folder, and `generated` and `generated_anomaly` make problems
 whose answers are known. Only the functions named `fetch_...` use the network; nothing imports torch
 or sktime, and pandas is imported by the loaders of `forecasting` when they are called.
@@ -20,6 +21,7 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.handwriting import PenDigits, fetch_pendigits
 from seqlearn.datasets.language import (
     TatoebaPairs,
     WikipronWords,
@@ -28,6 +30,7 @@ from seqlearn.datasets.language import (
     fetch_wikipron,
 )
 from seqlearn.datasets.sessions import ClickLog, EntreeSessions, fetch_entree, read_click_log
+from seqlearn.datasets.speech import Recording, SpokenDigits, fetch_fsdd, read_wav
 from seqlearn.datasets.text import (
     fetch_sentence_polarity,
     fetch_universal_dependencies,
@@ -50,11 +53,16 @@ __all__ = [
     "ClickLog",
     "EntreeSessions",
     "NabSeries",
+    "PenDigits",
+    "Recording",
+    "SpokenDigits",
     "TatoebaPairs",
     "WikipronWords",
     "data_home",
     "fetch_entree",
+    "fetch_fsdd",
     "fetch_nab",
+    "fetch_pendigits",
     "fetch_sentence_polarity",
     "fetch_tatoeba",
     "fetch_tinyshakespeare",
@@ -83,4 +91,5 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_ts",
+    "read_wav",
 ]

@@ -6,14 +6,23 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 
 from typing import TYPE_CHECKING
 
+from seqlearn.preprocessing.mel_features import MelFeatures
 from seqlearn.preprocessing.normalizer import SequenceNormalizer
 from seqlearn.preprocessing.scaler import SequenceScaler
+from seqlearn.preprocessing.stroke_features import StrokeFeatures
 from seqlearn.preprocessing.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from seqlearn.estimators.encoder import SequenceEncoder
 
-__all__ = ["SequenceEncoder", "SequenceNormalizer", "SequenceScaler", "Tokenizer"]
+__all__ = [
+    "MelFeatures",
+    "SequenceEncoder",
+    "SequenceNormalizer",
+    "SequenceScaler",
+    "StrokeFeatures",
+    "Tokenizer",
+]
 
 
 if not TYPE_CHECKING:  # which would let any name pass

@@ -14,7 +14,7 @@ from seqlearn.data.input_record import read_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
-__all__ = ["SequenceNormalizer"]
+__all__ = ["SequenceNormalizer", "standardize"]
 
 
 class SequenceNormalizer(StepTransformer):
@@ -111,7 +111,7 @@ class SequenceNormalizer(StepTransformer):
         return change_steps(self, X, METHODS[self.method], transform=True)
 
 
-def _standard(rows: Sequences) -> np.ndarray:
+def standardize(rows: Sequences) -> np.ndarray:
     """Mean 0 and standard deviation 1 over the steps of each row, (S, F)."""
     values, lengths = rows.values.astype(np.float64), rows.lengths
     n_steps = lengths[:, None]
@@ -145,4 +145,4 @@ def _divisor(scale: np.ndarray, unit: Any, high: np.ndarray, low: np.ndarray) ->
     return np.where(or_constant(scale * unit, largest, 0.0) > 0, scale, np.inf)
 
 
-METHODS = {"standard": _standard, "minmax": _minmax}
+METHODS = {"standard": standardize, "minmax": _minmax}
