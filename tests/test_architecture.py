@@ -33,6 +33,7 @@ ALLOWED = {
         "modules",
         "printing",
         "registry",
+        "states",
         "training",
     },
     "metrics": {"data", "errors"},

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from seqlearn.estimators.transcription.knowledge import Knowledge
 from seqlearn.modules.ctc_paths import align, likeliest
-from seqlearn.modules.prefix_beam import Found, StringScorer, prefix_beam
+from seqlearn.modules.prefix_beam import Found, prefix_beam
 
 __all__ = ["greedy", "placed", "searched"]
 
@@ -28,7 +29,7 @@ def searched(
     n_steps: np.ndarray,
     beam_width: int,
     n_best: int = 1,
-    scorer: StringScorer | None = None,
+    knowledge: Knowledge | None = None,
 ) -> list[Found]:
     """Return the likeliest strings of each row; see `prefix_beam`."""
     found: list = [None] * len(n_steps)
@@ -38,9 +39,12 @@ def searched(
             n_steps[rows],
             beam_width=max(beam_width, n_best),
             n_best=n_best,
-            scorer=scorer,
+            scorer=knowledge,
         )
         for row, one in zip(rows.tolist(), own, strict=True):
+            if knowledge is not None and not np.isfinite(one.scores[0]):
+                # No string that was kept may end where it does.
+                one = Found([knowledge.finished(one.codes[0])], one.scores)
             found[row] = one
     return found
 

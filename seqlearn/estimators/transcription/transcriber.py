@@ -20,6 +20,11 @@ from seqlearn.estimators.parameter_checks import (
     one_of,
 )
 from seqlearn.estimators.transcription.decoding import greedy, placed, searched
+from seqlearn.estimators.transcription.knowledge import (
+    Knowledge,
+    check_language_model,
+    check_lexicon,
+)
 from seqlearn.estimators.transcription.posteriors import log_probabilities
 from seqlearn.estimators.transcription.symbols import Strings, Transcripts
 from seqlearn.inputs.stacking import FrameStack
@@ -36,7 +41,16 @@ OTHER_LENGTH = (
     "Found input variables with inconsistent numbers of samples: y has {} rows, X has {}. Give a "
     "row for each."
 )
-DECODING = ("decoder", "beam_width", "chunk_steps", "chunk_overlap")
+DECODING = (
+    "decoder",
+    "beam_width",
+    "lexicon",
+    "language_model",
+    "language_weight",
+    "symbol_bonus",
+    "chunk_steps",
+    "chunk_overlap",
+)
 
 
 class Said(NamedTuple):
@@ -81,6 +95,19 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         mind, or what the likeliest symbol or blank of each step says, which is faster.
     beam_width : int, default=8
         Strings kept in mind at each step.
+    lexicon : list of str or None, default=None
+        The words that answers are made of, with a space between, for texts of characters; None
+        lets any letters follow each other. A last word that is not whole is left off.
+    language_model : LSTMLanguageModel or None, default=None
+        A fitted model of what symbols follow each other: with ``unit="char"`` for characters, of
+        lists of words or symbols otherwise. Any object with ``predict_proba`` of beginnings, and
+        ``vocabulary_``, will do. So that `sklearn.base.clone` and searches keep it fitted, wrap it
+        in `sklearn.frozen.FrozenEstimator`.
+    language_weight : float, default=0.5
+        What log-probabilities of the language model are multiplied by, when they are added.
+    symbol_bonus : float, default=0.0
+        What is added to the score of an answer for each symbol: above 0 for longer answers, which a
+        language model finds less likely.
     chunk_steps : int or None, default=16384
         Frames read at once in prediction; a longer recording is read in chunks, so that memory is
         bounded. None reads every recording whole.
@@ -200,13 +227,18 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         "on_infeasible": one_of("error", "drop"),
         "decoder": one_of("beam", "greedy"),
         "beam_width": integer(1),
+        "lexicon": check_lexicon,
+        "language_model": check_language_model,
+        "language_weight": number("[0, inf)"),
+        "symbol_bonus": number("(-inf, inf)"),
         "chunk_steps": integer(1, None),
         "chunk_overlap": integer(0),
     }
     readout = None
 
-    # <parameters: unit * stack on_infeasible network backend decoder beam_width chunk_steps
-    #   chunk_overlap training warm_start control>
+    # <parameters: unit * stack on_infeasible network backend decoder beam_width lexicon
+    #   language_model language_weight symbol_bonus chunk_steps chunk_overlap training
+    #   warm_start control>
     def __init__(
         self,
         unit: str = "char",
@@ -220,6 +252,10 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         backend: Any = "torch",
         decoder: str = "beam",
         beam_width: int = 8,
+        lexicon: list | None = None,
+        language_model: Any = None,
+        language_weight: float = 0.5,
+        symbol_bonus: float = 0.0,
         chunk_steps: int | None = 16384,
         chunk_overlap: int = 1024,
         max_epochs: int | str = "auto",
@@ -252,6 +288,10 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         self.backend = backend
         self.decoder = decoder
         self.beam_width = beam_width
+        self.lexicon = lexicon
+        self.language_model = language_model
+        self.language_weight = language_weight
+        self.symbol_bonus = symbol_bonus
         self.chunk_steps = chunk_steps
         self.chunk_overlap = chunk_overlap
         self.max_epochs = max_epochs
@@ -443,12 +483,14 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         answers : list of N lists of str, or of N lists of lists of symbols
             The best first, all different.
         scores : list of N arrays
-            Log-probabilities, summed over all paths that the search kept, if asked for.
+            If asked for: log-probabilities, summed over all paths that the search kept, and what
+            language model and bonus add.
         """
         check_arguments("LSTMTranscriber.predict_n_best", n=(n, integer(1)))
         targets, answers, scores = self._record.targets, [], []
+        knowledge = self._knowledge()
         for said in self._said(X):
-            for found in searched(said.values, said.n_steps, self.beam_width, n):
+            for found in searched(said.values, said.n_steps, self.beam_width, n, knowledge):
                 answers.append([targets.decode(codes) for codes in found.codes])
                 scores.append(found.scores)
         return (answers, scores) if return_scores else answers
@@ -506,11 +548,12 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         )
         targets = self._record.targets
         given = None if y is None else self._given(y)
+        knowledge = self._knowledge()
         timings: list[list[tuple[Any, Any, Any]]] = []
         for said in self._said(X):
             done = len(timings)
             if given is None:
-                strings = self._found(said)
+                strings = self._found(said, knowledge)
             else:
                 strings = given[done : done + len(said.n_steps)]
                 self._refuse_short(strings, said, done)
@@ -558,6 +601,11 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
     def _check_decoding(self) -> None:
         """Check the parameters that answers hang on."""
         check_parameters(self, {name: self._checks[name] for name in DECODING})
+        if self.decoder == "greedy" and self._knows_more():
+            raise InvalidParameterError(
+                "lexicon, language_model and symbol_bonus are for decoder='beam'; the greedy one "
+                "looks at each step alone. Set decoder='beam', or leave them out."
+            )
         least = 2 * self.chunk_overlap + self.stack
         if self.chunk_steps is not None and self.chunk_steps < least:
             raise InvalidParameterError(
@@ -578,17 +626,34 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
                 )
                 yield Said(values, n_steps, sequences.lengths.tolist())
 
-    def _found(self, said: Said) -> list[np.ndarray]:
+    def _knows_more(self) -> bool:
+        return not (self.lexicon is None and self.language_model is None and self.symbol_bonus == 0)
+
+    def _knowledge(self) -> Knowledge | None:
+        """Return what is known of strings besides their sound."""
+        self._check_decoding()
+        if not self._knows_more():
+            return None
+        return Knowledge(
+            self._record.targets,
+            self.lexicon,
+            self.language_model,
+            self.language_weight,
+            self.symbol_bonus,
+        )
+
+    def _found(self, said: Said, knowledge: Knowledge | None) -> list[np.ndarray]:
         """Return the codes of each answer."""
         if self.decoder == "greedy":
             return greedy(said.values, said.n_steps)
-        found = searched(said.values, said.n_steps, self.beam_width)
+        found = searched(said.values, said.n_steps, self.beam_width, 1, knowledge)
         return [one.codes[0] for one in found]
 
     def _codes(self, X: Any) -> Iterator[np.ndarray]:
         """Yield the codes of each answer."""
+        knowledge = self._knowledge()
         for said in self._said(X):
-            yield from self._found(said)
+            yield from self._found(said, knowledge)
 
     def _known(self, y: Any) -> Transcripts:
         """Return y of after ``fit``, with no symbol but known ones."""
