@@ -49,6 +49,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     transcriber: LSTMTranscriber = LSTMTranscriber("word", stack=3).fit(X, texts)
     assert_type(transcriber.predict_log_proba(X), list[np.ndarray])
     transcriber.predict_timings(X, step_seconds=0.01)[0].append(("a", 0.0, 1.0))
+    seqlearn.TranscriptionDisplay.from_estimator(transcriber, X[0], kind="path")
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
+    from seqlearn.displays import (
+        AnomalyDisplay,
+        AttentionDisplay,
+        ForecastDisplay,
+        TranscriptionDisplay,
+    )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -56,6 +61,7 @@ _HOMES = {
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
+    "TranscriptionDisplay": "seqlearn.displays",
     "Words": "seqlearn.estimators.words",
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
@@ -93,6 +99,7 @@ __all__ = [
     "SktimeLSTMAnomalyDetector",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
+    "TranscriptionDisplay",
     "Words",
     "available_backends",
     "load_backend",

@@ -3,5 +3,6 @@
 from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
+from seqlearn.displays.transcription import TranscriptionDisplay
 
-__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay"]
+__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay", "TranscriptionDisplay"]

@@ -160,8 +160,8 @@ hidden_size : int, default=128
     Width of a recurrent layer, H.
 dropout : float, default=0.3
     Share of the values dropped in training, between layers and before the linear layer.
-lr : float, default=0.005
-    Learning rate.
+batch_size : int or "auto", default="auto"
+    Sequences of one update. "auto" is an eighth of the training data, between 4 and 16.
 
 LSTMTranslator
 --------------

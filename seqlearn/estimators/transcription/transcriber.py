@@ -116,12 +116,12 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         what comes before or after them.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
-    lr : float, default=0.005
+    lr : float, default=0.01
         Learning rate.
     lr_schedule : {"cosine", "one_cycle", "constant_then_decay"} or None, default="cosine"
         How the learning rate changes over the updates of a fit; None keeps it constant.
     batch_size : int or "auto", default="auto"
-        Sequences of one update. "auto" is an eighth of the training data, between 4 and 32.
+        Sequences of one update. "auto" is an eighth of the training data, between 4 and 16.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer class, default="adam"
         "sgd" has Nesterov momentum of 0.9.
     weight_decay : float, default=0.0
@@ -234,6 +234,7 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         "chunk_steps": integer(1, None),
         "chunk_overlap": integer(0),
     }
+    _largest_batch = 16
     readout = None
 
     # <parameters: unit * stack on_infeasible network backend decoder beam_width lexicon
@@ -259,7 +260,7 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         chunk_steps: int | None = 16384,
         chunk_overlap: int = 1024,
         max_epochs: int | str = "auto",
-        lr: float = 0.005,
+        lr: float = 0.01,
         lr_schedule: str | None = "cosine",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",
