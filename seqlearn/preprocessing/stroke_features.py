@@ -25,6 +25,7 @@ ACCEPTED = (
 )
 FLATTEST = 50  # a path this many times as wide as high is measured by its width
 LARGEST = 1e100  # size of a coordinate; squares of differences are finite
+LEAST = 1e-3  # length of a move that has a direction
 SLACK = 1e-6  # of a step: rounding must not make one more
 
 
@@ -290,12 +291,13 @@ def _in_units(
 
 def _turns(moves: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Return cosine and sine of the turn at each point, (S, 2): from its move to the next."""
-    direction = moves / np.maximum(np.hypot(*moves.T), np.finfo(np.float64).tiny)[:, None]
+    lengths = np.hypot(*moves.T)[:, None]
+    direction = np.where(lengths > LEAST, moves, 0.0) / np.maximum(lengths, LEAST)
     x, y = direction[:-1].T
     next_x, next_y = direction[1:].T
     turns = np.tile([1.0, 0.0], (len(moves), 1))
     turns[:-1] = np.stack([x * next_x + y * next_y, x * next_y - y * next_x], axis=1)
-    # No turn at either end of a stroke, nor where the pen stands still.
+    # No turn at either end of a stroke, nor beside a move without a direction.
     turns[first] = turns[np.append(first[1:], len(moves)) - 1] = [1.0, 0.0]
     turns[~np.any(turns, axis=1)] = [1.0, 0.0]
     return turns
