@@ -86,7 +86,8 @@ def read_wav(path: str | os.PathLike[str]) -> Recording:
     except (wave.Error, EOFError, RuntimeError) as error:  # the last for sizes that are wrong
         cause = str(error) or "it ends early"
         raise DataFormatError(
-            f"{path} is not a wav file of uncompressed integer samples ({cause}). Convert it first, for example with: ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
+            f"{path} is not a wav file of uncompressed integer samples ({cause}). "
+            "Convert it first, for example with: ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
         ) from error
     if len(content) != n_samples * n_channels * n_bytes:
         raise DataFormatError(
