@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from benchmarks import spoken_digits
 from benchmarks.peers.time_warping import NearestWarped, distances
 from benchmarks.utterances import chosen, connected_digits, faster, in_words, pen_strings
 from seqlearn.datasets import PenDigits, SpokenDigits
@@ -95,3 +96,21 @@ def test_warped_distances_are_those_of_a_table():
         np.testing.assert_allclose(found, expected, atol=1e-3)
     nearest = NearestWarped().fit(X, np.arange(5))
     assert nearest.predict([np.repeat(x, 2, axis=0) for x in X]).tolist() == list(range(5))
+
+
+def test_spoken_digits_on_little(recordings, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    waveforms = [rng.normal(size=one.size).astype(np.float32) for one in recordings.waveforms]
+    monkeypatch.setattr(
+        spoken_digits, "fetch_fsdd", lambda: recordings._replace(waveforms=waveforms)
+    )
+    monkeypatch.setattr(spoken_digits, "SEEDS", range(1))
+    monkeypatch.setattr(spoken_digits, "SETTINGS", {"max_epochs": 1, "hidden_size": 3})
+    monkeypatch.setattr(spoken_digits, "FEATURES", {"n_mels": 3})
+    monkeypatch.setattr(spoken_digits, "RECORDINGS", 5)
+    monkeypatch.setattr(spoken_digits, "N_UTTERANCES", 4)
+    digits, features = spoken_digits.run().values()
+    assert digits[0]["by"] == "MelFeatures, LSTMClassifier"
+    assert all(0 <= row[name] <= 1 for row in digits for name in ("mean", "a", "b"))
+    assert all(row["real-time factor"] > 0 for row in features)
+    assert "spoken digits: features" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
-from seqlearn.preprocessing.stateless import StatelessTransformer
+from seqlearn.preprocessing.stateless import StatelessTransformer, refuse_named_tuple
 
 __all__ = ["StrokeFeatures"]
 
@@ -161,6 +161,7 @@ class StrokeFeatures(StatelessTransformer):
 
 def _read_paths(X: Any) -> list[list[np.ndarray]]:
     """Return the strokes of each path, arrays of shape (n, 2), n > 0."""
+    refuse_named_tuple(X)
     rows = unpack(X)
     if not isinstance(rows, list | np.ndarray | Sequences):
         raise DataFormatError(

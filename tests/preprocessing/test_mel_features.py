@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from seqlearn import LSTMClassifier, Sequences, to_sequences, trusted_types
+from seqlearn.datasets import Recording
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.preprocessing import MelFeatures, SequenceNormalizer
 from seqlearn.preprocessing import mel_features as module
@@ -287,6 +288,7 @@ def test_the_input_is_not_modified():
         ([["a"] * 300], "Sequence 0 of X is of <U1|does not hold numbers"),
         ("digit.wav", "a str; MelFeatures accepts a list of N waveforms"),
         (None, "a NoneType; MelFeatures accepts"),
+        (Recording(noise(500)[0], RATE), r"named tuple of 'waveform' and.*Pass.*X.waveform\."),
         ([np.ma.masked_array(np.zeros(300), np.arange(300) > 250)], "mask"),
         ([torch.zeros(2, 300)], "2 channels"),
     ],

@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from seqlearn import LSTMClassifier, to_sequences, trusted_types
+from seqlearn.datasets import PenDigits
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.preprocessing import StrokeFeatures
 
@@ -192,6 +193,7 @@ def test_forms_of_a_path():
     [
         ([], "X holds no paths"),
         (None, "a NoneType; StrokeFeatures accepts a list of N paths"),
+        (PenDigits(np.zeros((1, 8, 2)), np.zeros(1)), r"a PenDigits.*Pass one of these: X.paths"),
         ("abc", "a str; StrokeFeatures accepts"),
         (np.zeros((5, 2)), r"one array of shape \(5, 2\).*single path as \[path\]"),
         ([[0.0, 1.0], [2.0, 3.0]], r"Path 0 of X has shape \(2,\)"),
