@@ -24,7 +24,13 @@ from seqlearn import (
 )
 from seqlearn.backend import Backend
 from seqlearn.backends.torch_lstm import TorchLSTM
-from seqlearn.preprocessing import SequenceEncoder, SequenceScaler, Tokenizer
+from seqlearn.preprocessing import (
+    MelFeatures,
+    SequenceEncoder,
+    SequenceScaler,
+    StrokeFeatures,
+    Tokenizer,
+)
 
 
 def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[str]]) -> str:
@@ -38,6 +44,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     regressor.score(X, y)
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
+    spoken = MelFeatures(8000, mfcc=True, deltas=True).fit(X).transform(X)
+    assert_type(StrokeFeatures(spacing=0.2).fit(X).transform(X), list[np.ndarray])
+    assert_type(seqlearn.datasets.read_wav("a.wav").waveform, np.ndarray)
+    classifier.fit(spoken, seqlearn.datasets.fetch_fsdd(part="train").digits)
     quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
     language: LSTMLanguageModel = LSTMLanguageModel(unit="word").fit(texts)
     assert_type(language.score(texts), float)
@@ -65,6 +75,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     trusted: list[str] = seqlearn.trusted_types()
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)
+    assert_type(seqlearn.metrics.word_error_rate(texts, texts), float)
+    assert_type(seqlearn.metrics.character_error_rate(texts, texts), float)
     assert_type(seqlearn.metrics.vus_pr_score(y, y, 10), float)
     assert_type(seqlearn.metrics.chrf_score(texts, texts, word_order=2), float)
     pairs: list[str] = seqlearn.datasets.fetch_tatoeba(part="test").sources + words[0]

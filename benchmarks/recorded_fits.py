@@ -296,6 +296,25 @@ def detectors() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "likelihood", lambda: fit(likelihood=3, smoothing=2, contamination=0.1)
 
 
+def features() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield features of waveforms and pen paths, which older commits do not have."""
+    rng = np.random.default_rng(5)
+    waveforms = [rng.normal(0, 0.1, length) for length in (900, 2000, 400)]
+    paths = [rng.normal(size=(length, 2)).cumsum(axis=0) for length in (1, 5, 30)]
+
+    def mel(**params):
+        model = seqlearn.preprocessing.MelFeatures(8000, **params)
+        return {"steps": np.concatenate(model.transform(waveforms))}
+
+    def strokes():
+        model = seqlearn.preprocessing.StrokeFeatures(0.2)
+        return {"steps": np.concatenate(model.transform(paths))}
+
+    yield "mel", lambda: mel(normalize=None)
+    yield "mfcc", lambda: mel(mfcc=True, deltas=2)
+    yield "strokes", strokes
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -307,6 +326,7 @@ FITS = {
     "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
+    "features": features,
 }
 
 

@@ -83,10 +83,11 @@ def read_wav(path: str | os.PathLike[str]) -> Recording:
             n_channels, n_bytes = file.getnchannels(), file.getsampwidth()
             rate, n_samples = file.getframerate(), file.getnframes()
             content = file.readframes(n_samples)
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last for sizes that are wrong
+        cause = str(error) or "it ends early"
         raise DataFormatError(
-            f"{path} is not a wav file of uncompressed integer samples ({error or 'it ends early'})"
-            ". Convert it first, for example with: ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
+            f"{path} is not a wav file of uncompressed integer samples ({cause}). "
+            "Convert it first, for example with: ffmpeg -i FILE -c:a pcm_s16le NEW.wav"
         ) from error
     if len(content) != n_samples * n_channels * n_bytes:
         raise DataFormatError(

@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from seqlearn.errors import InvalidParameterError
+from seqlearn.data.messages import listed
+from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["StatelessTransformer"]
+__all__ = ["StatelessTransformer", "refuse_named_tuple"]
 
 
 class StatelessTransformer(TransformerMixin, BaseEstimator):
@@ -44,4 +45,13 @@ class StatelessTransformer(TransformerMixin, BaseEstimator):
         raise InvalidParameterError(
             f"The {name!r} parameter of {type(self).__name__} must be {wanted}. Got "
             f"{getattr(self, name)!r} instead."
+        )
+
+
+def refuse_named_tuple(X: Any) -> None:
+    """Raise if X is what a loader of `seqlearn.datasets` returned, not a part of it."""
+    if isinstance(X, tuple) and hasattr(X, "_fields"):
+        raise DataFormatError(
+            f"X is a {type(X).__name__}, a named tuple of {listed(X._fields)}. Pass one of these: "
+            f"X.{X._fields[0]}."
         )

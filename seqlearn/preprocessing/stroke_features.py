@@ -14,7 +14,7 @@ from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
-from seqlearn.preprocessing.stateless import StatelessTransformer
+from seqlearn.preprocessing.stateless import StatelessTransformer, refuse_named_tuple
 
 __all__ = ["StrokeFeatures"]
 
@@ -25,6 +25,7 @@ ACCEPTED = (
 )
 FLATTEST = 50  # a path this many times as wide as high is measured by its width
 LARGEST = 1e100  # size of a coordinate; squares of differences are finite
+LEAST = 1e-3  # length of a move that has a direction
 SLACK = 1e-6  # of a step: rounding must not make one more
 
 
@@ -160,6 +161,7 @@ class StrokeFeatures(StatelessTransformer):
 
 def _read_paths(X: Any) -> list[list[np.ndarray]]:
     """Return the strokes of each path, arrays of shape (n, 2), n > 0."""
+    refuse_named_tuple(X)
     rows = unpack(X)
     if not isinstance(rows, list | np.ndarray | Sequences):
         raise DataFormatError(
@@ -290,12 +292,13 @@ def _in_units(
 
 def _turns(moves: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Return cosine and sine of the turn at each point, (S, 2): from its move to the next."""
-    direction = moves / np.maximum(np.hypot(*moves.T), np.finfo(np.float64).tiny)[:, None]
+    lengths = np.hypot(*moves.T)[:, None]
+    direction = np.where(lengths > LEAST, moves, 0.0) / np.maximum(lengths, LEAST)
     x, y = direction[:-1].T
     next_x, next_y = direction[1:].T
     turns = np.tile([1.0, 0.0], (len(moves), 1))
     turns[:-1] = np.stack([x * next_x + y * next_y, x * next_y - y * next_x], axis=1)
-    # No turn at either end of a stroke, nor where the pen stands still.
+    # No turn at either end of a stroke, nor beside a move without a direction.
     turns[first] = turns[np.append(first[1:], len(moves)) - 1] = [1.0, 0.0]
     turns[~np.any(turns, axis=1)] = [1.0, 0.0]
     return turns

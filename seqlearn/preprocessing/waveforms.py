@@ -13,6 +13,7 @@ from seqlearn.data.messages import listed, name_rows, show
 from seqlearn.data.refusals import packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
+from seqlearn.preprocessing.stateless import refuse_named_tuple
 
 __all__ = ["as_float", "read_waveforms"]
 
@@ -68,6 +69,7 @@ def as_float(samples: np.ndarray) -> np.ndarray:
 
 def _rows(X: Any, owner: str) -> Any:
     """Return the rows of X, of which each is to be a waveform."""
+    refuse_named_tuple(X)
     rows = unpack(X)
     if hasattr(rows, "to_numpy"):  # a table of numbers
         rows = rows.to_numpy()
