@@ -25,6 +25,7 @@ BENCHMARKS = (  # in the order of the results page
     "recommendation",
     "language",
     "translation",
+    "transcription",
     "classification",
     "spoken_digits",
     "anomaly",

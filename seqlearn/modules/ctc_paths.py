@@ -6,9 +6,13 @@ computed at once, in NumPy. The search over sums of paths is `seqlearn.modules.p
 Shape letters besides the usual: U symbols of a string, S steps of all rows.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
-__all__ = ["align", "likeliest", "steps_needed"]
+__all__ = ["STEPS_KEPT", "align", "likeliest", "steps_needed"]
+
+STEPS_KEPT = 512  # of which it is known at once how paths went
 
 
 def steps_needed(codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -64,6 +68,9 @@ def align(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the likeliest path that says the given string of each row, and where its symbols stand.
 
+    Of long rows, how paths went is computed twice and never kept as a whole: it would take a byte
+    for each step and symbol.
+
     Parameters
     ----------
     log_probabilities : ndarray of shape (N, T, C + 1)
@@ -95,16 +102,26 @@ def align(
     may_skip[:, 3::2] = places[:, 3::2] != places[:, 1:-2:2]
     best = np.full(places.shape, -np.inf)
     best[:, :2] = log_probabilities[:, 0][rows, places[:, :2]]
-    came = np.zeros((n_steps, *places.shape), np.int8)  # by how many places a path has moved on
     options = np.full((3, *places.shape), -np.inf)
-    for t in range(1, n_steps):
-        options[0], options[1, :, 1:] = best, best[:, :-1]
-        options[2, :, 2:] = np.where(may_skip[:, 2:], best[:, :-2], -np.inf)
-        goes_on = (t < lengths)[:, None]
-        moved = options.argmax(axis=0)
-        came[t] = np.where(goes_on, moved, 0)
-        arrived = np.take_along_axis(options, moved[None], axis=0)[0]
-        best = np.where(goes_on, arrived + log_probabilities[:, t][rows, places], best)
+
+    def go(best: np.ndarray, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best paths to each place after some steps, and by how far they moved on."""
+        came = np.zeros((end - first, *places.shape), np.int8)
+        for t in range(first, end):
+            options[0], options[1, :, 1:] = best, best[:, :-1]
+            options[2, :, 2:] = np.where(may_skip[:, 2:], best[:, :-2], -np.inf)
+            goes_on = (t < lengths)[:, None]
+            moved = options.argmax(axis=0)
+            came[t - first] = np.where(goes_on, moved, 0)
+            arrived = np.take_along_axis(options, moved[None], axis=0)[0]
+            best = np.where(goes_on, arrived + log_probabilities[:, t][rows, places], best)
+        return best, came
+
+    edges = [*range(1, n_steps, STEPS_KEPT), n_steps]
+    before = []  # the best paths to each edge
+    for first, end in pairwise(edges):
+        before.append(best)
+        best, came = go(best, first, end)
     last = 2 * counts  # the blank behind the last symbol, or that symbol
     of_symbol = best[rows[:, 0], np.maximum(last - 1, 0)]
     at = last - ((counts > 0) & (of_symbol >= best[rows[:, 0], last]))
@@ -115,5 +132,11 @@ def align(
         symbol = at[on_symbol] // 2
         starts[on_symbol, symbol] = t
         ends[on_symbol, symbol] = np.maximum(ends[on_symbol, symbol], t + 1)
-        at = at - came[t, rows[:, 0], at]
+        if t == 0:
+            break
+        if t < edges[-2]:  # how paths came here was forgotten
+            edges.pop()
+            before.pop()
+            _, came = go(before[-1], edges[-2], edges[-1])
+        at = at - came[t - edges[-2], rows[:, 0], at]
     return starts, ends

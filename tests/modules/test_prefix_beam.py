@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqlearn.modules import ctc_paths
 from seqlearn.modules.ctc_paths import align, likeliest, steps_needed
 from seqlearn.modules.prefix_beam import prefix_beam
 
@@ -177,6 +178,16 @@ def test_alignment_is_the_likeliest_path_that_says_the_string(seed):
         assert said(found.tolist()) == string
         of = [np.prod(p[i, np.arange(n), path]) for path in (found, best)]
         assert of[0] == pytest.approx(of[1])
+
+
+@pytest.mark.parametrize("kept", [1, 3, 10, 28, 29, 30])
+def test_alignment_of_long_rows_is_computed_in_parts(kept, monkeypatch):
+    rng = np.random.default_rng(0)
+    p = np.log(rng.dirichlet(np.ones(4), size=(3, 30)))
+    given_rows = np.array([30, 17, 1]), rng.integers(1, 4, size=(3, 9)), np.array([9, 5, 1])
+    whole = align(p, *given_rows)
+    monkeypatch.setattr(ctc_paths, "STEPS_KEPT", kept)
+    assert all(map(np.array_equal, align(p, *given_rows), whole))
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from seqlearn.estimators.transcription.knowledge import Knowledge
-from seqlearn.modules.ctc_paths import align, likeliest
+from seqlearn.modules.ctc_paths import STEPS_KEPT, align, likeliest
 from seqlearn.modules.prefix_beam import Found, prefix_beam
 
 __all__ = ["greedy", "placed", "searched"]
 
-ROWS_AT_ONCE, STEPS_AT_ONCE = 256, 1 << 16
-PLACES_AT_ONCE = 1 << 25  # bytes that finding a path takes
+ROWS_AT_ONCE, MOST_BYTES = 256, 1 << 25
+BYTES_A_STEP = 512  # of a row, about
 
 
 def greedy(values: np.ndarray, n_steps: np.ndarray) -> list[np.ndarray]:
@@ -33,7 +33,7 @@ def searched(
 ) -> list[Found]:
     """Return the likeliest strings of each row; see `prefix_beam`."""
     found: list = [None] * len(n_steps)
-    for rows in _groups(n_steps, np.ones(len(n_steps), np.int64), STEPS_AT_ONCE):
+    for rows in _groups(n_steps, n_steps * BYTES_A_STEP):
         own = prefix_beam(
             _padded(values, n_steps, rows),
             n_steps[rows],
@@ -55,7 +55,9 @@ def placed(
     """Return the first step of each symbol, and the one after its last; see `align`."""
     counts = np.fromiter(map(len, strings), np.int64, len(strings))
     found: list = [None] * len(strings)
-    for rows in _groups(n_steps, 2 * counts + 1, PLACES_AT_ONCE):
+    known_at_once = np.minimum(n_steps, STEPS_KEPT) * (2 * counts + 1)
+    costs = np.maximum(known_at_once, n_steps * BYTES_A_STEP)
+    for rows in _groups(n_steps, costs):
         codes = np.zeros((len(rows), int(counts[rows].max())), np.int64)
         for i, row in enumerate(rows.tolist()):
             codes[i, : counts[row]] = strings[row]
@@ -65,13 +67,13 @@ def placed(
     return found
 
 
-def _groups(n_steps: np.ndarray, widths: np.ndarray, most: int) -> Iterator[np.ndarray]:
+def _groups(n_steps: np.ndarray, costs: np.ndarray) -> Iterator[np.ndarray]:
     """Yield row numbers of rows of like length, not more than fit into memory."""
     order = np.argsort(n_steps, kind="stable")
-    costs = n_steps[order] * np.maximum.accumulate(widths[order])
+    largest = np.maximum.accumulate(costs[order])
     first = 0
-    for i, cost in enumerate(costs.tolist()):
-        if i > first and ((i + 1 - first) * cost > most or i - first == ROWS_AT_ONCE):
+    for i, cost in enumerate(largest.tolist()):
+        if i > first and ((i + 1 - first) * cost > MOST_BYTES or i - first == ROWS_AT_ONCE):
             yield order[first:i]
             first = i
     if first < len(order):
