@@ -16,6 +16,7 @@ from seqlearn import (
     LSTMLanguageModel,
     LSTMRecommender,
     LSTMRegressor,
+    LSTMTranscriber,
     LSTMTranslator,
     Sequences,
     SktimeLSTMAnomalyDetector,
@@ -23,7 +24,14 @@ from seqlearn import (
 )
 from seqlearn.backend import Backend
 from seqlearn.backends.torch_lstm import TorchLSTM
-from seqlearn.preprocessing import SequenceEncoder, SequenceImputer, SequenceScaler, Tokenizer
+from seqlearn.preprocessing import (
+    MelFeatures,
+    SequenceEncoder,
+    SequenceImputer,
+    SequenceScaler,
+    StrokeFeatures,
+    Tokenizer,
+)
 
 
 def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[str]]) -> str:
@@ -39,6 +47,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     regressor.score(X, y)
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
+    spoken = MelFeatures(8000, mfcc=True, deltas=True).fit(X).transform(X)
+    assert_type(StrokeFeatures(spacing=0.2).fit(X).transform(X), list[np.ndarray])
+    assert_type(seqlearn.datasets.read_wav("a.wav").waveform, np.ndarray)
+    classifier.fit(spoken, seqlearn.datasets.fetch_fsdd(part="train").digits)
     quality: float = BiLSTMTagger(words=Words(lowercase=True)).fit(words, tags).score(words, tags)
     language: LSTMLanguageModel = LSTMLanguageModel(unit="word").fit(texts)
     assert_type(language.score(texts), float)
@@ -47,6 +59,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(recommender.recommend(words, k=5), tuple[np.ndarray, np.ndarray])
     translator: LSTMTranslator = LSTMTranslator("word", num_beams=5).fit(texts, words)
     assert_type(translator.log_likelihood(texts, words), np.ndarray)
+    transcriber: LSTMTranscriber = LSTMTranscriber("word", stack=3).fit(X, texts)
+    assert_type(transcriber.predict_log_proba(X), list[np.ndarray])
+    transcriber.predict_timings(X, step_seconds=0.01)[0].append(("a", 0.0, 1.0))
+    seqlearn.TranscriptionDisplay.from_estimator(transcriber, X[0], kind="path")
     forecaster: LSTMForecaster = LSTMForecaster(hidden_size=8).fit(features, fh=[1, 2])
     shown: seqlearn.displays.ForecastDisplay = seqlearn.ForecastDisplay.from_estimator(
         forecaster, features
@@ -67,6 +83,8 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     trusted: list[str] = seqlearn.trusted_types()
     names: dict[str, str] = seqlearn.registry.available_backends()
     seqlearn.metrics.span_f1_score(tags, tags)
+    assert_type(seqlearn.metrics.word_error_rate(texts, texts), float)
+    assert_type(seqlearn.metrics.character_error_rate(texts, texts), float)
     assert_type(seqlearn.metrics.vus_pr_score(y, y, 10), float)
     assert_type(seqlearn.metrics.chrf_score(texts, texts, word_order=2), float)
     pairs: list[str] = seqlearn.datasets.fetch_tatoeba(part="test").sources + words[0]

@@ -224,6 +224,25 @@ def translators() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "gru", lambda: fit(TEXTS, backwards, decoder_backend="gru", num_layers=2)
 
 
+def transcribers() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits of `LSTMTranscriber`: texts and lists, stacked frames, a backend, an update."""
+    strings = [["ab", "a", ""][i % 3] for i in range(len(X))]
+
+    def fit(y=strings, **params):
+        model = seqlearn.LSTMTranscriber(**SMALL | params, on_infeasible="drop").fit(X, y)
+        model.partial_fit(X[:9], y[:9])
+        return {
+            "posterior": np.concatenate(model.predict_log_proba(MORE)),
+            "score": np.concatenate(model.predict_n_best(MORE, 2, return_scores=True)[1]),
+            "loss": model.loss_curve_,
+        }
+
+    yield "texts", fit
+    yield "lists", lambda: fit([[len(one), 7] for one in strings], early_stopping=True)
+    yield "stacked", lambda: fit(stack=3, bidirectional=False)
+    yield "gru", lambda: fit(backend="gru", num_layers=2)
+
+
 def language_models() -> Iterator[tuple[str, Callable[[], Records]]]:
     """Yield fits of `LSTMLanguageModel`: texts of any length, tied weights, layers, more texts."""
     texts = [" ".join(text) for text in TEXTS]
@@ -318,6 +337,25 @@ def transformers() -> Iterator[tuple[str, Callable[[], Records]]]:
         yield f"imputer, {method}", lambda m=method: fit("SequenceImputer", gaps, method=m)
 
 
+def features() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield features of waveforms and pen paths, which older commits do not have."""
+    rng = np.random.default_rng(5)
+    waveforms = [rng.normal(0, 0.1, length) for length in (900, 2000, 400)]
+    paths = [rng.normal(size=(length, 2)).cumsum(axis=0) for length in (1, 5, 30)]
+
+    def mel(**params):
+        model = seqlearn.preprocessing.MelFeatures(8000, **params)
+        return {"steps": np.concatenate(model.transform(waveforms))}
+
+    def strokes():
+        model = seqlearn.preprocessing.StrokeFeatures(0.2)
+        return {"steps": np.concatenate(model.transform(paths))}
+
+    yield "mel", lambda: mel(normalize=None)
+    yield "mfcc", lambda: mel(mfcc=True, deltas=2)
+    yield "strokes", strokes
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -325,10 +363,12 @@ FITS = {
     "tagger": taggers,
     "language": language_models,
     "recommender": recommenders,
+    "transcriber": transcribers,
     "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
     "transformer": transformers,
+    "features": features,
 }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         AttentionDisplay,
         ForecastDisplay,
         RiskDisplay,
+        TranscriptionDisplay,
     )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.regressor import LSTMRegressor
     from seqlearn.estimators.sktime_adapters import SktimeLSTMClassifier, SktimeLSTMRegressor
     from seqlearn.estimators.tagging.tagger import BiLSTMTagger
+    from seqlearn.estimators.transcription.transcriber import LSTMTranscriber
     from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import load, save, trusted_types
@@ -55,6 +57,7 @@ _HOMES = {
     "LSTMLanguageModel": "seqlearn.estimators.language.model",
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
+    "LSTMTranscriber": "seqlearn.estimators.transcription.transcriber",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
     "RiskDisplay": "seqlearn.displays",
     "SequenceEncoder": "seqlearn.estimators.encoder",
@@ -62,6 +65,7 @@ _HOMES = {
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
+    "TranscriptionDisplay": "seqlearn.displays",
     "Words": "seqlearn.estimators.words",
     "add_static": "seqlearn.data.static",
     "available_backends": "seqlearn.registry",
@@ -96,6 +100,7 @@ __all__ = [
     "LSTMLanguageModel",
     "LSTMRecommender",
     "LSTMRegressor",
+    "LSTMTranscriber",
     "LSTMTranslator",
     "RiskDisplay",
     "SequenceEncoder",
@@ -103,6 +108,7 @@ __all__ = [
     "SktimeLSTMAnomalyDetector",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
+    "TranscriptionDisplay",
     "Words",
     "add_static",
     "available_backends",

@@ -43,19 +43,15 @@ ALLOWED = {
         "printing",
         "registry",
         "saved",
+        "states",
         "training",
     },
     "metrics": {"data", "errors"},
     "model_selection": {"data", "errors"},
     "inputs": {"backend", "errors", "modules"},
-    "modules": {"backend", "errors", "registry", "states", "torch_internals"},
+    "modules": {"backend", "errors", "metrics", "registry", "states", "torch_internals"},
     "persistence": {"backend", "errors", "printing", "registry"},  # classes by name
-    "preprocessing": {
-        "data",
-        "errors",
-        "estimators",
-        "saved",
-    },  # estimators lazily: SequenceEncoder
+    "preprocessing": {"data", "errors", "estimators", "saved"},  # estimators lazily
     "printing": set(),
     "registry": {"backend", "errors", "printing"},
     "saved": {"persistence"},  # lazily

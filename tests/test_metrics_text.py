@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics import (
+    character_error_rate,
     chrf_score,
     edit_distance,
     rouge_l_score,
     rouge_n_score,
     token_error_rate,
+    word_error_rate,
 )
 from seqlearn.metrics.edit_distance import longest_common_subsequence
 
@@ -145,6 +147,29 @@ def test_the_nearest_reference_counts():
     assert token_error_rate([["a"]], [["a", "b", "c"]]) == 2
 
 
+written = st.text("ab. \t\n\u00a0", max_size=12)
+
+
+@quick
+@given(rows=st.lists(st.tuples(written, written), min_size=1, max_size=5))
+@example([("", "")])
+@example([("", "a b")])
+@example([("a\tb", "a b")])
+@example([("a\t\tb", "a b")])
+def test_words_and_characters_are_counted_as_jiwer_counts_them(rows):
+    jiwer = pytest.importorskip("jiwer", reason="jiwer, the oracle of this test, is not installed")
+    true, pred = map(list, zip(*rows, strict=True))
+    assert word_error_rate(true, pred) == pytest.approx(jiwer.wer(true, pred))
+    assert character_error_rate(true, pred) == pytest.approx(jiwer.cer(true, pred))
+
+
+def test_error_rates_of_texts_by_hand():
+    assert word_error_rate([""], [""]) == character_error_rate([" "], [""]) == 0
+    assert word_error_rate([""], ["a b"]) == 2 and character_error_rate([""], ["a b"]) == 3
+    assert word_error_rate(["a", "b c"], ["a", "c"]) == 1 / 3
+    assert word_error_rate([["a b", "a c d"]], ["a c"]) == 1 / 3  # of equally near ones the longest
+
+
 # ROUGE
 
 
@@ -186,6 +211,8 @@ SCORES = {
     rouge_n_score: (["a cat", "dog", "one"], ["a hat", "dog", ""]),
     rouge_l_score: ([["a", "b"], ["c"], []], [["b", "a"], ["c"], ["d"]]),
     token_error_rate: ([["a", "b"], ["c"], ["d"]], [["b", "a"], ["c"], []]),
+    word_error_rate: (["a cat", "dog", "one"], ["a hat", "dog", ""]),
+    character_error_rate: (["a cat", "dog", "one"], ["a hat", "dog", ""]),
 }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from seqlearn.data.padding import padded_steps
 from seqlearn.data.sequences import Sequences
 
-__all__ = ["HideTokens", "PairBatches", "PairDataset"]
+__all__ = ["HideTokens", "PaddedRows", "PairBatches", "PairDataset"]
 
 POOL = 32  # batches whose pairs are sorted together
 # Pairs of which larger batches hold a multiple: kernels are prepared for each shape that occurs.
@@ -63,8 +63,8 @@ class PairDataset(torch.utils.data.Dataset):
     ):
         self.lengths, self.device = sources.lengths, torch.device(device)
         self.costs = self.lengths + 1
-        self._x = _Side(sources, self.device)
-        self._y = None if targets is None else _Side(targets, self.device)
+        self._x = PaddedRows(sources, self.device)
+        self._y = None if targets is None else PaddedRows(targets, self.device)
         if targets is not None:
             self.target_lengths = targets.lengths
             self.costs = self.costs + self.target_lengths
@@ -133,8 +133,16 @@ class HideTokens:
         return x, torch.where(is_hidden.any(dim=2), places, codes)
 
 
-class _Side:
-    """Sequences as tensors, of which rows are taken and padded."""
+class PaddedRows:
+    """Sequences as tensors, of which rows are taken and padded.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        N sequences of codes, (S, F).
+    device : torch.device
+        Where the tensors live.
+    """
 
     def __init__(self, sequences: Sequences, device: torch.device):
         self.values = torch.as_tensor(np.ascontiguousarray(sequences.values)).to(device)

@@ -4,7 +4,7 @@ Here are only the public names; `ts_format` reads the `.ts` format and `conll` a
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `intensive_care`
 measurements of patients, `text` loads corpora, `language` texts to write, translate and pronounce,
-`download` fetches what is absent, `data_home` finds the user's data folder, and `generated` and
+`speech` recordings, `handwriting` pen paths, `download` fetches what is absent, `data_home` finds the user's data folder, and `generated` and
 `generated_anomaly` make problems whose answers are known. Only the functions named `fetch_...` use
 the network; nothing imports torch or sktime, and pandas is imported by the loaders of `forecasting`
 and `intensive_care` when they are called.
@@ -21,6 +21,7 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.handwriting import PenDigits, fetch_pendigits
 from seqlearn.datasets.intensive_care import IntensiveCareStays, fetch_physionet2012
 from seqlearn.datasets.language import (
     TatoebaPairs,
@@ -30,6 +31,7 @@ from seqlearn.datasets.language import (
     fetch_wikipron,
 )
 from seqlearn.datasets.sessions import ClickLog, EntreeSessions, fetch_entree, read_click_log
+from seqlearn.datasets.speech import Recording, SpokenDigits, fetch_fsdd, read_wav
 from seqlearn.datasets.text import (
     fetch_sentence_polarity,
     fetch_universal_dependencies,
@@ -53,11 +55,16 @@ __all__ = [
     "EntreeSessions",
     "IntensiveCareStays",
     "NabSeries",
+    "PenDigits",
+    "Recording",
+    "SpokenDigits",
     "TatoebaPairs",
     "WikipronWords",
     "data_home",
     "fetch_entree",
+    "fetch_fsdd",
     "fetch_nab",
+    "fetch_pendigits",
     "fetch_physionet2012",
     "fetch_sentence_polarity",
     "fetch_tatoeba",
@@ -87,4 +94,5 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_ts",
+    "read_wav",
 ]

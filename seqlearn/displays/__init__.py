@@ -4,5 +4,12 @@ from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
 from seqlearn.displays.risk import RiskDisplay
+from seqlearn.displays.transcription import TranscriptionDisplay
 
-__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay", "RiskDisplay"]
+__all__ = [
+    "AnomalyDisplay",
+    "AttentionDisplay",
+    "ForecastDisplay",
+    "RiskDisplay",
+    "TranscriptionDisplay",
+]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIGHTEST, DARKEST = 0.82, 0.45  # share of white in the shade of the widest and narrowest interval
+SPACE = "\u2423"  # what white space is drawn as
 WIDTH_OF_ONE_STEP = 7.0  # points
 
 
@@ -48,6 +49,28 @@ def make_axes(ax: Any, names: list) -> np.ndarray:
             "out for a new figure."
         )
     return axes
+
+
+def make_pair(ax: Any, figsize: tuple[float, float], *, sharex: bool) -> np.ndarray:
+    """Return two axes, one above the other: those given, or new ones."""
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        return plt.subplots(2, sharex=sharex, figsize=figsize, layout="constrained")[1]
+    axes = np.ravel(np.asarray(ax, dtype=object))
+    if len(axes) != 2 or not all(isinstance(one, Axes) for one in axes):
+        raise InvalidParameterError(
+            f"ax={ax!r}, but two axes are drawn on. Pass two matplotlib Axes, as plt.subplots(2) "
+            "makes them, or leave ax out for a new figure."
+        )
+    return axes
+
+
+def shown(token: Any) -> str:
+    """Return a token as it is drawn: white space is seen, and a dollar is no formula."""
+    text = "".join(SPACE if letter.isspace() else letter for letter in str(token))
+    return text.replace("$", r"\$")
 
 
 def styled(defaults: dict, given: dict | None) -> dict:

@@ -165,6 +165,15 @@ lr : float, default=0.005
 batch_size : int or "auto", default="auto"
     Sessions of one update. "auto" is an eighth of the training data, between 4 and 128.
 
+LSTMTranscriber
+---------------
+hidden_size : int, default=128
+    Width of a recurrent layer, H.
+dropout : float, default=0.3
+    Share of the values dropped in training, between layers and before the linear layer.
+batch_size : int or "auto", default="auto"
+    Sequences of one update. "auto" is an eighth of the training data, between 4 and 16.
+
 LSTMTranslator
 --------------
 hidden_size : int, default=256

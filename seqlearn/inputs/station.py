@@ -47,10 +47,15 @@ class Input(nn.Module, ABC):
     def forward(self, x: Any, lengths: Tensor | None) -> Inputs:
         """Return what the core reads of a padded batch."""
 
-    def step(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
+    def n_steps(self, lengths: Any) -> Any:
+        """Return how many steps the core reads of rows of so many, tensor or array (B,)."""
+        return lengths
+
+    def step(self, x: Any, state: Any = None) -> tuple[Tensor | None, Any]:
         """Return what the core reads of one step of a stream, (B, E), and the state to go on with.
 
         Here the input has no state: ``x`` is a batch of one step. An input that looks back, at
-        values carried forward or frames stacked, keeps in its state what it needs, rows first.
+        values carried forward or frames stacked, keeps in its state what it needs, rows first. One
+        that gathers several steps for one of the core returns None for it until it has them.
         """
         return self(x, None).values[:, 0], None

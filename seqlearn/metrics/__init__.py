@@ -6,7 +6,12 @@ model for ranks, stand beside their measures.
 """
 
 from seqlearn.metrics.chrf import chrf_score
-from seqlearn.metrics.edit_distance import edit_distance, token_error_rate
+from seqlearn.metrics.edit_distance import (
+    character_error_rate,
+    edit_distance,
+    token_error_rate,
+    word_error_rate,
+)
 from seqlearn.metrics.nab import nab_best_threshold, nab_score
 from seqlearn.metrics.ranges import range_precision_recall
 from seqlearn.metrics.ranking import (
@@ -29,6 +34,7 @@ from seqlearn.metrics.span_borders import spans
 from seqlearn.metrics.volume import dominant_period, vus_pr_score
 
 __all__ = [
+    "character_error_rate",
     "chrf_score",
     "classification_report_spans",
     "coverage_at_k",
@@ -53,4 +59,5 @@ __all__ = [
     "token_accuracy_score",
     "token_error_rate",
     "vus_pr_score",
+    "word_error_rate",
 ]

@@ -3,15 +3,24 @@
 Distances are computed for all positions of one sequence at once, as the bits of one integer.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqlearn.errors import DataFormatError
-from seqlearn.metrics.references import as_row, read_pairs
+from seqlearn.metrics.references import Pairs, as_row, read_pairs
 
-__all__ = ["edit_distance", "longest_common_subsequence", "token_error_rate"]
+__all__ = [
+    "character_error_rate",
+    "edit_distance",
+    "longest_common_subsequence",
+    "token_error_rate",
+    "word_error_rate",
+]
+
+SPACES = re.compile(r"\s\s+")
 
 
 def edit_distance(a: Any, b: Any) -> int:
@@ -140,18 +149,111 @@ def token_error_rate(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> 
     >>> token_error_rate([[["a", "b"], ["c", "b"]]], [["c", "b"]])  # two references of one row
     0.0
     """
-    pairs = read_pairs(y_true, y_pred, sample_weight, "tokens")
-    counts = np.array(
-        [
-            min((_distance(one, found), -len(one)) for one in references)
-            for references, found in zip(pairs.references, pairs.predictions, strict=True)
-        ],
-        dtype=np.float64,
-    )
-    edits, length = pairs.weights @ counts
+    edits, length = _edits(read_pairs(y_true, y_pred, sample_weight, "tokens"), list)
     if edits and not length:
         raise DataFormatError(
             "The nearest references in y_true hold no token, or only in rows of weight 0: the "
             "error rate is undefined. Give at least one reference that is not empty."
         )
-    return float(edits / -length) if edits else 0.0
+    return edits / length if edits else 0.0
+
+
+def word_error_rate(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """Edits of words that make the predictions right, a word of the references: less is better.
+
+    What jiwer calls ``wer``, with its rules for white space and for empty references.
+
+    Parameters
+    ----------
+    y_true : list of N str, or of N lists of several
+        One reference for each row or several, of which the nearest counts. Case and punctuation
+        count: bring texts to one form first. Words are what lies between spaces; two or more
+        characters of white space are one space, a single tab or line break belongs to its word.
+    y_pred : list of N str
+        The predictions.
+    sample_weight : array-like of shape (N,) or None, default=None
+        One weight for each row.
+
+    Returns
+    -------
+    rate : float
+        0 if all are right; above 1 if more was put in than there is. Where no reference holds a
+        word, the number of words in the predictions.
+
+    Raises
+    ------
+    DataFormatError
+        When `y_true` and `y_pred` differ in length or are not as above. A subclass of ValueError.
+
+    References
+    ----------
+    Morris, Maier and Green, "From WER and RIL to MER and WIL: improved evaluation measures for
+    connected speech recognition" (2004).
+
+    Examples
+    --------
+    >>> from seqlearn.metrics import word_error_rate
+    >>> word_error_rate(["seven two", "one"], ["seven  too", "one"])
+    0.3333333333333333
+    """
+    return _text_rate(y_true, y_pred, sample_weight, _words)
+
+
+def character_error_rate(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """Edits of characters that make the predictions right, a character of the references.
+
+    What jiwer calls ``cer``: white space at the ends is not counted, between words it is.
+
+    Parameters
+    ----------
+    y_true : list of N str, or of N lists of several
+        One reference for each row or several, of which the nearest counts.
+    y_pred : list of N str
+        The predictions.
+    sample_weight : array-like of shape (N,) or None, default=None
+        One weight for each row.
+
+    Returns
+    -------
+    rate : float
+        0 if all are right; above 1 if more was put in than there is. Where no reference holds a
+        character, the number of characters in the predictions.
+
+    Raises
+    ------
+    DataFormatError
+        When `y_true` and `y_pred` differ in length or are not as above. A subclass of ValueError.
+
+    References
+    ----------
+    Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals" (1966).
+
+    Examples
+    --------
+    >>> from seqlearn.metrics import character_error_rate
+    >>> character_error_rate(["seven two"], ["seven too"])
+    0.1111111111111111
+    """
+    return _text_rate(y_true, y_pred, sample_weight, str.strip)
+
+
+def _text_rate(
+    y_true: Any, y_pred: Any, sample_weight: Any, split: Callable[[str], Sequence[str]]
+) -> float:
+    edits, length = _edits(read_pairs(y_true, y_pred, sample_weight, "texts"), split)
+    return edits / (length or 1.0)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in SPACES.sub(" ", text).strip().split(" ") if word]
+
+
+def _edits(pairs: Pairs, split: Callable[[Any], Sequence[Hashable]]) -> tuple[float, float]:
+    """Return edits and tokens of the nearest references, added up over the rows."""
+    counts = []
+    for references, found in zip(pairs.references, pairs.predictions, strict=True):
+        tokens = split(found)
+        split_references = map(split, references)
+        counts.append(min((_distance(one, tokens), -len(one)) for one in split_references))
+    edits, length = pairs.weights @ np.array(counts, dtype=np.float64)
+    return float(edits), -float(length)

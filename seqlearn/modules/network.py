@@ -89,6 +89,10 @@ class Network(nn.Module):
         """Return what the core reads of a batch, (B, T, E), lengths, and what the head may see."""
         return (x, lengths, None) if self.input is None else self.input(x, lengths)
 
+    def n_steps(self, lengths: Any) -> Any:
+        """Return how many steps the core reads of rows of so many, tensor or array (B,)."""
+        return lengths if self.input is None else self.input.n_steps(lengths)
+
     def encode(self, x: Any, lengths: Tensor | None = None) -> Tensor:
         """Return the vector of each row, (B, D): what the readout makes of the core's outputs."""
         values, lengths, _ = self.read(x, lengths)
@@ -106,7 +110,8 @@ class Network(nn.Module):
         Returns
         -------
         outputs
-            What the head says of the steps so far; of a head that reads steps, of the newest.
+            What the head says of the steps so far; of a head that reads steps, of the newest. None
+            where the input gathers several steps for one of the core, and waits for more.
         state : tuple
 
         Raises
@@ -128,6 +133,8 @@ class Network(nn.Module):
         values = x
         if self.input is not None:
             values, of_input = self.input.step(x, of_input)
+            if values is None:
+                return None, (of_input, of_core, of_readout)
         features, of_core = self.encoder.step(values, of_core)
         if not self.head.reads_steps:
             begins = state[1] is None

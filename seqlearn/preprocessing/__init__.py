@@ -7,18 +7,22 @@ Here are only the public names. `SequenceEncoder`, which trains a network, lives
 from typing import TYPE_CHECKING
 
 from seqlearn.preprocessing.imputer import SequenceImputer
+from seqlearn.preprocessing.mel_features import MelFeatures
 from seqlearn.preprocessing.normalizer import SequenceNormalizer
 from seqlearn.preprocessing.scaler import SequenceScaler
+from seqlearn.preprocessing.stroke_features import StrokeFeatures
 from seqlearn.preprocessing.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from seqlearn.estimators.encoder import SequenceEncoder
 
 __all__ = [
+    "MelFeatures",
     "SequenceEncoder",
     "SequenceImputer",
     "SequenceNormalizer",
     "SequenceScaler",
+    "StrokeFeatures",
     "Tokenizer",
 ]
 

@@ -15,7 +15,7 @@ from seqlearn.data.input_record import read_X
 from seqlearn.data.sequences import Sequences
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
-__all__ = ["SequenceNormalizer"]
+__all__ = ["SequenceNormalizer", "standardize"]
 
 
 class SequenceNormalizer(StepTransformer):
@@ -132,7 +132,7 @@ class SequenceNormalizer(StepTransformer):
         return np.where(self._is_scaled, changed, rows.values)
 
 
-def _standard(rows: Sequences) -> np.ndarray:
+def standardize(rows: Sequences) -> np.ndarray:
     """Mean 0 and standard deviation 1 over the steps of each row, (S, F)."""
     values, lengths = rows.values.astype(np.float64), rows.lengths
     observed = ~np.isnan(values)
@@ -168,4 +168,4 @@ def _divisor(scale: np.ndarray, unit: Any, high: np.ndarray, low: np.ndarray) ->
     return np.where(or_constant(scale * unit, largest, 0.0) > 0, scale, np.inf)
 
 
-METHODS = {"standard": _standard, "minmax": _minmax}
+METHODS = {"standard": standardize, "minmax": _minmax}

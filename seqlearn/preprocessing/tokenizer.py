@@ -5,22 +5,21 @@ here needs torch.
 """
 
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from seqlearn.data.messages import show
 from seqlearn.data.texts import read_column, word_pattern
-from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.saved import Saved
+from seqlearn.errors import DataFormatError
+from seqlearn.preprocessing.stateless import StatelessTransformer
 
 __all__ = ["Tokenizer"]
 
 LEVELS = ("word", "character")
 
 
-class Tokenizer(Saved, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class Tokenizer(StatelessTransformer):
     r"""Split texts into words or characters.
 
     Nothing is learned, so `transform` needs no `fit`. At word level, without a ``pattern``, a token
@@ -75,8 +74,6 @@ class Tokenizer(Saved, TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.requires_fit = False
         return tags
 
     def fit(self, X: Any, y: Any = None) -> "Tokenizer":
@@ -150,22 +147,6 @@ class Tokenizer(Saved, TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         """
         return np.asarray(["x0"] if input_features is None else input_features, dtype=object)
 
-    def set_output(self, *, transform: str | None = None) -> "Tokenizer":
-        """Change nothing: lists of tokens have no form as a table.
-
-        It is here so that ``set_output`` of a pipeline can reach the other steps.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            As in scikit-learn.
-
-        Returns
-        -------
-        self
-        """
-        return self
-
     def _compile(self) -> re.Pattern[str] | None:
         """Check the parameters; return the pattern of a token, None for single characters."""
         if not isinstance(self.level, str) or self.level not in LEVELS:
@@ -183,12 +164,6 @@ class Tokenizer(Saved, TransformerMixin, BaseEstimator, auto_wrap_output_keys=No
         if not isinstance(pattern.pattern, str):
             self._refuse("pattern", "a regular expression for str, not bytes, or None")
         return pattern
-
-    def _refuse(self, name: str, wanted: str) -> NoReturn:
-        raise InvalidParameterError(
-            f"The {name!r} parameter of Tokenizer must be {wanted}. Got {getattr(self, name)!r} "
-            "instead."
-        )
 
 
 def _read_texts(X: Any) -> list[str]:

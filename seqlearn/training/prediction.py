@@ -43,7 +43,7 @@ def predict(
 
     Returns
     -------
-    ndarray of shape (N, ...), or (S, ...) of a head that reads steps
+    ndarray of shape (N, ...), or (S, ...) of a head that reads steps: those that the core takes
     """
     net.evaluate()
     lengths, n = data.lengths, len(data.lengths)
@@ -55,16 +55,17 @@ def predict(
             return _by_kernels(net, data, lengths, n_rows, encode)
         data = SequenceDataset(data, device=net.device)
     per_step = net.module_.head.reads_steps and not encode
-    starts: Any = np.cumsum(lengths) - lengths if per_step else None
+    own = net.module_.n_steps(lengths) if per_step else lengths  # steps of the core
+    starts: Any = np.cumsum(own) - own if per_step else None
     for rows, batch in _batches(net, data, lengths, n_rows, encode, reading):
         if not per_step and len(rows) == n:
             return batch
         if per_step:
             step = np.arange(batch.shape[1])
-            is_step = step < lengths[rows][:, None]  # (B, T)
+            is_step = step < own[rows][:, None]  # (B, T)
             rows, batch = (starts[rows][:, None] + step)[is_step], batch[is_step]
         if result is None:
-            n_results = int(lengths.sum()) if per_step else n
+            n_results = int(own.sum()) if per_step else n
             result = np.empty((n_results, *batch.shape[1:]), batch.dtype)
         result[rows] = batch
     return result

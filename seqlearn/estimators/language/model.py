@@ -524,6 +524,46 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         return softmax(scores.astype(np.float64), axis=1)
 
     @torch_defaults()
+    def step(self, tokens: Any, state: Any = None) -> tuple[np.ndarray, Any]:
+        """Return how N texts go on, one token further than at the last call.
+
+        What `predict_proba` says of whole beginnings, at the cost of one token each: for searches
+        that build texts up, such as that of `LSTMTranscriber`.
+
+        Parameters
+        ----------
+        tokens : int, or list of N str
+            The next token of each text; an int begins so many texts.
+        state : nested tuples of Tensor, optional
+            What the last call gave, rows first: `seqlearn.states.select_rows` takes some of them.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (N, V)
+            A column for each entry of ``vocabulary_``.
+        state : nested tuples of Tensor
+
+        Examples
+        --------
+        >>> from seqlearn import LSTMLanguageModel
+        >>> model = LSTMLanguageModel(hidden_size=8, max_epochs=1, random_state=0).fit(["abba"] * 9)
+        >>> begun, state = model.step(2)
+        >>> further, state = model.step(["a", "b"], state)
+        >>> bool(np.allclose(np.exp(further), model.predict_proba(["a", "b"]), atol=1e-6))
+        True
+        """
+        targets, net = self._record.targets, self.net_
+        if isinstance(tokens, int):
+            codes = np.full(tokens, targets.boundary)
+        else:
+            codes = targets.vocabulary.encode(list(tokens))
+        net.evaluate()
+        with net.on_cpu(len(codes)), torch.inference_mode():
+            given = torch.as_tensor(codes).to(net.device)
+            scores, (_, state, _) = net.module_.step(given, (None, state, None))
+            return scores.double().log_softmax(dim=1).cpu().numpy(), state
+
+    @torch_defaults()
     def _scored(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-likelihood of each token, (S,), and how many each text has, (N,)."""
         known = self._known(X)
