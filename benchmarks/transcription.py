@@ -2,18 +2,20 @@
 
 FSDD: utterances of 3 to 7 digits of one speaker, with pauses of 50 to 300 ms, other loudness and
 white noise; 200 are tested, drawn from a fixed seed. In the official division recordings 0 to 4 of
-each speaker and digit are tested, and all speakers are heard; else each speaker is left out in turn.
-"letters" is the first task again, with "seven two" written letter by letter. PenDigits: strings of 3
-to 7 digits laid side by side, of writers of whom nothing was learned. Each fit draws its utterances
-from its own seed and goes through them a few times. Settings were chosen on recordings 5 to 9, on
-one speaker of those that are heard, and on the last fifth of the training file.
+each speaker and digit are tested, and all speakers are heard; else each speaker is left out in
+turn. "letters" is the first task again, with "seven two" written letter by letter. PenDigits:
+strings of 3 to 7 digits laid side by side, of writers of whom nothing was learned. Each fit draws
+its utterances from its own seed and goes through them a few times. Settings were chosen on
+recordings 5 to 9, on one speaker of those that are heard, and on the last fifth of the training
+file.
 
 Errors are edits over symbols, in percent, means over seeds or speakers; seconds are of process CPU
 time, one thread, for drawing, features and fit. Beside the transcriber: what stands between pauses,
 each by its nearest recording under dynamic time warping (of every fifth recording); and for pen
 strokes, told where each digit begins, the three nearest digits by their eight points.
 
-The real-time factor is the CPU time of features, network and prefix beam by what the utterances last.
+The real-time factor is the CPU time of features, network and prefix beam by what the utterances
+last.
 """
 
 from collections.abc import Callable

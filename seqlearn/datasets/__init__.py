@@ -4,10 +4,10 @@ Here are only the public names; `ts_format` reads the `.ts` format and `conll` a
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `intensive_care`
 measurements of patients, `text` loads corpora, `language` texts to write, translate and pronounce,
-`speech` recordings, `handwriting` pen paths, `download` fetches what is absent, `data_home` finds the user's data folder, and `generated` and
-`generated_anomaly` make problems whose answers are known. Only the functions named `fetch_...` use
-the network; nothing imports torch or sktime, and pandas is imported by the loaders of `forecasting`
-and `intensive_care` when they are called.
+`speech` recordings, `handwriting` pen paths, `download` fetches what is absent, `data_home` finds
+the user's data folder, and `generated` and `generated_anomaly` make problems whose answers are
+known. Only the functions named `fetch_...` use the network; nothing imports torch or sktime, and
+pandas is imported by the loaders of `forecasting` and `intensive_care` when they are called.
 """
 
 from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
