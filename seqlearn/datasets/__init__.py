@@ -4,9 +4,10 @@ Here are only the public names; `ts_format` reads the `.ts` format and `conll` a
 loads problems of the UCR and UEA archives from files already on this machine, `forecasting` series
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `text` loads
 corpora, `language` texts to write, translate and pronounce, `download` fetches what is absent,
-`data_home` finds the user's data folder, and `generated` and `generated_anomaly` make problems
-whose answers are known. Only the functions named `fetch_...` use the network; nothing imports torch
-or sktime, and pandas is imported by the loaders of `forecasting` when they are called.
+`data_home` finds the user's data folder, and `generated`, `generated_anomaly` and
+`generated_video` make problems whose answers are known. Only the functions named `fetch_...` use
+the network; nothing imports torch or sktime, and pandas is imported by the loaders of `forecasting`
+when they are called.
 """
 
 from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
@@ -20,6 +21,7 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.generated_video import make_moving_digits
 from seqlearn.datasets.language import (
     TatoebaPairs,
     WikipronWords,
@@ -77,6 +79,7 @@ __all__ = [
     "make_adding_problem",
     "make_broken_relation",
     "make_delayed_copy",
+    "make_moving_digits",
     "make_noisy_sines",
     "make_temporal_order",
     "read_click_log",

@@ -29,6 +29,7 @@ from seqlearn.data.targets import read_weights
 from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.frame_input import FrameInput
 from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.targets import SCALE, Targets
@@ -293,10 +294,11 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         """Return an unpacked X of ``fit`` as `Sequences`, and what is to be remembered of it."""
         dtype = np.dtype(self.dtype if known is None else self.net_.dtype)
         sequences, record = read_X(
-            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete
+            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete, frames=True
         )
-        if sequences.dictionary is None and may_be_lost(sequences.values):
-            as_given, _ = as_sequences(X, kind=record.kind, first=first)
+        is_numbers = sequences.dictionary is None and not record.of_bytes
+        if is_numbers and may_be_lost(sequences.values):
+            as_given, _ = as_sequences(X, kind=record.kind, frames=True, first=first)
             values = as_given.values.astype(np.float64, copy=False)
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
@@ -310,13 +312,14 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         before: Learned[T] | None,
     ) -> LearnedInput | None:
         """Return what rows teach of words and features, or what the last fit was taught."""
+        of_frames = FrameInput.of(self, sequences, before)
         if sequences.dictionary is None:
             if getattr(self, "words", None) is not None:
                 raise InvalidParameterError(
                     "words= says how words and feature dictionaries are read, but X has numbers. "
                     "Pass lists of tokens, or set words=None."
                 )
-            return None
+            return of_frames
         known = None if before is None else before.reading
         if known is None:
             words = for_task(self.words, self._characters)
@@ -352,7 +355,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             batch_size=batch_size,
             max_epochs=max_epochs,
             one_epoch=data.one_epoch,
-            input_size=data.sequences.n_features,
+            input_size=data.sequences.step_shape or data.sequences.n_features,
         )
         if data.before is not None:
             net.continue_from(self.net_)
@@ -387,6 +390,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             dtype=np.dtype(self.net_.dtype),
             first=first,
             discrete=self._reads_discrete,
+            frames=True,
             may_be_empty=True,
         )
         if known.reading is not None:

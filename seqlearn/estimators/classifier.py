@@ -38,6 +38,9 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     words : Words or None, default=None
         How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+    frames : Frames or None, default=None
+        How frames of video are read before the core: `seqlearn.Frames`, a small convolutional
+        network. None gives the core the pixels.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
@@ -90,13 +93,15 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
     classes_ : ndarray of shape (C,)
         The labels; for multilabel targets 0 to C - 1.
     n_features_in_ : int
-        Columns of a 2-D X or of a table of sequences; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise,
+        H * W * C of frames.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
-    input_kind_ : {"series", "sequences", "tokens", "features"}
-        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
+    input_kind_ : {"series", "sequences", "frames", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; frames of video; lists of tokens; or of feature
+        dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (accuracy).
@@ -138,7 +143,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
 
     _checks: ClassVar = CLASS_LOSS_CHECKS
 
-    # <parameters: network readout backend words training warm_start class_weight
+    # <parameters: network readout backend words frames training warm_start class_weight
     #   loss label_smoothing control>
     def __init__(
         self,
@@ -150,6 +155,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         readout: str = "max",
         backend: Any = "torch",
         words: Any = None,
+        frames: Any = None,
         max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
@@ -180,6 +186,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         self.readout = readout
         self.backend = backend
         self.words = words
+        self.frames = frames
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -215,8 +222,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
-            lists of tokens, or of feature dictionaries.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments, frames of
+            video too. Or N lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,), or (N, C) for multilabel targets
             Labels: text, whole numbers, bools or NumPy's dates, all of one type; or 0 and 1 for
             each of C labels.

@@ -68,6 +68,9 @@ backend : str or Backend, default="torch"
     The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
 words : Words or None, default=None
     How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+frames : Frames or None, default=None
+    How frames of video are read before the core: `seqlearn.Frames`, a small convolutional network.
+    None gives the core the pixels.
 warm_start : bool, default=False
     ``fit`` continues from the weights of the last ``fit``.
 class_weight : dict, "balanced" or None, default=None
@@ -84,6 +87,12 @@ lr : float, default=0.005
 class_weight : dict, "balanced" or None, default=None
     Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a label's
     term of the likelihood is weighted, given the labels before it.
+
+Frames
+------
+dropout : float, default=0.0
+    Share of the values of a frame's vector set to zero in training, the same ones in all frames of
+    a clip.
 
 LSTMAnomalyDetector
 -------------------
@@ -210,6 +219,7 @@ dropout : float, default=0.25
 
 import torch
 
+from seqlearn.estimators.frames import check_frames
 from seqlearn.estimators.parameter_checks import (
     Check,
     boolean,
@@ -234,6 +244,7 @@ SHARED_CHECKS: dict[str, Check] = {
     "dropout": number("[0, 1)"),
     "readout": one_of(*READOUTS),
     "words": check_words,
+    "frames": check_frames,
     "warm_start": boolean,
     "max_epochs": integer(1, "auto"),
     "lr": number("(0, inf)"),

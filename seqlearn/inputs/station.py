@@ -32,9 +32,12 @@ class Input(nn.Module, ABC):
     ----------
     grows : tuple of str
         As in `seqlearn.modules.heads.head.Head`.
+    input_size : int
+        Values a step that it reads, where they may be more than it gives: memory hangs on them.
     """
 
     grows: ClassVar[tuple[str, ...]] = ()
+    input_size: int = 0
 
     def __init__(self, output_size: int):
         super().__init__()

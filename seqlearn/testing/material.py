@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Backend, Dropout, draw_from, valid_steps
+from seqlearn.backend import Backend, Dropout, draw_from, step_core, valid_steps
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
@@ -47,10 +47,39 @@ class Setting:
     def build(self, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)):
         """Build a core in eval mode; equal seeds give equal weights."""
         with draw_from(seeded(seed)):
-            core = self.backend.build(
-                *sizes, num_layers=self.layers, bidirectional=self.bidirectional, dropout=dropout
-            )
+            how = {"num_layers": self.layers, "bidirectional": self.bidirectional}
+            core = build_core(self.backend, *sizes, dropout=dropout, **how)
         return core.eval() if isinstance(core, nn.Module) else core
+
+
+def build_core(backend, size, hidden_size, **how):
+    """Build a core that reads steps of ``size`` features, (F,), or flat frames of that shape.
+
+    To a backend that reads frames, F features are a frame of one row of F pixels.
+    """
+    if backend.step_shape is None:
+        return backend.build(size, hidden_size, **how)
+    shape = size if isinstance(size, tuple) else (1, size, 1)
+    core = backend.build(shape, hidden_size, **how)
+    return OfFlatFrames(core, shape) if isinstance(core, nn.Module) else core
+
+
+class OfFlatFrames(nn.Module):
+    """A core that reads frames, given them flat: rules need not know what a step is."""
+
+    def __init__(self, core, shape):
+        super().__init__()
+        self.core, self.shape = core, shape
+        if hasattr(core, "output_size"):
+            self.output_size = core.output_size
+
+    def forward(self, x, lengths=None, state=None):
+        """Run rows (B, T, F)."""
+        return self.core(x.unflatten(-1, self.shape), lengths, state)
+
+    def step(self, x, state=None):
+        """Run one step (B, F)."""
+        return step_core(self.core, x.unflatten(-1, self.shape), state)
 
 
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:

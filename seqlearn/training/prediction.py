@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches, unless_full
+from seqlearn.data.batches import (
+    SequenceDataset,
+    as_numbers,
+    as_tensor,
+    length_batches,
+    unless_full,
+)
 from seqlearn.data.sequences import Sequences
 from seqlearn.training.kernel_gradients import THREAD_MULTIPLY_ADDS, multiply_adds
 
@@ -53,7 +59,7 @@ def predict(
     if isinstance(data, Sequences):
         if net.plain is not None and not reading and net.plain.holds():
             return _by_kernels(net, data, lengths, n_rows, encode)
-        data = SequenceDataset(data, device=net.device)
+        data = SequenceDataset(data, device=net.device, dtype=getattr(torch, net.dtype))
     per_step = net.module_.head.reads_steps and not encode
     starts: Any = np.cumsum(lengths) - lengths if per_step else None
     for rows, batch in _batches(net, data, lengths, n_rows, encode, reading):
@@ -127,11 +133,12 @@ def _by_kernels(
 
     with net.on_cpu(n_rows) as threads:
         if n == 1:
-            return run(as_tensor(sequences.values)[None], None)
+            return run(as_numbers(as_tensor(sequences.values), torch.float32)[None], None)
         n_multiply_adds = multiply_adds(plain, len(sequences.values), sequences.n_features)
         if n_multiply_adds > 3 * THREAD_MULTIPLY_ADDS:  # training computes three times as much
             n_rows = min(n_rows, -(-n // threads.number))
-        dataset, batches = SequenceDataset(sequences), length_batches(lengths, n_rows)
+        dataset = SequenceDataset(sequences, dtype=torch.float32)
+        batches = length_batches(lengths, n_rows)
         result = np.empty((n, linear.in_features if encode else linear.out_features), np.float32)
         for rows, own in zip(batches, threads.map(run_rows, batches), strict=True):
             result[rows] = own
