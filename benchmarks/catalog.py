@@ -26,6 +26,7 @@ BENCHMARKS = (  # in the order of the results page
     "language",
     "translation",
     "classification",
+    "video",
     "anomaly",
     "backends",
 )

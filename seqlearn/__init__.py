@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
+    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay, FramesDisplay
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -44,6 +44,7 @@ _HOMES = {
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
     "Frames": "seqlearn.estimators.frames",
+    "FramesDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
@@ -81,6 +82,7 @@ __all__ = [
     "BiLSTMTagger",
     "ForecastDisplay",
     "Frames",
+    "FramesDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",

@@ -54,8 +54,8 @@ class ConvLSTM(Backend):
     clip. Nothing is normalised, so there are no statistics that padding or other clips could move.
 
     With ``padding="circular"``, frames whose height and width are multiples of ``stride``, and
-    ``output="pool"``, moving a clip around its torus by a multiple of ``stride`` moves the maps, see
-    `ConvLSTMCore.hidden_maps`, and leaves the outputs as they are.
+    ``output="pool"``, moving a clip around its torus by a multiple of ``stride`` moves the maps
+    (see `ConvLSTMCore.hidden_maps`) and leaves the outputs as they are.
 
     References
     ----------

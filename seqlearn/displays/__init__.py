@@ -3,5 +3,6 @@
 from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
+from seqlearn.displays.frames import FramesDisplay
 
-__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay"]
+__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay", "FramesDisplay"]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqlearn.errors import InvalidParameterError
 from seqlearn.inputs.station import Input, Inputs
 from seqlearn.modules.locked_dropout import LockedDropout
 from seqlearn.modules.row_blocks import RowLinear, in_blocks
@@ -86,6 +87,11 @@ class ImageInput(Input):
 
     def step(self, x: Tensor, state: None = None) -> tuple[Tensor, None]:
         """Return the vectors of one frame of each row, (B, H * W * C), (B, E)."""
+        if x.dim() != 2 or x.shape[1] != self.input_size:
+            raise InvalidParameterError(
+                f"A step of shape {tuple(x.shape)} was given; (B, {self.input_size}) is due, one "
+                f"frame of each row, {' x '.join(map(str, self.step_shape))}, made flat."
+            )
         return self(x[:, None], None).values[:, 0], None
 
     def _vectors(self, frames: Tensor) -> Tensor:

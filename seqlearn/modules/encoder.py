@@ -72,7 +72,7 @@ class Encoder(nn.Module):
         self.step_shape = _step_shape(backend, input_size)
         width = math.prod(input_size) if isinstance(input_size, tuple) else input_size
         self.core: Any = backend.build(
-            self.step_shape or width,  # type: ignore[arg-type]
+            self.step_shape or width,
             hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,

@@ -37,6 +37,7 @@ def frames(setting):
         require_finite(within(outputs, lengths), f"Outputs{where}")
         weighted_sum(outputs, lengths).backward()
         valid = valid_steps(lengths, x.shape[1])
+        assert x.grad is not None, "no gradient flows to the input"
         largest = x.grad[valid].abs().amax(0)  # of each value of a frame
         n_unread = int((largest == 0).sum())
         require(not n_unread, f"{n_unread} of {x.shape[2]} values{where} are not read.")
