@@ -59,7 +59,7 @@ class FramesDisplay:
     >>> from seqlearn.displays import FramesDisplay
     >>> clip = np.zeros((3, 8, 6), dtype=np.uint8)
     >>> display = FramesDisplay.from_saliency(clip, np.ones((3, 8, 6)), prediction="nothing")
-    >>> display.axes_.shape, [bar.get_height() for bar in display.ax_.patches]
+    >>> display.axes_.shape, [float(bar.get_height()) for bar in display.ax_.patches]
     ((2, 3), [48.0, 48.0, 48.0])
     >>> display.figure_.savefig("clip.png")  # doctest: +SKIP
     """

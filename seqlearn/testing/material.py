@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqlearn.backend import Backend, Dropout, draw_from, step_core, valid_steps
+from seqlearn.registry import available_backends, load_backend
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
@@ -80,6 +81,12 @@ class OfFlatFrames(nn.Module):
     def step(self, x, state=None):
         """Run one step (B, F)."""
         return step_core(self.core, x.unflatten(-1, self.shape), state)
+
+
+def names_for_vectors() -> list[str]:
+    """Return the names of the installed backends that read steps of F features, not frames."""
+    names = sorted(available_backends())
+    return [name for name in names if load_backend(name)().step_shape is None]
 
 
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:

@@ -25,12 +25,14 @@ def test_it_is_what_its_description_says():
         for step in range(3):
             maps = x[row, step].view(1, 9, 6, 2).permute(0, 3, 1, 2)
             for layer in net.convolutions:
-                maps = functional.conv2d(maps, layer.weight, layer.bias, stride=2, padding=1).relu()
+                weight = layer.weight / 0.3 * (2 / layer.weight[0].numel()) ** 0.5
+                maps = functional.conv2d(maps, weight, layer.bias, stride=2, padding=1).relu()
             assert maps.shape == (1, 4, 3, 2)
             whole = maps[0]
             pooled = torch.stack([whole[:, :2].mean(1), whole[:, 2]], dim=1)  # rows 0, 1 and 2
             values = torch.cat([pooled.flatten(), whole.amax((1, 2))])
-            due = net.linear.weight @ values + net.linear.bias
+            weight = net.linear.weight / 0.3 / len(values) ** 0.5
+            due = weight @ values + net.linear.bias
             torch.testing.assert_close(found[row, step], due)
 
 
