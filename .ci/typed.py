@@ -10,6 +10,7 @@ import numpy as np
 import seqlearn
 from seqlearn import (
     BiLSTMTagger,
+    Frames,
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
@@ -75,6 +76,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)
     seqlearn.RiskDisplay.from_estimator(classifier, X[0], X, y, n_bins=5)
+    clips, _, directions = seqlearn.datasets.make_moving_digits(8)
+    video: LSTMClassifier = LSTMClassifier(frames=Frames(size=8)).fit(clips, directions)
+    assert_type(video.input_gradients(clips), list[np.ndarray])
+    seqlearn.FramesDisplay.from_estimator(video, clips[0])
     held: Sequences = seqlearn.to_sequences(X)
     stays = seqlearn.datasets.fetch_physionet2012("test")
     held = seqlearn.events_to_sequences(stays.events, every=1.0, span=48, ids=stays.ids)

@@ -28,6 +28,7 @@ BENCHMARKS = (  # in the order of the results page
     "transcription",
     "classification",
     "spoken_digits",
+    "video",
     "anomaly",
     "monitoring",
     "backends",

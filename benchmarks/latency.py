@@ -29,9 +29,9 @@ from benchmarks.loops import LastStep
 from benchmarks.ours import SAME_NETWORK
 from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
-from seqlearn import LSTMClassifier, available_backends, load_backend
+from seqlearn import LSTMClassifier, load_backend
 from seqlearn.backend import step_core
-from seqlearn.testing.material import build_core
+from seqlearn.testing.material import build_core, names_for_vectors
 
 SIZES = ((20, 12, 64), (100, 8, 64))  # T, F, H
 CALLS, REPEATS = 200, 7
@@ -118,7 +118,7 @@ def single_step() -> list[Row]:
         lstm, x = nn.LSTM(size, size, batch_first=True), torch.randn(batch, size)
         _, start = lstm(x[:, None])
         work = {"nn.LSTM": lambda lstm=lstm, x=x, start=start: lstm(x[:, None], start)}
-        for name in available_backends():
+        for name in names_for_vectors():
             backend = load_backend(name)()
             if not backend.stateful:
                 continue

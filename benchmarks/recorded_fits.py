@@ -28,8 +28,8 @@ from seqlearn import (
     LSTMForecaster,
     LSTMRegressor,
     SequenceEncoder,
-    available_backends,
 )
+from seqlearn.testing.material import names_for_vectors
 
 Records = dict[str, np.ndarray]
 SMALL = {"hidden_size": 12, "max_epochs": 3, "random_state": 0}
@@ -97,7 +97,7 @@ def classifiers() -> Iterator[tuple[str, Callable[[], Records]]]:
             model.partial_fit(data, y)
         return {"probability": np.asarray(model.predict_proba(new)), "loss": model.loss_curve_}
 
-    settings = {f"backend {name}": {"backend": name} for name in sorted(available_backends())}
+    settings = {f"backend {name}": {"backend": name} for name in names_for_vectors()}
     settings |= {
         f"readout {readout}, {'both directions' if both else 'forwards'}, {layers} layers": {
             "readout": readout,
@@ -163,6 +163,32 @@ def encoders() -> Iterator[tuple[str, Callable[[], Records]]]:
     for readout in ("last", "max"):
         yield readout, lambda readout=readout: alone(readout=readout)
     yield "around a classifier", around
+
+
+def videos() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield fits on frames of uint8, flat and behind convolutions; none where there are no frames.
+
+    An older commit refuses them, or has no moving digits.
+    """
+    if not hasattr(seqlearn, "Frames"):
+        return
+    clips, digits, _ = seqlearn.datasets.make_moving_digits(40, n_frames=5, random_state=0)
+    frames = seqlearn.Frames(channels=(2, 4), size=6)
+
+    def fit(**params):
+        model = LSTMClassifier(**SMALL | params).fit(clips, digits)
+        return {"probability": model.predict_proba(clips), "loss": model.loss_curve_}
+
+    yield "flat", fit
+    yield "convolutions", lambda: fit(frames=frames)
+    yield (
+        "lengths",
+        lambda: {
+            "features": SequenceEncoder(frames=frames, **SMALL)
+            .fit([clip[: 1 + i % 5] for i, clip in enumerate(clips)])
+            .transform(clips)
+        },
+    )
 
 
 def taggers() -> Iterator[tuple[str, Callable[[], Records]]]:
@@ -361,6 +387,7 @@ FITS = {
     "regressor": regressors,
     "encoder": encoders,
     "tagger": taggers,
+    "video": videos,
     "language": language_models,
     "recommender": recommenders,
     "transcriber": transcribers,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AnomalyDisplay,
         AttentionDisplay,
         ForecastDisplay,
+        FramesDisplay,
         RiskDisplay,
         TranscriptionDisplay,
     )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.classifier import LSTMClassifier
     from seqlearn.estimators.encoder import SequenceEncoder
     from seqlearn.estimators.forecasting.forecaster import LSTMForecaster
+    from seqlearn.estimators.frames import Frames
     from seqlearn.estimators.language.model import LSTMLanguageModel
     from seqlearn.estimators.recommendation.recommender import LSTMRecommender
     from seqlearn.estimators.regressor import LSTMRegressor
@@ -51,6 +53,8 @@ _HOMES = {
     "AttentionDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
+    "Frames": "seqlearn.estimators.frames",
+    "FramesDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
@@ -94,6 +98,8 @@ __all__ = [
     "AttentionDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
+    "Frames",
+    "FramesDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",

@@ -57,9 +57,11 @@ class Backend(BaseEstimator, ABC):
     bf16 : bool
         The core runs under ``torch.autocast`` to bfloat16, learns as well in it, and faster on
         hardware that has it. Estimators train so if their ``precision`` allows it.
-    step_shape : tuple of int or None
-        Reserved: the core takes steps of this shape, (B, T, *step_shape), frames of a video, say,
-        and not (B, T, F). No estimator makes such steps yet; each refuses a backend that asks.
+    step_shape : tuple or None
+        ``(None, None, None)`` says that the core reads frames of video, of any size: ``build`` then
+        gets ``input_size=(H, W, C)``, and ``forward`` rows of shape (B, T, H, W, C), ``step`` one
+        frame of each, (B, H, W, C). An estimator whose X has no frames refuses such a backend. With
+        None, frames reach the core flat, (B, T, H * W * C).
     missing : bool
         The core knows of gaps. A step is three parts of F values each, side by side, and
         ``input_size`` is 3 F: **values**, the last one observed of each feature less the feature's
@@ -96,13 +98,13 @@ class Backend(BaseEstimator, ABC):
     stateful: bool = True
     stable_rows: int = 16
     bf16: bool = False
-    step_shape: tuple[int, ...] | None = None
+    step_shape: tuple[None, None, None] | None = None
     missing: bool = False
 
     @abstractmethod
     def build(
         self,
-        input_size: int,
+        input_size: Any,
         hidden_size: int,
         *,
         num_layers: int,
@@ -133,8 +135,8 @@ class Backend(BaseEstimator, ABC):
 
         Parameters
         ----------
-        input_size : int
-            Features a step, F.
+        input_size : int, or tuple of int if ``step_shape`` is not None
+            Features a step, F; or height, width and colours of a frame, (H, W, C).
         hidden_size : int
             Width of one layer in one direction, H.
         num_layers : int

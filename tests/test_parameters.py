@@ -11,6 +11,7 @@ import pytest
 
 from seqlearn import (
     BiLSTMTagger,
+    Frames,
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
@@ -207,7 +208,7 @@ def test_every_parameter_has_one_check_and_its_default_is_accepted(Estimator):
 
 def test_the_table_has_no_dead_rows(parameters):
     shared, different = parameters.SHARED, parameters.DIFFERENT
-    names = {E.__name__: inspect.signature(E).parameters for E in [*ESTIMATORS, Words]}
+    names = {E.__name__: inspect.signature(E).parameters for E in [*ESTIMATORS, Words, Frames]}
     assert different.keys() <= names.keys()
     for owner, rows in different.items():
         assert rows.keys() <= shared.keys() & names[owner].keys()

@@ -92,6 +92,39 @@ class AsksForFrames(Sound):
     step_shape = (3, 8, 8)
 
 
+class ReadsFrames(Sound):
+    """Sound too, with frames."""
+
+    step_shape = (None, None, None)
+
+    def build(self, input_size, hidden_size, **how):
+        core = super().build(self.values(input_size), hidden_size, **how)
+        core.spoil = self.run
+        return core
+
+    def values(self, input_size):
+        return input_size[0] * input_size[1] * input_size[2]
+
+    def run(self, stack, x, lengths, state):
+        return self.forward(stack, self.read(x), lengths, state)
+
+    def read(self, x):
+        return x.flatten(-3)
+
+
+class ReadsOneColour(ReadsFrames):
+    def values(self, input_size):
+        return input_size[0] * input_size[1]
+
+    def read(self, x):
+        return x[..., 0].flatten(-2)
+
+
+def by_the_brightest_frame(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs * x.abs().amax(dim=1, keepdim=True).mean(-1, keepdim=True), state
+
+
 class AsksForGapsInWords(Sound):
     missing = "mask"
 
@@ -708,6 +741,8 @@ BROKEN = [
     ("capabilities", CountsNoRows(), "stable_rows is 0"),
     ("capabilities", AsksForFrames(), r"step_shape is \(3, 8, 8\)"),
     ("capabilities", AsksForGapsInWords(), "missing is 'mask'"),
+    ("frames", ReadsOneColour(), "20 of 40 values of frames of 5 x 4 x 2 are not read"),
+    ("frames", ReadsFrames(by_the_brightest_frame), "with other padding|other padding"),
     ("sizes", NeedsTwoUnits(), "It raised AssertionError: heads of one unit"),
     ("device_of_inputs", Sound(makes_zeros_on_the_cpu), "It raised RuntimeError"),
     ("device_of_inputs", Sound(looks_into_the_rows), "It raised RuntimeError"),
@@ -850,7 +885,7 @@ def test_device_check_fails_on_core_tied_to_the_cpu():
 def test_every_check_has_its_broken_backend():
     names = {check.name for check in backend_checks(TrainsInBfloat16())}
     names |= {check.name for check in backend_checks(KnowsOfGaps())}
-    assert {name for name, _, _ in BROKEN} == names - {"device"} | {"bfloat16"}
+    assert {name for name, _, _ in BROKEN} == names - {"device"} | {"bfloat16", "frames"}
 
 
 def test_bfloat16_is_asked_where_it_can_be_computed(monkeypatch):
@@ -864,6 +899,11 @@ def test_bfloat16_is_asked_where_it_can_be_computed(monkeypatch):
     "check", [*backend_checks(TrainsInBfloat16()), *backend_checks(KnowsOfGaps())]
 )
 def test_sound_backend_passes(check):
+    check()
+
+
+@pytest.mark.parametrize("check", backend_checks(ReadsFrames()))
+def test_sound_backend_that_reads_frames_passes(check):
     check()
 
 
@@ -884,6 +924,7 @@ def test_checks_follow_what_is_declared():
     more = {check.name for check in backend_checks(TrainsInBfloat16())}
     assert more - names == ({"bfloat16"} if computes_bf16("cpu") else set())
     assert {check.name for check in backend_checks(KnowsOfGaps())} - names == {"missing"}
+    assert {check.name for check in backend_checks(ReadsFrames())} - names == {"frames"}
 
 
 def test_own_dropout_and_batch_normalisation_are_allowed():

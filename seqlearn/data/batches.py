@@ -20,6 +20,7 @@ __all__ = [
     "Batched",
     "BucketedBatches",
     "SequenceDataset",
+    "as_numbers",
     "as_tensor",
     "batches_of",
     "length_batches",
@@ -52,6 +53,8 @@ class SequenceDataset(torch.utils.data.Dataset):
     ----------
     sequences : Sequences
         N sequences. If they are codes, their dictionary is a table of `seqlearn.data.word_tables`.
+        Values of uint8, frames of video, stay so on the device; a batch of them is cast and divided
+        by 255.
     targets : ndarray of shape (N, ...) or Sequences, optional
         One target a row, or `Sequences` of the same lengths with a code for each step. Float
         targets take the type of the values.
@@ -60,7 +63,7 @@ class SequenceDataset(torch.utils.data.Dataset):
     device : str or torch.device
         Where the tensors live.
     dtype : torch.dtype, optional
-        Of targets and weights; by default that of the values.
+        Of targets and weights, and of batches of uint8; by default that of the values.
     """
 
     def __init__(self, sequences: Sequences, targets=None, weights=None, device="cpu", dtype=None):
@@ -74,6 +77,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         else:
             self.values = as_tensor(values).to(device)
             dtype = dtype or self.values.dtype
+        self._dtype = dtype
         if self.full:
             self.values = self.values.view(len(sequences), -1, *self.values.shape[1:])  # (N, T, F)
         self._lengths = torch.as_tensor(self.lengths)
@@ -102,7 +106,7 @@ class SequenceDataset(torch.utils.data.Dataset):
         Of a dataset with a table, x is the table's batch of the codes.
         """
         if rows is None and self.full and self.table is None:
-            return {"x": self.values, "lengths": self._lengths}
+            return {"x": as_numbers(self.values, self._dtype), "lengths": self._lengths}
         return self[np.arange(len(self)) if rows is None else rows][0]
 
     def __getitem__(
@@ -124,6 +128,7 @@ class SequenceDataset(torch.utils.data.Dataset):
             x = self.values[steps.to(self.values.device, non_blocking=True)]  # (B, T, F)
         if self.table is not None:
             x = self.table.batch(x.numpy(), self.device)
+        x = as_numbers(x, self._dtype)
         if self.step_y is not None:
             y: Tensor | None = self.step_y[steps.to(self.device, non_blocking=True)]  # (B, T)
         else:
@@ -204,6 +209,13 @@ def as_tensor(values: np.ndarray) -> Tensor:
     if not (values.flags.c_contiguous and values.flags.writeable):
         values = np.array(values, order="C")
     return torch.as_tensor(values)
+
+
+def as_numbers(x: Any, dtype: torch.dtype | None) -> Any:
+    """Return a batch as the network reads it: frames of uint8 from 0 to 1, others as they are."""
+    if torch.is_tensor(x) and x.dtype == torch.uint8 and dtype is not None:
+        return x.to(dtype).div_(255)
+    return x
 
 
 def length_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:

@@ -31,6 +31,7 @@ KINDS = {
     "sequences": "3-D or a list of sequences",
     "tokens": "lists of tokens",
     "features": "lists of feature dictionaries",
+    "frames": "frames of video",
 }
 OR_MASK = ", or set missing='mask', which reads NaN as a value that was not observed"
 SAME_KIND = "Give the same kind in fit and after it."
@@ -42,7 +43,7 @@ class InputRecord(Record):
 
     Attributes
     ----------
-    kind : {"series", "sequences", "tokens", "features"}
+    kind : {"series", "sequences", "frames", "tokens", "features"}
         "series" for a 2-D X; its features are then its columns, T of them.
     n_features : int or None
         Columns of a 2-D X or of a table of sequences; values a step otherwise; None of words.
@@ -52,6 +53,10 @@ class InputRecord(Record):
         Values a step in each column, if X was a table of sequences.
     column : str or None
         Name of X where it was a single column.
+    step_shape : tuple of int or None
+        (H, W, C) of frames.
+    of_bytes : bool
+        Whether these were uint8.
     """
 
     kind: str
@@ -59,6 +64,8 @@ class InputRecord(Record):
     names: np.ndarray | None
     widths: tuple[int, ...] | None
     column: Any
+    step_shape: tuple[int, ...] | None = None
+    of_bytes: bool = False
 
     @classmethod
     def of(cls, X: Any, sequences: Sequences, kind: str) -> "InputRecord":
@@ -74,7 +81,9 @@ class InputRecord(Record):
         elif sequences.dictionary is None:
             n_features = sequences.n_features
         widths = None if channels is None else channels.widths
-        return cls(kind, n_features, names, widths, getattr(X, "label", None))
+        label = getattr(X, "label", None)
+        of_bytes = kind == "frames" and sequences.dtype == np.uint8
+        return cls(kind, n_features, names, widths, label, sequences.step_shape, of_bytes)
 
     def show_in(self, estimator: Any) -> None:
         """Set what scikit-learn looks for: ``n_features_in_`` and ``feature_names_in_``."""
@@ -94,6 +103,7 @@ def read_X(
     dtype: Any = None,
     first: Any = 0,
     discrete: bool = False,
+    frames: bool = False,
     may_be_empty: bool = False,
     allow_nan: bool = False,
     warn: bool = True,
@@ -114,6 +124,8 @@ def read_X(
         Number of the first row, for messages.
     discrete : bool
         Whether lists of tokens and of feature dictionaries are accepted too.
+    frames : bool
+        Whether frames of video are.
     may_be_empty : bool
         Whether such a list may be empty: in prediction, where it gets an answer.
     allow_nan : bool
@@ -133,14 +145,20 @@ def read_X(
     or_else = OR_MASK if hasattr(estimator, "missing") else ""
     kind = None if known is None else known.kind
     read = None
-    if discrete and kind not in ("series", "sequences"):
+    if discrete and kind not in ("series", "sequences", "frames"):
         read = _read_discrete(X, kind, first, may_be_empty)
     if read is not None and known is not None:
         _check_channels(name, known, read[0])
         return read[0], known
     if known is None:
         sequences, found = read or as_sequences(
-            X, dtype=dtype, allow_nan=allow_nan, first=first, owner=name, or_else=or_else
+            X,
+            dtype=dtype,
+            allow_nan=allow_nan,
+            frames=frames,
+            first=first,
+            owner=name,
+            or_else=or_else,
         )
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
@@ -151,6 +169,7 @@ def read_X(
         dtype=dtype,
         kind=kind,
         allow_nan=allow_nan,
+        frames=frames,
         first=first,
         owner=name,
         or_else=or_else,
@@ -161,7 +180,10 @@ def read_X(
             f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
             "allow any length."
         )
-        _refuse_kind(found, known.kind, SAME_KIND if kind in ("tokens", "features") else any_length)
+        any_length = any_length if {found, kind} == {"series", "sequences"} else SAME_KIND
+        _refuse_kind(found, known.kind, any_length)
+    if kind == "frames":
+        _check_frames(known, sequences)
     if kind == "series" and not is_table:
         _check_columns(estimator, X, known, warn)
     if kind == "sequences":
@@ -209,6 +231,25 @@ def _check_columns(estimator: Any, X: Any, known: InputRecord, warn: bool) -> No
         validate_data(estimator, X, skip_check_array=True, reset=False)
     else:
         _check_n_features(estimator, X, reset=False)
+
+
+def _check_frames(known: InputRecord, sequences: Sequences) -> None:
+    """Hold size and type of frames against those of ``fit``."""
+    if sequences.step_shape != known.step_shape:
+        found, was = (
+            " x ".join(map(str, one or ())) for one in (sequences.step_shape, known.step_shape)
+        )
+        raise DataFormatError(
+            f"X has frames of {found} (height, width, colours), but in fit they were {was}. Resize "
+            "or crop them."
+        )
+    if (sequences.dtype == np.uint8) != known.of_bytes:
+        found, was = "uint8", "other numbers, which were taken as they are"
+        remedy = "Divide by 255, if those of fit were between 0 and 1: X / 255."
+        if known.of_bytes:
+            found, was = str(sequences.dtype), "uint8, which is divided by 255"
+            remedy = "Pass uint8: np.asarray(X, np.uint8), times 255 first if they are from 0 to 1."
+        raise DataFormatError(f"X has frames of {found}, but in fit they were {was}. {remedy}")
 
 
 def _check_channels(name: str, known: InputRecord, sequences: Sequences, warn: bool = True) -> None:

@@ -32,6 +32,9 @@ class Sequences:
         `seqlearn.data.tokens`.
     channels : Channels, optional
         Names and widths of the columns that the values came from, if those of a table.
+    step_shape : tuple of int, optional
+        What one step was before it was made flat: (H, W, C) of the frames of a video. F is then
+        H * W * C.
 
     Attributes
     ----------
@@ -42,6 +45,7 @@ class Sequences:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from seqlearn import to_sequences
     >>> X = to_sequences([[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]])
     >>> X
@@ -51,6 +55,14 @@ class Sequences:
            [5., 6.]])
     >>> X[[1, 0]].lengths
     array([2, 1])
+
+    Frames of video come out as they went in, (T_i, H, W, C), C last:
+
+    >>> clips = to_sequences(np.zeros((2, 5, 8, 6), dtype=np.uint8))  # N, T, H, W
+    >>> clips
+    <Sequences: N=2, T=5..5, F=48 as 8 x 6 x 1, uint8>
+    >>> clips[0].shape
+    (5, 8, 6, 1)
     """
 
     def __init__(
@@ -59,11 +71,13 @@ class Sequences:
         offsets: np.ndarray,
         dictionary: Any = None,
         channels: Channels | None = None,
+        step_shape: tuple[int, ...] | None = None,
     ):
         self.values = values
         self.offsets = offsets
         self.dictionary = dictionary
         self.channels = channels
+        self.step_shape = step_shape
 
     @property
     def lengths(self) -> np.ndarray:
@@ -89,23 +103,24 @@ class Sequences:
         return len(self.offsets) - 1
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self.values[a:b] for a, b in pairwise(self.offsets.tolist()))
+        return (self._shaped(a, b) for a, b in pairwise(self.offsets.tolist()))
 
     def __getitem__(self, key):
         """Return one (T_i, F) array for an int, else the chosen sequences as `Sequences`.
 
+        Of frames it is (T_i, H, W, C); the values are shared with this container.
         A slice without a step shares its values with this container; other choices copy them.
         """
         if isinstance(key, tuple) and key[1:] == (Ellipsis,):
             key = key[0]  # scikit-learn writes X[key, ...]
         if isinstance(key, int | np.integer):
             i = range(len(self))[key]
-            return self.values[self.offsets[i] : self.offsets[i + 1]]
+            return self._shaped(self.offsets[i], self.offsets[i + 1])
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
             offsets = self.offsets[start : max(stop, start) + 1]
             values = self.values[offsets[0] : offsets[-1]]
-            return Sequences(values, offsets - offsets[0], self.dictionary, self.channels)
+            return self._with(values, offsets - offsets[0])
         return self.take(key)
 
     def take(self, indices, axis: int = 0) -> "Sequences":
@@ -126,25 +141,41 @@ class Sequences:
     def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> "Sequences":
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)  # (S',)
-        return Sequences(self.values[steps], offsets, self.dictionary, self.channels)
+        return self._with(self.values[steps], offsets)
+
+    def _with(self, values: np.ndarray, offsets: np.ndarray) -> "Sequences":
+        """Return other sequences of the same kind of steps."""
+        return Sequences(values, offsets, self.dictionary, self.channels, self.step_shape)
+
+    def _shaped(self, start: int, stop: int) -> np.ndarray:
+        """Return some of the steps in their own shape."""
+        steps = self.values[start:stop]
+        return steps if self.step_shape is None else steps.reshape(-1, *self.step_shape)
 
     def astype(self, dtype) -> "Sequences":
         """Return the same sequences with values of ``dtype``; shared where it is that already."""
         return self.replace_values(self.values.astype(dtype, copy=False))
 
     def replace_values(self, values: np.ndarray) -> "Sequences":
-        """Return sequences of the same lengths with other ``values`` of shape (S, F')."""
-        channels = self.channels if values.shape[1] == self.n_features else None
-        return Sequences(values, self.offsets, channels=channels)
+        """Return sequences of the same lengths with other ``values`` of shape (S, F').
+
+        Channels and the shape of a step are kept where the width is the same.
+        """
+        if values.shape[1] != self.n_features:
+            return Sequences(values, self.offsets)
+        return Sequences(values, self.offsets, None, self.channels, self.step_shape)
 
     def __eq__(self, other) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        return np.array_equal(self.offsets, other.offsets) and np.array_equal(
-            self.values, other.values
+        return (
+            self.step_shape == other.step_shape
+            and np.array_equal(self.offsets, other.offsets)
+            and np.array_equal(self.values, other.values)
         )
 
     def __repr__(self) -> str:
         lengths = self.lengths
         span = "" if len(self) == 0 else f", T={lengths.min()}..{lengths.max()}"
-        return f"<Sequences: N={len(self)}{span}, F={self.n_features}, {self.dtype}>"
+        frames = "" if self.step_shape is None else " as " + " x ".join(map(str, self.step_shape))
+        return f"<Sequences: N={len(self)}{span}, F={self.n_features}{frames}, {self.dtype}>"

@@ -58,7 +58,7 @@ def read_steps(
     sequences, record = read_X(
         estimator, X, known, dtype=np.float64, first=first, allow_nan=True, **more
     )
-    if sequences.dictionary is not None:
+    if sequences.dictionary is not None or record.kind == "frames":
         return sequences, record
     name = type(estimator).__name__
     column = column_index(time_column, record, sequences.n_features)

@@ -34,6 +34,8 @@ def to_sequences(
 
         - array (N, T): N univariate series of T steps, read as (T, 1) each;
         - array or torch tensor (N, T, F), optionally padded (see ``lengths``, ``padding``);
+        - frames of video: array or torch tensor (N, T, H, W) or (N, T, H, W, C), or list of N
+          clips (T_i, H, W) or (T_i, H, W, C), all frames of one size;
         - list, or any other `collections.abc.Sequence`, of N arrays (T_i, F), or (T_i,) for one
           feature; 1-D object array of them, or (N, F) with a series in each cell;
         - list of N data frames, time x channel (sktime's "df-list");
@@ -55,7 +57,7 @@ def to_sequences(
         (``np.nan`` included).
     dtype : floating numpy dtype, optional
         Type of the values; what is too large for it becomes infinite. By default floating
-        values keep theirs, others become float64.
+        values keep theirs, and uint8 of frames; others become float64.
 
     Returns
     -------
@@ -90,8 +92,10 @@ def to_sequences(
         )
     unpacked = unpack(unpack_panel(X))
     sequences, kind = as_sequences(
-        unpacked, dtype=dtype, allow_nan=True, allow_inf=True, owner="to_sequences"
+        unpacked, dtype=dtype, allow_nan=True, allow_inf=True, frames=True, owner="to_sequences"
     )
+    if dtype is not None:
+        sequences = sequences.astype(dtype)  # frames of uint8 too, undivided
     if lengths is not None:
         labels = channel_labels(X) if kind == "series" else None
         sequences = _apply_lengths(sequences, _read_lengths(lengths), kind == "series", labels)

@@ -35,6 +35,7 @@ ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
     "shape (T_i, F)"
 )
+FRAMES_TOO = " (or frames of video: an array (N, T, H, W) or (N, T, H, W, C), or a list of clips)"
 
 
 def as_sequences(
@@ -44,6 +45,7 @@ def as_sequences(
     kind: str | None = None,
     allow_nan: bool = False,
     allow_inf: bool = False,
+    frames: bool = False,
     first: int = 0,
     owner: str = "seqlearn",
     or_else: str = "",
@@ -55,12 +57,14 @@ def as_sequences(
     X : object
         What `unpack` returned, or a slice of it.
     dtype : numpy dtype, optional
-        Type of the values.
-    kind : {"series", "sequences"}, optional
+        Type of the values; frames of uint8 stay what they are.
+    kind : {"series", "sequences", "frames"}, optional
         How X was read in ``fit``. A list of (T,) arrays that happen to be equally long is then
         not mistaken for a 2-D array.
     allow_nan, allow_inf : bool
         Accept NaN, for values that are missing, and infinity.
+    frames : bool
+        Accept frames of video: arrays (N, T, H, W) and (N, T, H, W, C), and lists of clips.
     first : int
         Number of the first row, for messages.
     owner : str
@@ -71,24 +75,27 @@ def as_sequences(
     Returns
     -------
     sequences : Sequences
-    kind : {"series", "sequences"}
-        "series" for a 2-D X, whose feature count is its number of columns T.
+    kind : {"series", "sequences", "frames"}
+        "series" for a 2-D X, whose feature count is its number of columns T; "frames" for steps
+        that have a shape, which the sequences then know.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for below
         if isinstance(X, Sequences):
-            sequences, found = _read_sequences(X, dtype, first, owner), "sequences"
+            sequences, found = _read_sequences(X, dtype, frames, first, owner), "sequences"
         elif isinstance(X, list):
-            sequences, found = _read_list(X, dtype, kind, first, owner)
+            sequences, found = _read_list(X, dtype, kind, frames, first, owner)
         else:
-            sequences, found = _read_array(X, dtype, owner)
+            sequences, found = _read_array(X, dtype, frames, owner)
+        if sequences.step_shape is not None:
+            found = "frames"
         # One sum is quicker than a look at every value; it may overflow though all are finite.
-        accepts_all = allow_nan and allow_inf
+        accepts_all = (allow_nan and allow_inf) or sequences.dtype == np.uint8
         if not accepts_all and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
             refuse_not_finite(sequences, first, owner, allow_nan, or_else)
     return sequences, found
 
 
-def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequences:
+def _read_sequences(X: Sequences, dtype: Any, frames: bool, first: int, owner: str) -> Sequences:
     """Check a container; anybody can make one."""
     values, offsets = X.values, X.offsets
     if len(X) == 0:
@@ -104,22 +111,40 @@ def _read_sequences(X: Sequences, dtype: Any, first: int, owner: str) -> Sequenc
             f"The offsets of Sequences must rise from 0 to {len(values)}, the number of steps."
         )
     _refuse_empty_rows(first + np.flatnonzero(X.lengths == 0))
-    return X.astype(_floating(values.dtype) if dtype is None else dtype)
+    shape = X.step_shape
+    if shape is not None and math.prod(shape) != X.n_features:
+        raise DataFormatError(
+            f"The steps of Sequences have {X.n_features} values, but step_shape={shape}, which is "
+            f"{math.prod(shape)}. Give the shape of one frame, (H, W, C), or none."
+        )
+    if shape is not None and not frames:
+        X = Sequences(values, offsets, channels=X.channels)
+    return X.astype(_dtype(values.dtype, dtype, X.step_shape is not None))
 
 
-def _read_array(X: Any, dtype: Any, owner: str) -> tuple[Sequences, str]:
-    """Read an array (N, T) or (N, T, F), or anything scikit-learn can make one of."""
-    is_plain = type(X) is np.ndarray and X.dtype.kind in NUMBERS and X.ndim in (2, 3) and X.size
-    array = X if is_plain else _check_array(X, owner)
-    n_features = array.shape[2] if array.ndim == 3 else 1
-    array = array.astype(_floating(array.dtype) if dtype is None else dtype, copy=False)
-    values = array.reshape(-1, n_features)  # (N T, F)
+def _read_array(X: Any, dtype: Any, frames: bool, owner: str) -> tuple[Sequences, str]:
+    """Read an array of 2 or 3 axes, 4 or 5 with frames, or what scikit-learn can make one of."""
+    most = 5 if frames else 3
+    is_plain = type(X) is np.ndarray and X.dtype.kind in NUMBERS and 1 < X.ndim <= most and X.size
+    array = X if is_plain else _check_array(X, owner, most)
+    shape = _step_shape(array.shape[2:])
+    array = array.astype(_dtype(array.dtype, dtype, shape is not None), copy=False)
+    values = array.reshape(array.shape[0] * array.shape[1], -1)  # (N T, F)
     offsets = np.arange(0, len(values) + 1, array.shape[1])
-    return Sequences(values, offsets), "series" if array.ndim == 2 else "sequences"
+    kind = "series" if array.ndim == 2 else "sequences"
+    return Sequences(values, offsets, step_shape=shape), kind
 
 
-def _check_array(X: Any, owner: str) -> np.ndarray:
-    """Return X as a numeric array of two or three dimensions with values in it."""
+def _step_shape(axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return (H, W, C) of frames (H, W) or (H, W, C); None if a step has one axis or none."""
+    if len(axes) < 2:
+        return None
+    return (*axes, 1) if len(axes) == 2 else axes
+
+
+def _check_array(X: Any, owner: str, most: int) -> np.ndarray:
+    """Return X as a numeric array of two to ``most`` dimensions with values in it."""
+    accepted = ACCEPTED + FRAMES_TOO * (most > 3)
     is_indexed = hasattr(X, "__getitem__") and hasattr(X, "__len__")
     if isinstance(X, str | bytes | Mapping) or not (is_indexed or hasattr(X, "__array__")):
         advice = ""
@@ -127,7 +152,7 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
             values = "X.values()" if isinstance(X, Mapping) else "X"
             advice = f" Pass list({values}) if these are the sequences."
         raise DataFormatError(
-            f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {ACCEPTED}.{advice}"
+            f"X is {show(X)}, a {type(X).__name__}; {owner} accepts {accepted}.{advice}"
         )
     refuse_mask(X, "X")
     shape: tuple[int, ...] = getattr(X, "shape", ())
@@ -151,25 +176,28 @@ def _check_array(X: Any, owner: str) -> np.ndarray:
             )
         except ValueError as cause:
             raise DataFormatError(
-                f"X does not hold numbers: {cause}; {owner} accepts {ACCEPTED}. Convert what is "
+                f"X does not hold numbers: {cause}; {owner} accepts {accepted}. Convert what is "
                 "not a number, or leave it out."
             ) from cause
         shape = X.shape
     if 0 in shape:
-        what = "sample" if shape[0] == 0 else "feature" if shape[-1] == 0 else "step"
+        of_step = "step" if len(shape) > 2 and shape[1] == 0 else "feature"
+        what = "sample" if shape[0] == 0 else of_step
         raise DataFormatError(_too_few(what, f"shape={shape}", owner))
-    if len(shape) not in (2, 3):
+    if not 2 <= len(shape) <= most:
         hint = (
             "one sequence alone is X.reshape(1, -1), N sequences of one step are X.reshape(-1, 1)"
             if len(shape) == 1
+            else "a frame of video has two axes, or three with its colours"
+            if most > 3
             else "all that belongs to one step goes into the last of three axes"
         )
         raise DataFormatError(
             f"Expected 2D array, got {len(shape)}D array instead: X has shape {shape}; {owner} "
-            f"accepts {ACCEPTED}. Reshape your data: {hint}."
+            f"accepts {accepted}. Reshape your data: {hint}."
         )
     if X.dtype.kind not in NUMBERS:
-        raise DataFormatError(f"X holds {X.dtype}, not numbers; {owner} accepts {ACCEPTED}.")
+        raise DataFormatError(f"X holds {X.dtype}, not numbers; {owner} accepts {accepted}.")
     return X
 
 
@@ -189,14 +217,16 @@ def _refuse_strings(X: Any, owner: str) -> None:
 
 
 def _read_list(
-    X: list, dtype: Any, kind: str | None, first: int, owner: str
+    X: list, dtype: Any, kind: str | None, frames: bool, first: int, owner: str
 ) -> tuple[Sequences, str]:
     """Read a list of sequences, or an array (N, T) written as one."""
     sequences = _read_plain_lists(X, dtype)
     if sequences is None:
-        rows = _read_rows(X, kind, first)
+        rows = _read_rows(X, kind, frames, first)
         if isinstance(rows, np.ndarray):
-            return _read_array(rows, dtype, owner)
+            return _read_array(rows, dtype, frames, owner)
+        if rows[0].ndim > 2:
+            return _join_clips(rows, dtype, first), "frames"
         channels = channels_of(X, rows[0].shape[1], first)
         return _join(rows, dtype, first, channels), "sequences"
     if _is_matrix(X, kind, sequences.lengths.tolist()):
@@ -229,14 +259,19 @@ def _is_matrix(X: list, kind: str | None, lengths: list[int]) -> bool:
     return may_be and len(set(lengths)) == 1
 
 
-def _read_rows(X: list, kind: str | None, first: int) -> list[np.ndarray] | np.ndarray:
-    """Return numeric (T_i, F) arrays; the array if X is one of two dimensions or less."""
+def _read_rows(
+    X: list, kind: str | None, frames: bool, first: int
+) -> list[np.ndarray] | np.ndarray:
+    """Return numeric (T_i, F) arrays, clips too; the array if X is one of two dimensions or less.
+
+    All clips of one X have three axes, or all four.
+    """
     arrays = [
         row if type(row) is np.ndarray and row.dtype.kind in NUMBERS else _read_row(row, first + i)
         for i, row in enumerate(X)
     ]
     dimensions = {array.ndim for array in arrays}
-    if dimensions == {2}:
+    if dimensions == {2} or (frames and dimensions in ({3}, {4})):
         return arrays
     if dimensions <= {0}:
         return np.asarray(X)
@@ -248,9 +283,12 @@ def _read_rows(X: list, kind: str | None, first: int) -> list[np.ndarray] | np.n
     usual = Counter(array.ndim for array in arrays).most_common(1)[0][0]
     odd = next(i for i, array in enumerate(arrays) if array.ndim != usual)
     what = f"has shape {arrays[odd].shape}" if arrays[odd].ndim else f"is {show(X[odd])}"
+    due = "(or all of shape (T_i,), for one feature)."
+    if frames and max(dimensions) > 2:
+        due = "(or all clips of shape (T_i, H, W), or all of shape (T_i, H, W, C))."
     raise DataFormatError(
         f"Sequence {first + odd} of X {what}; every sequence must be of shape (T_i, F), the same "
-        "F in all (or all of shape (T_i,), for one feature)."
+        f"F in all {due}"
     )
 
 
@@ -313,6 +351,34 @@ def _join(arrays: list[np.ndarray], dtype: Any, first: int, channels: Channels |
     return Sequences(values, offsets, channels=channels)
 
 
+def _join_clips(clips: list[np.ndarray], dtype: Any, first: int) -> Sequences:
+    """Join clips (T_i, H, W) or (T_i, H, W, C) with frames of one size; the values are copied."""
+    _refuse_empty_rows([first + i for i, clip in enumerate(clips) if clip.size == 0])
+    sizes = [clip.shape[1:] for clip in clips]
+    if len(set(sizes)) > 1:
+        _refuse_sizes(sizes, first)
+    are_bytes = [clip.dtype == np.uint8 for clip in clips]
+    if any(are_bytes) and not all(are_bytes):
+        odd = are_bytes.index(not are_bytes[0])
+        raise DataFormatError(
+            f"Sequence {first} of X has frames of {clips[0].dtype}, but sequence {first + odd} of "
+            f"{clips[odd].dtype}. uint8 is divided by 255, others are taken as they are: give one "
+            "type."
+        )
+    if all(are_bytes):
+        dtype = np.dtype(np.uint8)
+    sequences = _join([clip.reshape(len(clip), -1) for clip in clips], dtype, first, None)
+    sequences.step_shape = _step_shape(sizes[0])
+    return sequences
+
+
+def _dtype(given: np.dtype, dtype: Any, frames: bool) -> np.dtype:
+    """Return the type that values are cast to; frames of uint8 are cast batch by batch, later."""
+    if frames and given == np.uint8:
+        return given
+    return _floating(given) if dtype is None else dtype
+
+
 def _floating(dtype: np.dtype) -> np.dtype:
     return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
@@ -337,6 +403,16 @@ def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
         f"{name_rows(first + odd).lower()} {'has' if len(odd) == 1 else 'have'} "
         f"{listed(np.unique(widths[odd]))}. Every sequence must be of shape (T_i, F) with the same "
         "F."
+    )
+
+
+def _refuse_sizes(sizes: list[tuple[int, ...]], first: int) -> NoReturn:
+    usual = Counter(sizes).most_common(1)[0][0]
+    odd = [i for i, size in enumerate(sizes) if size != usual]
+    found = ", ".join(" x ".join(map(str, size)) for size in sorted({sizes[i] for i in odd})[:5])
+    raise DataFormatError(
+        f"The frames of X differ in size: most are {' x '.join(map(str, usual))}, but those of "
+        f"{name_rows(first + np.array(odd)).lower()} are {found}. Resize or crop them to one size."
     )
 
 

@@ -5,9 +5,10 @@ loads problems of the UCR and UEA archives from files already on this machine, `
 to forecast, `anomaly` series with labelled anomalies, `sessions` those of users, `intensive_care`
 measurements of patients, `text` loads corpora, `language` texts to write, translate and pronounce,
 `speech` recordings, `handwriting` pen paths, `download` fetches what is absent, `data_home` finds
-the user's data folder, and `generated` and `generated_anomaly` make problems whose answers are
-known. Only the functions named `fetch_...` use the network; nothing imports torch or sktime, and
-pandas is imported by the loaders of `forecasting` and `intensive_care` when they are called.
+the user's data folder, and `generated`, `generated_anomaly` and `generated_video` make problems
+whose answers are known. Only the functions named `fetch_...` use the network; nothing imports torch
+or sktime, and pandas is imported by the loaders of `forecasting` and `intensive_care` when they are
+called.
 """
 
 from seqlearn.datasets.anomaly import NabSeries, fetch_nab, load_mitdb, load_yahoo
@@ -21,6 +22,7 @@ from seqlearn.datasets.generated import (
     make_temporal_order,
 )
 from seqlearn.datasets.generated_anomaly import BrokenRelation, make_broken_relation
+from seqlearn.datasets.generated_video import make_moving_digits
 from seqlearn.datasets.handwriting import PenDigits, fetch_pendigits
 from seqlearn.datasets.intensive_care import IntensiveCareStays, fetch_physionet2012
 from seqlearn.datasets.language import (
@@ -88,6 +90,7 @@ __all__ = [
     "make_adding_problem",
     "make_broken_relation",
     "make_delayed_copy",
+    "make_moving_digits",
     "make_noisy_sines",
     "make_temporal_order",
     "read_click_log",

@@ -3,6 +3,7 @@
 from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
+from seqlearn.displays.frames import FramesDisplay
 from seqlearn.displays.risk import RiskDisplay
 from seqlearn.displays.transcription import TranscriptionDisplay
 
@@ -10,6 +11,7 @@ __all__ = [
     "AnomalyDisplay",
     "AttentionDisplay",
     "ForecastDisplay",
+    "FramesDisplay",
     "RiskDisplay",
     "TranscriptionDisplay",
 ]

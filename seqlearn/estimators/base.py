@@ -30,9 +30,15 @@ from seqlearn.data.targets import read_weights
 from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.estimators.frame_input import FrameInput
 from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.parameter_objects import ParameterObjects
-from seqlearn.estimators.series_input import PLAIN, SeriesInput, refuse_other_reading
+from seqlearn.estimators.series_input import (
+    PLAIN,
+    SeriesInput,
+    refuse_other_reading,
+    refuse_reading,
+)
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
@@ -310,21 +316,31 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         dtype = np.dtype(self.dtype if known is None else self.net_.dtype)
         reads = self._reads
         sequences, record = read_steps(
-            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete, **reads
+            self,
+            X,
+            known,
+            dtype=dtype,
+            first=first,
+            discrete=self._reads_discrete,
+            frames=True,
+            **reads,
         )
         values = sequences.values
-        if sequences.dictionary is None and may_be_lost(values.astype(dtype, copy=False)):
+        is_numbers = sequences.dictionary is None and not record.of_bytes
+        if is_numbers and may_be_lost(values.astype(dtype, copy=False)):
             if reads["time_column"] is None:
-                as_given, _ = as_sequences(X, kind=record.kind, first=first, allow_nan=True)
+                as_given, _ = as_sequences(
+                    X, kind=record.kind, frames=True, first=first, allow_nan=True
+                )
                 values = as_given.values.astype(np.float64, copy=False)
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
 
     def _check_continued(self, before: Learned[T]) -> None:
         """Raise if X is to be read in another way than in the fit that training continues from."""
-        if before.reading is None:
-            refuse_other_reading(PLAIN, self._reads)
-        else:
+        was = {} if before.reading is None else before.reading.reads
+        refuse_other_reading(PLAIN | was, self._reads)
+        if before.reading is not None:
             before.reading.check_continued(self)
 
     def _compared(
@@ -332,7 +348,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
     ) -> Sequences:
         """Return the sequences by which equal rows are found."""
         missing, time_column = self._reads["missing"], self._reads["time_column"]
-        if sequences.dictionary is not None:
+        if sequences.dictionary is not None or record.kind == "frames":
             return sequences
         if time_column is not None:
             column = column_index(time_column, record, sequences.n_features)
@@ -351,14 +367,11 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         before: Learned[T] | None,
     ) -> LearnedInput | None:
         """Return what rows teach of words, features or gaps, or what the last fit was taught."""
+        of_frames = FrameInput.of(self, sequences, before)
         if sequences.dictionary is None:
-            return self._learn_series(sequences, rows, counts, record, before)
-        for name, default in PLAIN.items():
-            if self._reads[name] != default:
-                raise InvalidParameterError(
-                    f"{name}={self._reads[name]!r} says how numbers are read, but X has words or "
-                    f"feature dictionaries. Set {name}={default!r}."
-                )
+            own = self._learn_series(sequences, rows, counts, record, before)
+            return own if of_frames is None else of_frames
+        refuse_reading(self._reads, "words or feature dictionaries")
         if before is None or before.reading is None:
             words = for_task(self.words, self._characters)
             chosen = sequences.take(rows)
@@ -380,6 +393,9 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
                 "Pass lists of tokens, or set words=None."
             )
         reads = self._reads
+        if record.kind == "frames":
+            refuse_reading(reads, "frames of video")
+            return None
         if before is not None:
             return before.reading
         with_gaps = hasattr(self, "missing") and (
@@ -418,7 +434,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
             batch_size=batch_size,
             max_epochs=max_epochs,
             one_epoch=data.one_epoch,
-            input_size=data.sequences.n_features,
+            input_size=data.sequences.step_shape or data.sequences.n_features,
         )
         if data.before is not None:
             net.continue_from(self.net_)
@@ -453,6 +469,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
             dtype=np.dtype(self.net_.dtype),
             first=first,
             discrete=self._reads_discrete,
+            frames=True,
             may_be_empty=True,
             **({} if known.reading is None else known.reading.reads),
         )

@@ -5,11 +5,15 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.data.containers import unpack
+from seqlearn.data.sequences import Sequences
+from seqlearn.errors import DataFormatError
+from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
 from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
+from seqlearn.training.prediction import gradients
 
 __all__ = ["LSTMClassifier"]
 
@@ -38,6 +42,9 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     words : Words or None, default=None
         How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+    frames : Frames or None, default=None
+        How frames of video are read before the core: `seqlearn.Frames`, a small convolutional
+        network. None gives the core the pixels.
     missing : {"error", "mask"}, default="error"
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
@@ -98,13 +105,15 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
     classes_ : ndarray of shape (C,)
         The labels; for multilabel targets 0 to C - 1.
     n_features_in_ : int
-        Columns of a 2-D X or of a table of sequences; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise,
+        H * W * C of frames.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
-    input_kind_ : {"series", "sequences", "tokens", "features"}
-        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
+    input_kind_ : {"series", "sequences", "frames", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; frames of video; lists of tokens; or of feature
+        dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (accuracy).
@@ -146,8 +155,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
 
     _checks: ClassVar = CLASS_LOSS_CHECKS
 
-    # <parameters: network readout backend words missing time_column training warm_start
-    #   class_weight loss label_smoothing control>
+    # <parameters: network readout backend words frames missing time_column training
+    #   warm_start class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -158,6 +167,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         readout: str = "max",
         backend: Any = "torch",
         words: Any = None,
+        frames: Any = None,
         missing: str = "error",
         time_column: int | str | None = None,
         max_epochs: int | str = "auto",
@@ -190,6 +200,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         self.readout = readout
         self.backend = backend
         self.words = words
+        self.frames = frames
         self.missing = missing
         self.time_column = time_column
         self.max_epochs = max_epochs
@@ -227,8 +238,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
-            lists of tokens, or of feature dictionaries.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments, frames of
+            video too. Or N lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,), or (N, C) for multilabel targets
             Labels: text, whole numbers, bools or NumPy's dates, all of one type; or 0 and 1 for
             each of C labels.
@@ -354,6 +365,47 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         ndarray of shape (N, C)
         """
         return self._record.targets.probabilities(self._outputs(X), log=True)
+
+    def input_gradients(self, X: Any) -> list[np.ndarray]:
+        """Return how the score of the predicted label changes with each value of X: its gradient.
+
+        Where it is large, a small change of X would change the answer most; `FramesDisplay` draws
+        it for video.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
+            Sequences of numbers, or frames of video. Values of uint8 frames count in units of 255.
+
+        Returns
+        -------
+        list of N ndarrays of shape (T_i, F), or (T_i, H, W, C) of frames
+            Of the output before the softmax; with multilabel targets, of the largest one.
+
+        Raises
+        ------
+        DataFormatError
+            X has words or feature dictionaries, which have no gradient.
+
+        Examples
+        --------
+        >>> from seqlearn import LSTMClassifier
+        >>> from seqlearn.datasets import make_noisy_sines
+        >>> X, y = make_noisy_sines(60, 20, random_state=0)
+        >>> classifier = LSTMClassifier(hidden_size=8, max_epochs=2, random_state=0).fit(X, y)
+        >>> classifier.input_gradients(X[:2])[1].shape
+        (20, 1)
+        """
+        found: list[np.ndarray] = []
+        for first, piece in pieces(unpack(X)):
+            sequences = self._encoded(piece, first)
+            if sequences.dictionary is not None:
+                raise DataFormatError(
+                    "X has words or feature dictionaries; input_gradients are those of numbers."
+                )
+            values = gradients(self.net_, sequences)
+            found += list(Sequences(values, sequences.offsets, step_shape=sequences.step_shape))
+        return found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the sequences whose label, or set of labels, is right.

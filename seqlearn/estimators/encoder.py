@@ -52,6 +52,9 @@ class SequenceEncoder(
         mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    frames : Frames or None, default=None
+        How frames of video are read before the core: `seqlearn.Frames`, a small convolutional
+        network. None gives the core the pixels.
     missing : {"error", "mask"}, default="error"
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
@@ -106,11 +109,12 @@ class SequenceEncoder(
         The fitted estimator, if ``estimator`` was given. The attributes of training below are
         there if it was not.
     n_features_in_ : int
-        Columns of a 2-D X or of a table of sequences; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise,
+        H * W * C of frames.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns or channels, if X had them: data frames, however they hold sequences.
-    input_kind_ : {"series", "sequences"}
-        Whether X was 2-D, or 3-D or ragged.
+    input_kind_ : {"series", "sequences", "frames"}
+        Whether X was 2-D; 3-D or ragged; or frames of video.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (minus the loss).
@@ -162,8 +166,8 @@ class SequenceEncoder(
     (3, 16)
     """
 
-    # <parameters: estimator * hidden_size num_layers dropout readout backend missing
-    #   time_column training warm_start control>
+    # <parameters: estimator * hidden_size num_layers dropout readout backend frames
+    #   missing time_column training warm_start control>
     def __init__(
         self,
         estimator: Any = None,
@@ -173,6 +177,7 @@ class SequenceEncoder(
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
+        frames: Any = None,
         missing: str = "error",
         time_column: int | str | None = None,
         max_epochs: int | str = "auto",
@@ -201,6 +206,7 @@ class SequenceEncoder(
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
+        self.frames = frames
         self.missing = missing
         self.time_column = time_column
         self.max_epochs = max_epochs
@@ -236,8 +242,8 @@ class SequenceEncoder(
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments. What
-            ``estimator`` reads, if there is one.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments, frames of
+            video too. What ``estimator`` reads, if there is one.
         y : array-like, optional
             Targets for ``estimator``; ignored without one.
         sample_weight : array-like of shape (N,), optional

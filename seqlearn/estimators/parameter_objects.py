@@ -1,4 +1,4 @@
-"""Parameters that are objects: ``backend``, ``words`` and ``callbacks``, and estimators as values.
+"""Parameters that are objects: ``backend``, ``words``, ``frames`` and ``callbacks``.
 
 Options of a backend that was given by name, or of ``words=None``, are set as those of an object
 are. A callback is called as it was given, and may be tied to something that has no copy; only who
@@ -14,6 +14,7 @@ from sklearn.base import _clone_parametrized, clone
 
 from seqlearn.data.plain import PlainState
 from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.frames import Frames
 from seqlearn.estimators.words import Words
 from seqlearn.registry import resolve_backend
 from seqlearn.training.callbacks import without_last_fit
@@ -25,15 +26,17 @@ OBJECTS: dict = {
     "backend": (str, resolve_backend),
     "decoder_backend": (str, resolve_backend),
     "words": (NoneType, lambda none: Words()),
+    "frames": (NoneType, lambda none: Frames()),
 }
 
 
 class ParameterObjects(PlainState):
     """What every estimator with the parameters ``backend`` and ``callbacks`` inherits.
 
-    ``backend__option`` can be set where ``backend`` is a name, and ``words__...`` where it is None:
-    they are axes of a search also where the estimator holds no object yet. `sklearn.base.clone`
-    names a callback that it cannot copy; what is saved of callbacks is not that of the last fit.
+    ``backend__option`` can be set where ``backend`` is a name, and ``words__...`` and
+    ``frames__...`` where these are None: they are axes of a search also where the estimator holds
+    no object yet. `sklearn.base.clone` names a callback that it cannot copy; what is saved of
+    callbacks is not that of the last fit.
     """
 
     # <annotations: callbacks>
@@ -44,7 +47,7 @@ class ParameterObjects(PlainState):
         """Set parameters; ``backend__option`` sets an option of the backend, ``words__...`` too.
 
         If ``backend`` is a name, it becomes an object of that name's backend, with the option. If
-        ``words`` is None, it becomes a `seqlearn.Words`.
+        ``words`` is None, it becomes a `seqlearn.Words`; ``frames``, a `seqlearn.Frames`.
 
         Parameters
         ----------

@@ -42,6 +42,9 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     words : Words or None, default=None
         How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+    frames : Frames or None, default=None
+        How frames of video are read before the core: `seqlearn.Frames`, a small convolutional
+        network. None gives the core the pixels.
     missing : {"error", "mask"}, default="error"
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
@@ -96,13 +99,15 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
     Attributes
     ----------
     n_features_in_ : int
-        Columns of a 2-D X or of a table of sequences; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise,
+        H * W * C of frames.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
-    input_kind_ : {"series", "sequences", "tokens", "features"}
-        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
+    input_kind_ : {"series", "sequences", "frames", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; frames of video; lists of tokens; or of feature
+        dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (R2).
@@ -143,8 +148,8 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
     _checks: ClassVar = {"loss": one_of(*REGRESSION_LOSSES)}
     _reads_discrete = True
 
-    # <parameters: network readout backend words missing time_column training warm_start
-    #   loss control>
+    # <parameters: network readout backend words frames missing time_column training
+    #   warm_start loss control>
     def __init__(
         self,
         *,
@@ -155,6 +160,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
         readout: str = "max",
         backend: Any = "torch",
         words: Any = None,
+        frames: Any = None,
         missing: str = "error",
         time_column: int | str | None = None,
         max_epochs: int | str = "auto",
@@ -185,6 +191,7 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
         self.readout = readout
         self.backend = backend
         self.words = words
+        self.frames = frames
         self.missing = missing
         self.time_column = time_column
         self.max_epochs = max_epochs
@@ -220,8 +227,8 @@ class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
         Parameters
         ----------
         X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences; anything `seqlearn.to_sequences` takes without further arguments. Or N
-            lists of tokens, or of feature dictionaries.
+            Sequences; anything `seqlearn.to_sequences` takes without further arguments, frames of
+            video too. Or N lists of tokens, or of feature dictionaries.
         y : array-like of shape (N,) or (N, C)
             One number, or C numbers, for each sequence.
         sample_weight : array-like of shape (N,), optional

@@ -19,7 +19,7 @@ from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.inputs.gaps import GapInput
 from seqlearn.inputs.station import Input
 
-__all__ = ["PLAIN", "SeriesInput", "refuse_other_reading"]
+__all__ = ["PLAIN", "SeriesInput", "refuse_other_reading", "refuse_reading"]
 
 PLAIN: dict[str, Any] = {"missing": "error", "time_column": None}  # numbers as they are
 BLANK = 0.02  # share of the rows whose observations are hidden in training
@@ -101,8 +101,7 @@ class SeriesInput(LearnedInput):
         return None if self.gaps is None else (GapInput, self.gaps)
 
     def check_continued(self, estimator: Any) -> None:
-        """Raise if training is to go on with other parameters than it began with."""
-        refuse_other_reading(self.settings, estimator._reads)
+        """Do nothing: how X is read is compared for every kind of X."""
 
 
 def refuse_other_reading(was: dict[str, Any], now: dict[str, Any]) -> None:
@@ -113,4 +112,14 @@ def refuse_other_reading(was: dict[str, Any], now: dict[str, Any]) -> None:
                 f"warm_start and partial_fit continue the network of the last fit, in which {name} "
                 f"was {was[name]!r}; now it is {now[name]!r}. Set it back, or call fit with "
                 "warm_start=False."
+            )
+
+
+def refuse_reading(reads: dict[str, Any], what: str) -> None:
+    """Raise if what are no numbers, words say, are to be read as series with gaps or times."""
+    for name, default in PLAIN.items():
+        if reads[name] != default:
+            raise InvalidParameterError(
+                f"{name}={reads[name]!r} says how numbers are read, but X has {what}. Set "
+                f"{name}={default!r}."
             )

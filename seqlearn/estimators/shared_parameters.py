@@ -68,6 +68,9 @@ backend : str or Backend, default="torch"
     The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
 words : Words or None, default=None
     How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+frames : Frames or None, default=None
+    How frames of video are read before the core: `seqlearn.Frames`, a small convolutional network.
+    None gives the core the pixels.
 missing : {"error", "mask"}, default="error"
     What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed, and
     the network reads three numbers for each feature: the last value observed (before the first, the
@@ -95,6 +98,12 @@ time_column : int, str or None, default=None
 class_weight : dict, "balanced" or None, default=None
     Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a label's
     term of the likelihood is weighted, given the labels before it.
+
+Frames
+------
+dropout : float, default=0.0
+    Share of the values of a frame's vector set to zero in training, the same ones in all frames of
+    a clip.
 
 LSTMAnomalyDetector
 -------------------
@@ -230,6 +239,7 @@ dropout : float, default=0.25
 
 import torch
 
+from seqlearn.estimators.frames import check_frames
 from seqlearn.estimators.parameter_checks import (
     Check,
     boolean,
@@ -255,6 +265,7 @@ SHARED_CHECKS: dict[str, Check] = {
     "dropout": number("[0, 1)"),
     "readout": one_of(*READOUTS),
     "words": check_words,
+    "frames": check_frames,
     "missing": one_of("error", "mask"),
     "time_column": column,
     "warm_start": boolean,

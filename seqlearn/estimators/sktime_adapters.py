@@ -4,7 +4,7 @@ An adapter holds one of our estimators, fits it on what sktime hands over and gi
 back; nothing is learned here. What differs is the reading of X: sktime's ``numpy3D`` is
 (instance, channel, time), ours (instance, time, feature), and each frame of a ``df-list`` is one
 of our ragged sequences; sktime makes a ``df-list`` of every other container. The parameters are
-those of our estimators, but for the ones about words, since a panel holds numbers, and
+those of our estimators, but for ``words`` and ``frames``, since a panel holds numbers, and
 ``warm_start``, since sktime resets an estimator before each fit. Users call this file.
 """
 

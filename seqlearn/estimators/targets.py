@@ -32,6 +32,7 @@ from seqlearn.printing import short_repr
 __all__ = ["SCALE", "Classes", "NextSteps", "Numbers", "SeveralLabels", "Targets", "share_equal"]
 
 SCALE = "Scale X first, with seqlearn.preprocessing.SequenceScaler."
+COLUMN_VALUES = 1 << 20  # of frames that are cast at once
 EXTREME = 1e15  # largest weight of a class; float32 squares it when gradients are clipped
 
 
@@ -382,9 +383,18 @@ class NextSteps(Targets):
     ) -> Self:
         """Return targets that know the spread of each feature in ``rows``."""
         sequences = sequences.take(rows)
-        values = sequences.values.astype(np.float64)  # (S, F)
-        refuse_drowned(values, sequences.dtype, range(values.shape[1]), "X", SCALE)
-        _, spread, largest = mean_and_deviation(values, np.repeat(weights, sequences.lengths))
+        of_steps = np.repeat(weights, sequences.lengths)
+        if sequences.dtype == np.uint8:  # frames: from 0 to 1 in batches, and few columns at once
+            at_once = max(COLUMN_VALUES // len(of_steps), 1)
+            parts = [
+                mean_and_deviation(sequences.values[:, i : i + at_once] / 255.0, of_steps)
+                for i in range(0, sequences.n_features, at_once)
+            ]
+            _, spread, largest = map(np.concatenate, zip(*parts, strict=True))
+        else:
+            values = sequences.values.astype(np.float64)  # (S, F)
+            refuse_drowned(values, sequences.dtype, range(values.shape[1]), "X", SCALE)
+            _, spread, largest = mean_and_deviation(values, of_steps)
         return replace(self, scale=or_constant(spread, largest, np.maximum(largest, 1.0)))
 
 

@@ -193,7 +193,7 @@ class Trainable:
         batch_size: int,
         max_epochs: int,
         one_epoch: bool,
-        input_size: int | None = None,
+        input_size: int | tuple[int, ...] | None = None,
     ) -> SequenceNet:
         """Return a net that is ready to be trained.
 
@@ -213,8 +213,8 @@ class Trainable:
             What "auto" is here.
         one_epoch : bool
             Train for one epoch at a constant rate.
-        input_size : int, optional
-            Features a step, where there is no input.
+        input_size : int or tuple of int, optional
+            Features a step, where there is no input; of frames (H, W, C).
         """
         max_epochs, schedule = 1 if one_epoch else max_epochs, None
         if self.lr_schedule is not None and not one_epoch:

@@ -34,10 +34,13 @@ class Input(nn.Module, ABC):
         As in `seqlearn.modules.heads.head.Head`.
     with_gaps : bool
         Values, mask and gaps stand side by side, as `seqlearn.backend.Backend.missing` has it.
+    input_size : int
+        Values a step that it reads, where they may be more than it gives: memory hangs on them.
     """
 
     grows: ClassVar[tuple[str, ...]] = ()
     with_gaps: ClassVar[bool] = False
+    input_size: int = 0
 
     def __init__(self, output_size: int):
         super().__init__()

@@ -20,6 +20,7 @@ from seqlearn.states import require_shapes, shapes, with_rows
 
 __all__ = ["Encoder"]
 
+FRAMES = (None, None, None)  # what a backend says that asks for steps of shape (H, W, C)
 STEP_ROWS = 4  # a multiple of which plain matrix products, as those of one step, take alike
 
 
@@ -30,8 +31,9 @@ class Encoder(nn.Module):
     ----------
     backend : Backend
         Builds the core.
-    input_size : int
-        Features a step, F.
+    input_size : int or tuple of int
+        Features a step, F. Of frames their shape, (H, W, C): F is then H * W * C, and steps are
+        flat all the same; the core gets them in their shape if its backend asks for that.
     hidden_size, num_layers, bidirectional, dropout
         Handed to the backend.
     readout : {"last", "mean", "max", "attention"} or None
@@ -55,7 +57,7 @@ class Encoder(nn.Module):
     def __init__(
         self,
         backend: Backend,
-        input_size: int,
+        input_size: int | tuple[int, ...],
         hidden_size: int,
         *,
         num_layers: int,
@@ -65,19 +67,16 @@ class Encoder(nn.Module):
         with_gaps: bool = False,
     ):
         super().__init__()
-        if backend.step_shape is not None:
-            raise InvalidBackendError(
-                f"{describe_backend(backend)} has step_shape={backend.step_shape!r}, which is "
-                "reserved: nothing gives a core such steps yet. Use another backend."
-            )
         if backend.missing and not with_gaps:
             raise InvalidBackendError(
                 f"{describe_backend(backend)} has missing=True: it reads values, which of them are "
                 "there, and the time since they were. Estimators with the parameter missing= give "
                 "it these, of numbers; here there are none. Use another backend."
             )
+        self.step_shape = _step_shape(backend, input_size)
+        width = math.prod(input_size) if isinstance(input_size, tuple) else input_size
         self.core: Any = backend.build(
-            input_size,
+            self.step_shape or width,
             hidden_size,
             num_layers=num_layers,
             bidirectional=bidirectional,
@@ -97,7 +96,7 @@ class Encoder(nn.Module):
         self.kernels: Any = None
         self._of_one_row: Any = None  # shapes of the core's state
         self._of_one_readout: Any = None  # and of the readout's
-        self.input_size = input_size
+        self.input_size = width
         self.readout: Any = None
         if readout is not None:
             self.readout = READOUTS[readout](output_size, bidirectional)
@@ -141,9 +140,11 @@ class Encoder(nn.Module):
                 "values of one step of each row."
             )
         if self._of_one_row is None:
-            self._of_one_row = check_state(self.core, self.backend, self.input_size)
+            size = self.step_shape or self.input_size
+            self._of_one_row = check_state(self.core, self.backend, size)
         if state is not None:
             require_shapes(state, with_rows(self._of_one_row, len(x)))
+        x = self._shaped(x)
         if self.training:
             return step_core(self.core, x, state)
         return in_blocks(partial(step_core, self.core), self.step_block, x, state)
@@ -157,6 +158,10 @@ class Encoder(nn.Module):
             due = self._of_one_readout
         require_shapes(state, with_rows(due, len(outputs)) if isinstance(due, tuple) else due)
         return self.readout.step(outputs, state)
+
+    def _shaped(self, x: Tensor) -> Tensor:
+        """Return flat steps (..., F) in the shape that the core asks for."""
+        return x if self.step_shape is None else x.unflatten(-1, self.step_shape)
 
     def _block(self, x: Tensor) -> int:
         return row_block(self.stable_rows, x.dtype)
@@ -174,6 +179,8 @@ class Encoder(nn.Module):
     ) -> tuple[Tensor, Any]:
         """Return the core's outputs, (B, T, D), and state; name one that breaks the contract."""
         is_cast = self.training and self.autocast is not None
+        due = (*x.shape[:2], self.output_size)
+        x = self._shaped(x)
         if self._has_kernels(x):
             answer = self.kernels.steps(x, lengths, state)
         elif is_cast:
@@ -181,7 +188,6 @@ class Encoder(nn.Module):
                 answer = self.core(x, lengths, state)
         else:
             answer = self.core(x, lengths, state)
-        due = (*x.shape[:2], self.output_size)
         paired = isinstance(answer, tuple) and len(answer) == 2
         if not paired or getattr(answer[0], "shape", None) != due:
             raise self._broken(answer[0] if paired else answer, paired, x, due)
@@ -196,3 +202,22 @@ class Encoder(nn.Module):
             f"{tuple(x.shape)} it returned {'outputs that are ' * paired}{what}. A pair (outputs, "
             f"state) is due, outputs a Tensor of shape {due}. See seqlearn.testing.backend_checks."
         )
+
+
+def _step_shape(backend: Backend, input_size: int | tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of a step if the core asks for it; refuse to build one without it."""
+    if backend.step_shape is None:
+        return None
+    if backend.step_shape != FRAMES:
+        raise InvalidBackendError(
+            f"{describe_backend(backend)} breaks the rule 'capabilities': step_shape is "
+            f"{backend.step_shape!r}; None or {FRAMES} is due."
+        )
+    if not isinstance(input_size, tuple):
+        raise InvalidParameterError(
+            f"{describe_backend(backend)} reads frames of video, steps (H, W, C), but here "
+            f"a step is a vector of {input_size} values. Pass X as an array (N, T, H, W) or (N, T, "
+            "H, W, C), or as a list of clips, with frames=None; or use another backend, such as "
+            "'torch'."
+        )
+    return input_size

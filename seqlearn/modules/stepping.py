@@ -4,6 +4,7 @@ Here lives `check_state`, which tries once whether a core's state can be carried
 done with states stands in `seqlearn.states`, one step of a core in `seqlearn.backend.step_core`.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ ORDER = (1, 2, 0, 2)  # of the three rows that are tried; no reversal, and not a
 TOLERANCE = 1e-4  # of the larger of 1 and the outputs: rounding alone
 
 
-def check_state(core: nn.Module, backend: Backend, input_size: int) -> tuple:
+def check_state(core: nn.Module, backend: Backend, input_size: int | tuple[int, ...]) -> tuple:
     """Try three different rows, and return the shapes of one row's state.
 
     Parameters
@@ -29,8 +30,8 @@ def check_state(core: nn.Module, backend: Backend, input_size: int) -> tuple:
         In one direction; it is left as it was, running statistics and dropout masks included.
     backend : Backend
         Who built it, for messages.
-    input_size : int
-        Features a step, F.
+    input_size : int or tuple of int
+        Features a step, F, or the shape of a frame, (H, W, C).
 
     Returns
     -------
@@ -52,9 +53,10 @@ def check_state(core: nn.Module, backend: Backend, input_size: int) -> tuple:
     >>> check_state(TorchLSTM().build(3, 8, **sizes), TorchLSTM(), 3)
     (((1, 8), (1, 8)),)
     """
+    step = input_size if isinstance(input_size, tuple) else (input_size,)
     weight = next(core.parameters(), torch.empty(()))
-    x = torch.linspace(-1, 1, 9 * input_size, dtype=torch.float64).sin()
-    x = x.to(weight.device, weight.dtype).view(3, 3, input_size)
+    x = torch.linspace(-1, 1, 9 * math.prod(step), dtype=torch.float64).sin()
+    x = x.to(weight.device, weight.dtype).view(3, 3, *step)
     training = [module for module in core.modules() if module.training]
     core.eval()
     try:

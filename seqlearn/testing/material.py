@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqlearn.backend import Backend, Dropout, draw_from, valid_steps
+from seqlearn.backend import Backend, Dropout, draw_from, step_core, valid_steps
+from seqlearn.registry import available_backends, load_backend
 
 TOLERANCE = 1e-6  # of float32 outputs of size 1: some ten roundings
 LENGTHS = (7, 1, 4, 6)  # rows that differ, unsorted, the longest one first
@@ -47,22 +48,43 @@ class Setting:
     def build(self, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)):
         """Build a core in eval mode; equal seeds give equal weights."""
         with draw_from(seeded(seed)):
-            core = build_core(
-                self.backend,
-                *sizes,
-                num_layers=self.layers,
-                bidirectional=self.bidirectional,
-                dropout=dropout,
-            )
+            how = {"num_layers": self.layers, "bidirectional": self.bidirectional}
+            core = build_core(self.backend, *sizes, dropout=dropout, **how)
         return core.eval() if isinstance(core, nn.Module) else core
 
 
-def build_core(backend, input_size, hidden_size, **rest):
-    """Build a core that takes (B, T, F), whatever its backend reads."""
-    if not backend.missing:
-        return backend.build(input_size, hidden_size, **rest)
-    core = backend.build(3 * input_size, hidden_size, **rest)
-    return OfGaps(core) if isinstance(core, nn.Module) else core
+def build_core(backend, size, hidden_size, **how):
+    """Build a core that reads steps of ``size`` features, (F,), or flat frames of that shape.
+
+    Whatever its backend reads: to one of frames, F features are a frame of one row of F pixels; to
+    one that knows of gaps, values with a mask and gaps that are made of them.
+    """
+    if backend.step_shape is not None:
+        shape = size if isinstance(size, tuple) else (1, size, 1)
+        core = backend.build(shape, hidden_size, **how)
+        return OfFlatFrames(core, shape) if isinstance(core, nn.Module) else core
+    if backend.missing:
+        core = backend.build(3 * size, hidden_size, **how)
+        return OfGaps(core) if isinstance(core, nn.Module) else core
+    return backend.build(size, hidden_size, **how)
+
+
+class OfFlatFrames(nn.Module):
+    """A core that reads frames, given them flat: rules need not know what a step is."""
+
+    def __init__(self, core, shape):
+        super().__init__()
+        self.core, self.shape = core, shape
+        if hasattr(core, "output_size"):
+            self.output_size = core.output_size
+
+    def forward(self, x, lengths=None, state=None):
+        """Run rows (B, T, F)."""
+        return self.core(x.unflatten(-1, self.shape), lengths, state)
+
+    def step(self, x, state=None):
+        """Run one step (B, F)."""
+        return step_core(self.core, x.unflatten(-1, self.shape), state)
 
 
 class OfGaps(nn.Module):
@@ -90,6 +112,17 @@ class OfGaps(nn.Module):
 def three_parts(x) -> Tensor:
     """Return values, a mask and gaps for (..., F), side by side, (..., 3 F)."""
     return torch.cat([x, (x > 0).to(x.dtype), x.abs()], dim=-1)
+
+
+def names_for_vectors(gaps: bool = True) -> list[str]:
+    """Return the names of the installed backends that read steps of F features, not frames.
+
+    Without ``gaps``, not those either that read values, mask and gaps.
+    """
+    known = {name: load_backend(name)() for name in sorted(available_backends())}
+    return [
+        name for name, one in known.items() if one.step_shape is None and (gaps or not one.missing)
+    ]
 
 
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:

@@ -252,8 +252,9 @@ class SequenceNet(Trained, Scored, NeuralNet):
 
     def rows_at_once(self, n: int, n_steps: int) -> int:
         """Return how many of ``n`` rows of so many steps to predict at once."""
-        encoder = self.module_.encoder
-        sizes = (encoder.input_size, encoder.output_size)
+        encoder, input = self.module_.encoder, self.module_.input
+        widest = max(encoder.input_size, 0 if input is None else input.input_size)
+        sizes = (widest, encoder.output_size)
         return rows_at_once(self.device, n, n_steps, *sizes, self._dtype.itemsize)
 
     def on_cpu(self, rows: int):

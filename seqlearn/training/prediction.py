@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqlearn.data.batches import SequenceDataset, as_tensor, length_batches, unless_full
+from seqlearn.data.batches import (
+    SequenceDataset,
+    as_numbers,
+    as_tensor,
+    length_batches,
+    unless_full,
+)
 from seqlearn.data.sequences import Sequences
+from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.kernel_gradients import THREAD_MULTIPLY_ADDS, multiply_adds
 
-__all__ = ["predict"]
+__all__ = ["gradients", "predict"]
 
 
 def predict(
@@ -53,7 +60,7 @@ def predict(
     if isinstance(data, Sequences):
         if net.plain is not None and not reading and net.plain.holds():
             return _by_kernels(net, data, lengths, n_rows, encode)
-        data = SequenceDataset(data, device=net.device)
+        data = SequenceDataset(data, device=net.device, dtype=getattr(torch, net.dtype))
     per_step = net.module_.head.reads_steps and not encode
     own = net.module_.n_steps(lengths) if per_step else lengths  # steps of the core
     starts: Any = np.cumsum(own) - own if per_step else None
@@ -68,6 +75,26 @@ def predict(
             n_results = int(own.sum()) if per_step else n
             result = np.empty((n_results, *batch.shape[1:]), batch.dtype)
         result[rows] = batch
+    return result
+
+
+@torch_defaults()
+def gradients(net: Any, sequences: Sequences) -> np.ndarray:
+    """Return the gradient of each row's largest output with respect to its values, (S, F)."""
+    net.evaluate()
+    lengths = sequences.lengths
+    data = SequenceDataset(sequences, device=net.device, dtype=getattr(torch, net.dtype))
+    result = np.empty(sequences.values.shape, net.dtype)
+    n_rows = net.rows_at_once(len(lengths), int(lengths.max()))
+    for rows in length_batches(lengths, n_rows):
+        with net.on_cpu(len(rows)), torch.inference_mode(False), torch.enable_grad():
+            inputs = data.inputs(rows)
+            x = inputs["x"].clone().requires_grad_()
+            largest = net.module_(x, unless_full(inputs["lengths"])).amax(dim=1)  # (B,)
+            found = torch.autograd.grad(largest.sum(), x)[0].cpu().numpy()  # (B, T, F)
+        for row, own in zip(rows, found, strict=True):
+            start, stop = sequences.offsets[row], sequences.offsets[row + 1]
+            result[start:stop] = own[: stop - start]
     return result
 
 
@@ -128,11 +155,12 @@ def _by_kernels(
 
     with net.on_cpu(n_rows) as threads:
         if n == 1:
-            return run(as_tensor(sequences.values)[None], None)
+            return run(as_numbers(as_tensor(sequences.values), torch.float32)[None], None)
         n_multiply_adds = multiply_adds(plain, len(sequences.values), sequences.n_features)
         if n_multiply_adds > 3 * THREAD_MULTIPLY_ADDS:  # training computes three times as much
             n_rows = min(n_rows, -(-n // threads.number))
-        dataset, batches = SequenceDataset(sequences), length_batches(lengths, n_rows)
+        dataset = SequenceDataset(sequences, dtype=torch.float32)
+        batches = length_batches(lengths, n_rows)
         result = np.empty((n, linear.in_features if encode else linear.out_features), np.float32)
         for rows, own in zip(batches, threads.map(run_rows, batches), strict=True):
             result[rows] = own

@@ -20,7 +20,7 @@ from seqlearn.errors import DataFormatError, SeqlearnError
 
 
 def read(X, **options):
-    return as_sequences(unpack(X), owner="LSTMClassifier", **options)[0]
+    return as_sequences(unpack(X), owner="LSTMClassifier", **{"frames": True, **options})[0]
 
 
 def rows(*shapes):
@@ -68,7 +68,7 @@ REFUSED = {
     "numbers in a list": ([1.0, 2.0], "Expected 2D array, got 1D array"),
     "numbers in a Series": (pd.Series([1.0, 2.0]), "Expected 2D array, got 1D array"),
     "an index": (pd.Index([1.0, 2.0]), "Expected 2D array, got 1D array"),
-    "4-D array": (np.ones((1, 2, 3, 4)), r"got 4D array.*\(1, 2, 3, 4\).*last of three axes"),
+    "6-D array": (np.ones((1,) * 6), r"got 6D array.*a frame of video has two axes, or three"),
     "3-D rows": (rows((2, 1), (2, 2, 2), (2, 1)), r"Sequence 1 of X has shape \(2, 2, 2\)"),
     "one 1-D row": (rows((2, 1), (3,), (2, 1)), r"Sequence 1 of X has shape \(3,\)"),
     "one 2-D row": (rows((2,), (3, 1), (4,)), r"Sequence 1 of X has shape \(3, 1\)"),

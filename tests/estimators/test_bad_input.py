@@ -48,7 +48,7 @@ BAD_X = {
     "complex": (np.ones((3, 4, 2), dtype=complex), "Complex data not supported"),
     "complex sequences": ([np.ones((3, 2), dtype=complex)] * 3, "Complex data not supported"),
     "one dimension": (np.arange(3.0), "Expected 2D array, got 1D array"),
-    "four dimensions": (np.zeros((3, 4, 2, 2)), r"4D array.*shape \(3, 4, 2, 2\)"),
+    "six dimensions": (np.zeros((3, 4, 2, 2, 2, 2)), r"6D array.*shape \(3, 4, 2, 2, 2, 2\)"),
     "nested tensor": (
         torch.nested.nested_tensor([torch.zeros(2, 2)] * 3, layout=torch.jagged),
         "nested tensor.*unbind",

@@ -17,8 +17,9 @@ from seqlearn.modules.heads.linear import ClassHead, ValueHead
 from seqlearn.modules.heads.next_step import NextStepHead
 from seqlearn.modules.network import Network
 from seqlearn.modules.readouts import READOUTS
-from seqlearn.registry import available_backends, load_backend
+from seqlearn.registry import load_backend
 from seqlearn.states import map_rows, select_rows, shapes
+from seqlearn.testing.material import names_for_vectors
 
 B, T, F = 5, 6, 3
 HEADS = {
@@ -29,8 +30,7 @@ HEADS = {
 }
 OF_ROWS = [(head, readout) for head in ("classes", "values") for readout in READOUTS]
 KINDS = [*OF_ROWS, ("labels", None), ("next", "last")]
-KNOWN = {name: load_backend(name)() for name in available_backends()}
-STATEFUL = [name for name, one in KNOWN.items() if one.stateful and not one.missing]
+STATEFUL = [name for name in names_for_vectors(gaps=False) if load_backend(name)().stateful]
 
 
 def network_of(head="classes", readout="last", *, backend="torch", input=None, **changes):

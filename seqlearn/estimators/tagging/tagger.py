@@ -57,6 +57,9 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     words : Words or None, default=None
         How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+    frames : Frames or None, default=None
+        How frames of video are read before the core: `seqlearn.Frames`, a small convolutional
+        network. None gives the core the pixels.
     missing : {"error", "mask"}, default="error"
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
@@ -122,13 +125,15 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
         Score of each label (column) after each other (row), minus infinity where the scheme
         forbids it; of a CRF only.
     n_features_in_ : int
-        Columns of a 2-D X or of a table of sequences; values a step otherwise.
+        Columns of a 2-D X or of a table of sequences; values a step otherwise,
+        H * W * C of frames.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns or channels, if X had them: data frames, however they hold sequences.
     vocabulary_ : Vocabulary
         Words or features known, if X holds those.
-    input_kind_ : {"series", "sequences", "tokens", "features"}
-        Whether X was 2-D; 3-D or ragged; lists of tokens; or of feature dictionaries.
+    input_kind_ : {"series", "sequences", "frames", "tokens", "features"}
+        Whether X was 2-D; 3-D or ragged; frames of video; lists of tokens; or of feature
+        dictionaries.
     history_ : list of dict
         One row an epoch: epoch, train_loss, lr, seconds; with early stopping also valid_loss and
         valid_score (share of the steps whose label is right).
@@ -182,8 +187,8 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
     _characters = 50
     _merges_times = False
 
-    # <parameters: decoder scheme repair drop_empty network backend words missing
-    #   time_column training warm_start class_weight loss label_smoothing control>
+    # <parameters: decoder scheme repair drop_empty network backend words frames
+    #   missing time_column training warm_start class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -197,6 +202,7 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
         dropout: float = 0.5,
         backend: Any = "torch",
         words: Any = None,
+        frames: Any = None,
         missing: str = "error",
         time_column: int | str | None = None,
         max_epochs: int | str = "auto",
@@ -232,6 +238,7 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
         self.dropout = dropout
         self.backend = backend
         self.words = words
+        self.frames = frames
         self.missing = missing
         self.time_column = time_column
         self.max_epochs = max_epochs

@@ -46,14 +46,19 @@ def parameter_object(backend):
 def capabilities(backend):
     """causal, stateful, bf16, missing are True or False, stable_rows is a whole number from 1 on.
 
-    step_shape is None: no estimator feeds a core that asks for it yet.
+    step_shape is None or (None, None, None): frames of any size, of which none is missing.
     """
     for name in ("causal", "stateful", "bf16", "missing"):
         value = getattr(backend, name)
         require(type(value) is bool, f"{name} is {value!r}.")
     rows = backend.stable_rows
     require(type(rows) is int and rows > 0, f"stable_rows is {rows!r}.")
-    require(backend.step_shape is None, f"step_shape is {backend.step_shape!r}.")
+    require(
+        backend.step_shape in (None, (None, None, None)), f"step_shape is {backend.step_shape!r}."
+    )
+    require(
+        backend.step_shape is None or not backend.missing, "missing is True, of frames of video."
+    )
 
 
 @core_rule()

@@ -24,7 +24,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from seqlearn import BiLSTMTagger, Words, available_backends, to_sequences
+from seqlearn import BiLSTMTagger, Words, to_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics import (
     span_f1_score,
@@ -34,6 +34,7 @@ from seqlearn.metrics import (
 )
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.preprocessing import SequenceScaler, Tokenizer
+from seqlearn.testing.material import names_for_vectors
 from seqlearn.training.prediction import predict
 
 SMALL = {
@@ -602,7 +603,7 @@ def test_global_random_states_are_neither_read_nor_changed():
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("form", [list, bags, numbers], ids=["tokens", "features", "numbers"])
-@pytest.mark.parametrize("backend", sorted(available_backends()))
+@pytest.mark.parametrize("backend", names_for_vectors())
 def test_padding_batch_mates_order_and_pieces_do_not_matter(backend, form, decoder, monkeypatch):
     X, y = corpus()
     X = form(X)

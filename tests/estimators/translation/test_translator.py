@@ -9,15 +9,15 @@ import pytest
 import torch
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 
-from seqlearn import LSTMTranslator, available_backends, resolve_backend
+from seqlearn import LSTMTranslator, resolve_backend
 from seqlearn.backends.torch_lstm import TorchLSTM
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.metrics import chrf_score, token_error_rate
+from seqlearn.testing.material import names_for_vectors
 from seqlearn.training.kernel_gradients import KernelGradient
 
 SMALL = {"hidden_size": 24, "embedding_size": 20, "lr": 0.02, "dropout": 0.1, "random_state": 0}
 TINY = {**SMALL, "hidden_size": 8, "embedding_size": 6, "max_epochs": 2}
-PLAIN_STEPS = [name for name in available_backends() if not resolve_backend(name).missing]
 
 
 def reversals(n, longest, seed=0):
@@ -360,7 +360,7 @@ def test_float64_and_layers(copy):
     assert models[0].log_likelihood(X[:3], Y[:3]).dtype == np.float64
 
 
-@pytest.mark.parametrize("backend", PLAIN_STEPS)
+@pytest.mark.parametrize("backend", names_for_vectors(gaps=False))
 def test_any_core_reads_and_any_causal_one_writes(backend):
     decoder = backend if resolve_backend(backend).causal else "torch"
     model = LSTMTranslator(**TINY, backend=backend, decoder_backend=decoder).fit(X[:30], Y[:30])

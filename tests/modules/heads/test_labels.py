@@ -17,10 +17,10 @@ from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.labels import Independent, LabelHead, StepScores
 from seqlearn.modules.label_schemes import allowed_transitions
 from seqlearn.modules.network import Network
-from seqlearn.registry import available_backends, load_backend
+from seqlearn.registry import load_backend
+from seqlearn.testing.material import names_for_vectors
 
 LENGTHS = [5, 2, 1, 4]
-PLAIN_STEPS = [name for name in available_backends() if not load_backend(name)().missing]
 
 
 def batch_of(lengths, n_labels, seed=0, *, scale=1.0, extra=0):
@@ -203,7 +203,7 @@ def test_predictions_and_targets_are_those_of_the_rows_own_steps():
     assert head.targets(labels, lengths).tolist() == own
 
 
-@pytest.mark.parametrize("backend", PLAIN_STEPS)
+@pytest.mark.parametrize("backend", names_for_vectors(gaps=False))
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_scores_of_a_row_do_not_depend_on_padding_or_batch_mates(backend, bidirectional):
     model = model_of(backend=backend, bidirectional=bidirectional).eval()
