@@ -15,11 +15,14 @@ def tone(pitch, n):
 
 @pytest.fixture
 def digits():
-    """Ten tones by each of three voices, three times."""
+    """Ten pairs of tones by each of three voices, five times."""
     rows = [
-        (speaker, digit, index) for speaker in "abc" for digit in range(10) for index in range(3)
+        (speaker, digit, index) for speaker in "abc" for digit in range(10) for index in range(5)
     ]
-    waves = [tone(300 + 150 * digit, 1600 + 80 * index) for _, digit, index in rows]
+    waves = [
+        np.concatenate([tone(300 + 300 * digit, 900 + 40 * index), tone(3000 - 250 * digit, 900)])
+        for _, digit, index in rows
+    ]
     speakers, numbers, indices = map(np.array, zip(*rows, strict=True))
     return SpokenDigits(waves, numbers, speakers, indices, RATE)
 
@@ -55,7 +58,7 @@ def test_all_tables_are_made(digits, monkeypatch, capsys):
     assert len(results) == 5 and "real-time factor" in capsys.readouterr().out
     spoken, real_time, left_out, letters, strokes = results.values()
     warped = next(row for row in spoken if row["by"] == "pauses, time warping")
-    assert warped["error %"] == 0  # tones are told apart
+    assert warped["error %"] < 20  # tones are told apart
     assert {"a", "b", "c"} < left_out[0].keys()
     assert strokes[1]["error %"] == 0
     for rows in (spoken, left_out, letters, strokes):
