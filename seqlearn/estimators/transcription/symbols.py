@@ -13,9 +13,10 @@ import numpy as np
 
 from seqlearn.data.containers import is_missing
 from seqlearn.data.label_values import as_labels, refuse_other_types
-from seqlearn.data.labels import label_rows, read_classes
+from seqlearn.data.labels import label_rows
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
+from seqlearn.data.targets import unpack_targets
 from seqlearn.data.text_units import refuse_change
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.targets import Targets
@@ -80,7 +81,9 @@ class Strings(Targets):
         texts = [isinstance(row, str) for row in rows]
         if any(texts):
             if not all(texts):
-                _refuse(first + texts.index(False), rows[texts.index(False)], "a text, as others")
+                _refuse(
+                    first + texts.index(False), rows[texts.index(False)], "a text as the others are"
+                )
             rows = [row.split() if self.unit == "word" else list(row) for row in rows]
         else:
             for i, row in enumerate(rows):
@@ -106,7 +109,7 @@ class Strings(Targets):
             known.refuse_unknown(y, "in the last fit")
             found = known.symbols
         elif symbols is not None:
-            found = read_classes(symbols)
+            found = _given(symbols)
         else:
             found = np.unique(y.flat)
         if not len(found):
@@ -120,9 +123,9 @@ class Strings(Targets):
         short = np.stack([rows, needed[rows], n_steps[rows]], axis=1)
         learned = replace(self, kind=y.kind, symbols=found, short=short)
         if symbols is not None:
-            if known is not None and not np.array_equal(read_classes(symbols), found):
+            if known is not None and not np.array_equal(_given(symbols), found):
                 raise DataFormatError(
-                    f"symbols={listed(read_classes(symbols).tolist())} is not the same as in the "
+                    f"symbols={listed(_given(symbols).tolist())} is not the same as in the "
                     f"first call, {listed(found.tolist())}."
                 )
             learned.refuse_unknown(y, "among symbols=")
@@ -173,6 +176,12 @@ class Strings(Targets):
         for i, answer in enumerate(answers):
             array[i] = answer
         return array
+
+
+def _given(symbols: Any) -> np.ndarray:
+    """Return the distinct symbols of a list of them, in ascending order."""
+    values = unpack_targets(symbols, "symbols")
+    return np.unique(as_labels(values, lambda i: f"Entry {i} of symbols"))
 
 
 def _refuse(row: Any, found: Any, wanted: str) -> None:

@@ -271,6 +271,8 @@ def test_training_goes_on_with_the_symbols_of_the_first_call():
         model.partial_fit(X[:2], ["a", "e"])
     with pytest.raises(DataFormatError, match="never seen among symbols="):
         LSTMTranscriber(**TINY).partial_fit(X[:2], ["a", "e"], symbols=["a"])
+    with pytest.raises(DataFormatError, match="symbols is 'ab', of type str"):
+        LSTMTranscriber(**TINY).partial_fit(X[:2], ["a", "b"], symbols="ab")
     with pytest.raises(DataFormatError, match="not the same as in the first call"):
         model.partial_fit(X[:2], ["a", "b"], symbols=["a", "b"])
     warm = clone(model).set_params(warm_start=True, max_epochs=2).fit(X, Y).fit(X, Y)
