@@ -21,6 +21,10 @@ class Saved:
         training_state : bool, default=False
             Keep the optimiser's state too, so that training can go on as if never saved.
 
+        Returns
+        -------
+        None
+
         Raises
         ------
         ModelFileError

@@ -11,8 +11,9 @@ import numpy as np
 
 from seqlearn.data.chosen_columns import column_range
 from seqlearn.data.input_record import InputRecord, read_X
+from seqlearn.data.not_finite import places, refuse_not_finite
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.validation import as_sequences, places, refuse_not_finite
+from seqlearn.data.validation import as_sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["column_index", "merge_equal_times", "read_steps", "without_unit"]

@@ -5,6 +5,7 @@ makes objects of classes that `seqlearn.persistence.types` names, and of no othe
 written down is refused, and named by its place in the model.
 """
 
+import inspect
 import math
 from enum import Enum
 from typing import Any, NoReturn
@@ -254,10 +255,18 @@ class Reader:
 
     def _make_object(self, tree: dict) -> Any:
         kind = class_of(tree["class"])
-        state = self.value(tree["state"])
+        state = _defaults(kind) | self.value(tree["state"])
         made = kind.__new__(kind)
         if hasattr(made, "__setstate__"):
             made.__setstate__(state)
         else:
             vars(made).update(state)
         return made
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """Return the parameters of an estimator that an earlier version may not have had."""
+    if not hasattr(kind, "get_params"):
+        return {}
+    parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
