@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqlearn import model_selection as model_selection
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
+    from seqlearn import streaming as streaming
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
+    from seqlearn.streaming import stream
 
     __version__: str
 
@@ -58,6 +60,7 @@ _HOMES = {
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
+    "stream": "seqlearn.streaming",
     "to_sequences": "seqlearn.data.to_sequences",
     "trusted_types": "seqlearn.persistence",
 }
@@ -70,6 +73,7 @@ _MODULES = [
     "model_selection",
     "preprocessing",
     "registry",
+    "streaming",
     "testing",
 ]
 
@@ -94,6 +98,7 @@ __all__ = [
     "available_backends",
     "load_backend",
     "resolve_backend",
+    "stream",
     "to_sequences",
     "trusted_types",
 ]

@@ -30,12 +30,16 @@ from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.learned_input import LearnedInput
+from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import ParameterObjects
+from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
+from seqlearn.streaming.steps import Steps
+from seqlearn.streaming.streams import Stream
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
@@ -362,6 +366,35 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         return net, self._end_training(net, net.train(train), earlier)
 
     # Prediction.
+
+    def stream(self, n_streams: int = 1) -> Stream:
+        """Return streams of this model, which are told one step at a time.
+
+        Parameters
+        ----------
+        n_streams : int, default=1
+            How many sequences are followed at once.
+
+        Returns
+        -------
+        Stream
+            Its ``step`` says what ``predict`` says of all steps so far; see
+            `seqlearn.streaming.Stream`.
+
+        Raises
+        ------
+        InvalidParameterError
+            The model cannot answer before the end of a sequence; it says why, and what to do.
+        NotFittedError
+            It is not fitted.
+        """
+        record = self._record
+        check_arguments(f"{type(self).__name__}.stream", n_streams=(n_streams, integer(1)))
+        return Stream(self._steps(record, int(n_streams)))
+
+    def _steps(self, record: Learned[T], n_streams: int) -> Steps:
+        """Return one step of so many streams."""
+        return network_steps(type(self).__name__, self.net_, record, n_streams)
 
     @torch_defaults()
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:

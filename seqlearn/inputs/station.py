@@ -48,6 +48,11 @@ class Input(nn.Module, ABC):
         """Return what the core reads of one step of a stream, (B, E), and the state to go on with.
 
         Here the input has no state: ``x`` is a batch of one step. An input that looks back, at
-        values carried forward or frames stacked, keeps in its state what it needs, rows first.
+        values carried forward or frames stacked, keeps in its state what it needs, rows first; its
+        `begin` says what stands there before the first step.
         """
         return self(x, None).values[:, 0], None
+
+    def begin(self, n_rows: int) -> Any:
+        """Return the state of so many rows before their first step, nested tuples of tensors."""
+        return None

@@ -137,6 +137,15 @@ class RowLinear(nn.Linear):
             return self.in_blocks(x)
         return self.in_blocks(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
 
+    def step(self, rows: Tensor) -> Tensor:
+        """Multiply rows (B, D) of streams in evaluation; one alone as a vector.
+
+        That takes a third of the time, and rounds otherwise in the last digit.
+        """
+        if rows.shape[0] == 1:
+            return functional.linear(rows, self.weight, self.bias)
+        return RowLinear.forward(self, rows)  # without hooks, whose call takes as long
+
     def in_blocks(self, rows: Tensor) -> Tensor:
         """Multiply rows (B, D) in blocks that have as many always; the last one is filled up."""
         return linear_in_blocks(rows, self.weight, self.bias)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.column_statistics import mean_and_deviation, or_constant, refuse_too_large
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
+from seqlearn.data.one_step import refuse_width
 from seqlearn.data.plain import Record
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
@@ -222,6 +223,15 @@ class SequenceScaler(StepTransformer):
         """
         check_is_fitted(self)
         return change_steps(self, X, lambda rows: rows.values * self.scale_ + self.center_)
+
+    def begin_streams(self, n_streams: int) -> None:
+        """Return None: a scaler remembers nothing from step to step; see `seqlearn.streaming`."""
+        check_is_fitted(self)
+
+    def step_streams(self, x: np.ndarray, state: None) -> tuple[np.ndarray, None]:
+        """Return one step of each stream, (B, F), on the common scale."""
+        refuse_width(x, len(self.center_), type(self).__name__)
+        return (x - self.center_) / self.scale_, None
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
