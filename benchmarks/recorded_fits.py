@@ -277,6 +277,22 @@ def detectors() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "likelihood", lambda: fit(likelihood=3, smoothing=2, contamination=0.1)
 
 
+def streams() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield answers of streams, one for each readout, and of a tagger."""
+
+    def follow(model, *data):
+        stream = model.fit(*data).stream(4)
+        steps = [stream.step_proba(FULL[:4, t]) for t in range(FULL.shape[1])]
+        return {"probability": np.array(steps)}
+
+    for readout in ("last", "mean", "max", "attention"):
+        model = LSTMClassifier(**SMALL, bidirectional=False, readout=readout)
+        yield f"readout {readout}", lambda model=model: follow(model, FULL, LABELS)
+    signs = (FULL[..., 0] > 0).astype(int)
+    tagger = BiLSTMTagger(**TAGGER, bidirectional=False, decoder="softmax")
+    yield "labels of steps", lambda: follow(tagger, FULL, signs)
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -287,6 +303,7 @@ FITS = {
     "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
+    "streams": streams,
 }
 
 

@@ -136,7 +136,12 @@ def _check(layer: nn.Module, x: Tensor, state: Any) -> None:
         return
     if isinstance(layer, nn.RNNBase):
         due = (x.shape[0], layer.hidden_size)
-        require_shapes(state, (due, due) if isinstance(layer, nn.LSTM) else due)
+        if isinstance(layer, nn.LSTM):
+            found = [getattr(one, "shape", None) for one in state]  # quicker than `require_shapes`
+            if type(state) is not tuple or found != [due, due]:
+                require_shapes(state, (due, due))
+        elif not (isinstance(state, Tensor) and state.shape == due):
+            require_shapes(state, due)
     elif n_rows(state) != x.shape[0]:
         raise InvalidParameterError(
             f"A state of {n_rows(state)} rows was given with {x.shape[0]} rows of input. Give one "

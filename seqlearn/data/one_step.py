@@ -68,7 +68,7 @@ def finite_step(values: np.ndarray, dtype: Any, owner: str, allow_nan: bool = Fa
     DataFormatError
         Naming streams.
     """
-    if values.dtype.kind == "f" and np.vdot(values, values) < SAFE:  # False with a NaN
+    if values.dtype.kind == "f" and float(np.vdot(values, values)) < SAFE:  # False with a NaN
         return values.astype(dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for
         cast = values.astype(dtype)
@@ -125,8 +125,11 @@ def _as_array(x: Any, owner: str, names: Any) -> np.ndarray:
         x = unpack_tensor(x)
     try:
         return np.asarray(x)
-    except ValueError:  # rows of unequal length
-        return np.asarray([None], dtype=object)
+    except ValueError as cause:
+        raise DataFormatError(
+            f"The step has rows of unequal length, {show(x)}. {owner} was fitted on numbers: give "
+            f"an array of shape (streams, features). {UNCHANGED}"
+        ) from cause
 
 
 def _as_numbers(values: np.ndarray, owner: str) -> np.ndarray:
@@ -137,9 +140,8 @@ def _as_numbers(values: np.ndarray, owner: str) -> np.ndarray:
         except (TypeError, ValueError, OverflowError):
             pass
     raise DataFormatError(
-        f"The step does not hold numbers, or rows of unequal length: {values.dtype!r} of shape "
-        f"{values.shape}. {owner} was fitted on numbers. Give an array of shape (streams, features)"
-        f". {UNCHANGED}"
+        f"The step does not hold numbers, but {values.dtype!r} of shape {values.shape}. {owner} "
+        f"was fitted on numbers: give an array of shape (streams, features). {UNCHANGED}"
     )
 
 
