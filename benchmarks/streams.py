@@ -3,9 +3,10 @@
 A stream checks what it is given, carries the state of every station, and answers as `predict` does;
 the bare module takes a ready tensor and gives the next state, in inference mode too. One stream is
 held against ``nn.LSTMCell``, and may take 3 times as long (the aim is 1.5) with the readout that
-estimators have; thousands against one step of ``nn.LSTM``, of whose speed they must reach 0.8. "first" and "later" are steps at the
-beginning and after many others, which must cost the same. All in process CPU time on one thread,
-medians; "spread" is the distance between the quartiles as a share of the median.
+estimators have by default; thousands against one step of ``nn.LSTM``, of whose speed they must
+reach 0.8. "first" and "later" are steps at the beginning and after many others, which must cost the
+same. All in process CPU time on one thread, medians; "spread" is the distance between the quartiles
+as a share of the median.
 """
 
 from collections.abc import Callable

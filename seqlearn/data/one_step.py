@@ -89,13 +89,13 @@ def finite_step(values: np.ndarray, dtype: Any, owner: str, allow_nan: bool = Fa
     return cast
 
 
-def one_of_each(x: Any, n_streams: int, what: str, owner: str) -> list:
-    """Return a list with one thing for each stream, a token, say.
+def one_of_each(x: Any, n_streams: int, what: str, owner: str, kind: type = object) -> list:
+    """Return a list with one thing of a kind for each stream, a token, say.
 
     Raises
     ------
     DataFormatError
-        It is no list, or has another length.
+        It is no list, has another length, or holds something else.
     """
     is_list = hasattr(x, "__len__") and hasattr(x, "__iter__")
     is_other = isinstance(x, str | bytes | dict | set | frozenset) or hasattr(x, "columns")
@@ -110,6 +110,12 @@ def one_of_each(x: Any, n_streams: int, what: str, owner: str) -> list:
             f"A step of {owner} is a list with {what} for each of the {n_streams} "
             f"stream{'s' * (n_streams > 1)}, but {len(given)} were given. {UNCHANGED}"
         )
+    for i, one in enumerate(given):
+        if not isinstance(one, kind):
+            raise DataFormatError(
+                f"A step of {owner} is a list with {what} for each stream, but that of stream {i} "
+                f"is {show(one)}, of type {type(one).__name__}. {UNCHANGED}"
+            )
     return given
 
 
@@ -148,5 +154,6 @@ def _as_numbers(values: np.ndarray, owner: str) -> np.ndarray:
 def _refuse_shape(values: np.ndarray, n_streams: int, owner: str) -> NoReturn:
     raise DataFormatError(
         f"A step of shape {values.shape} was given; {owner} has {n_streams} "
-        f"stream{'s' * (n_streams > 1)}, so ({n_streams}, F) is due, a row for each. {UNCHANGED}"
+        f"stream{'s' * (n_streams > 1)}, so ({n_streams}, F) is due, a row for each: one step at a "
+        f"time, and not a whole sequence. {UNCHANGED}"
     )

@@ -4,7 +4,7 @@
 their own in their folders.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ class TokenSteps(NetworkSteps):
 
     def read(self, x: Any) -> Any:
         """Return the batch of one step."""
-        what = "a token" if self.kind == "tokens" else "a feature dictionary"
-        steps = one_of_each(x, self.n_streams, what, self.owner)
+        kind: Any = (str, "a string") if self.kind == "tokens" else (Mapping, "a dictionary")
+        steps = one_of_each(x, self.n_streams, kind[1], self.owner, kind[0])
         encoded = self.reading.encode(read_discrete([[one] for one in steps], self.kind))
         return encoded.dictionary.batch(encoded.values, self._device)  # codes (B, 1)
 

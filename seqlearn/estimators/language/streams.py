@@ -44,13 +44,7 @@ class NextTokenSteps(NetworkSteps):
 
     def read(self, x: Any) -> Any:
         """Return the codes of one token of each stream, (B,)."""
-        tokens = one_of_each(x, self.n_streams, "a token", self.owner)
-        for i, token in enumerate(tokens):
-            if not isinstance(token, str):
-                raise DataFormatError(
-                    f"The token of stream {i} is {show(token)}, of type {type(token).__name__}; "
-                    "tokens are strings."
-                )
+        tokens = one_of_each(x, self.n_streams, "a string", self.owner, str)
         codes = self.targets.vocabulary.encode(tokens)
         for i in np.flatnonzero(codes == 0).tolist():
             self._refuse_no_token(tokens[i], i)
