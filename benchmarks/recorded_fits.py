@@ -56,6 +56,19 @@ BAGS = [[{"word": word, "length": len(word)} for word in text] for text in TEXTS
 VECTORS = {word: np.arange(6.0) / 6 - i / 9 for i, word in enumerate([*WORDS[3:], "never"])}
 SETTINGS = {"size": 9, "dropout": 2.0, "min_frequency": 30, "lowercase": True, "fold_digits": True}
 LABELS = np.array(["low", "mid", "high"])[np.arange(60) % 3]
+# The first column is the time, rising; of the others every third number is missing.
+GAPPY, MORE_GAPPY = (
+    [
+        np.column_stack(
+            [
+                np.arange(len(x)) ** 1.5,
+                np.where(np.arange(x[:, 1:].size) % 3, x[:, 1:].flat, np.nan).reshape(len(x), 2),
+            ]
+        )
+        for x in rows
+    ]
+    for rows in (X, MORE)
+)
 NUMBERS = np.array([x.mean() for x in X])
 BIO = [["O" if len(word) < 4 else "B-x" for word in text] for text in TEXTS]
 PARITY = [[len(word) % 2 for word in text] for text in TEXTS]
@@ -107,6 +120,13 @@ def classifiers() -> Iterator[tuple[str, Callable[[], Records]]]:
         "class weights": {"class_weight": "balanced", "y": LABELS[np.arange(60) // 7]},
         "continued": {"more_fits": 2},
         "full rows": {"data": FULL, "new": FULL[:7]},
+        "gaps": {"data": GAPPY, "new": MORE_GAPPY, "missing": "mask"},
+        "gaps and times": {
+            "data": GAPPY,
+            "new": MORE_GAPPY,
+            "missing": "mask",
+            "time_column": 0,
+        },
         "words": {"data": TEXTS, "new": MORE_TEXTS},
         "words and characters": {"data": TEXTS, "new": MORE_TEXTS, **words(characters=8)},
         "words, other settings": {"data": TEXTS, "new": MORE_TEXTS, **words(**SETTINGS)},

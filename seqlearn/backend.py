@@ -61,8 +61,14 @@ class Backend(BaseEstimator, ABC):
         Reserved: the core takes steps of this shape, (B, T, *step_shape), frames of a video, say,
         and not (B, T, F). No estimator makes such steps yet; each refuses a backend that asks.
     missing : bool
-        Reserved: the core takes the values, which of them are there, and the time since the step
-        before, each apart. No estimator hands them over yet; each refuses a backend that asks.
+        The core knows of gaps. A step is three parts of F values each, side by side, and
+        ``input_size`` is 3 F: **values**, the last one observed of each feature less the feature's
+        mean, 0 before the first; **mask**, 1 where a value was observed at this step, else 0; and
+        **gaps**, the time since the last step before this one at which it was observed, or since
+        the row's first step: 0 at that, never negative, about 1 on average. None of them is NaN.
+        Estimators with the parameter ``missing`` give these, of numbers, also where nothing is
+        missing; all others refuse such a backend. Without it, a core gets the same three parts as
+        plain features with ``missing="mask"``.
 
     Where one of them depends on the options, it is a property.
 

@@ -27,6 +27,7 @@ OWN = {
     "estimators.words": ("Words",),
     "inputs.items": ("ItemEmbedding",),
     "inputs.embeddings": ("BagEmbedding", "WordEmbedding"),
+    "inputs.gaps": ("GapInput",),
     "inputs.segments": ("SegmentInput",),
     "inputs.tokens": ("TokenEmbedding",),
     "inputs.windows": ("WindowInput",),

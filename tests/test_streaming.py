@@ -57,7 +57,7 @@ def by_turns(stream, sequences, ask):
     """Feed sequences to as many streams as there are, one after the other in each.
 
     Return what is said at every step of each sequence. A stream whose sequence has ended begins the
-    next one, so that rows are never of one age; one that has none left is told its last step again.
+    next one, so that rows are never of one age; one that has none left is told a first step again.
     """
     found = [[] for _ in sequences]
     waiting = list(range(len(sequences)))
@@ -67,6 +67,7 @@ def by_turns(stream, sequences, ask):
         answers = ask(np.array(step) if isinstance(step[0], np.ndarray) else step)
         for row, (number, t) in enumerate(at):
             if number is None:
+                stream.reset(row)
                 continue
             found[number].append(answers[row])
             at[row] = [number, t + 1]
@@ -758,3 +759,48 @@ def test_streams_on_a_card_say_what_they_say_on_a_cpu():
     for sequence, shares in zip(X, found, strict=True):
         np.testing.assert_allclose(shares, model.predict_proba(prefixes(sequence)), atol=1e-5)
     assert pickle.loads(pickle.dumps(stream)).n_steps.tolist() == stream.n_steps.tolist()
+
+
+# Gaps and times
+
+
+@pytest.mark.parametrize("backend", ["torch", "grud"])
+@pytest.mark.parametrize("timed", [False, True])
+def test_gaps_and_times_are_carried(backend, timed):
+    if backend not in available_backends():
+        pytest.skip("the plugin seqlearn-grud is not installed")
+    rows = [np.where(RNG.random(x.shape) < 0.4, np.nan, x) for x in X]
+    more = {"missing": "mask", "backend": backend}
+    if timed:
+        more["time_column"] = 1
+        for row in rows:
+            row[:, 1] = 1e6 + np.cumsum(RNG.random(len(row)) + 0.1)
+    model = LSTMClassifier(**CAUSAL, **more, readout="mean").fit(rows, LABELS)
+    stream, other = model.stream(3), model.stream(3)
+    found = by_turns(stream, rows, stream.step_proba)
+    for sequence, shares in zip(rows, found, strict=True):
+        np.testing.assert_allclose(shares, model.predict_proba(prefixes(sequence)), **CLOSE)
+    other.state = stream.state
+    assert pickle.dumps(other.state) == pickle.dumps(stream.state)
+    with pytest.raises(DataFormatError, match="infinity"):
+        stream.step(np.full((3, 3), np.inf))
+
+
+def test_times_that_do_not_go_on_are_refused_and_change_nothing():
+    rows = [np.column_stack([np.arange(len(x)), x]) for x in X]
+    model = LSTMClassifier(**CAUSAL, time_column=0).fit(rows, LABELS)
+    stream = model.stream(2)
+    stream.step([[3, 0, 0, 0], [1, 0, 0, 0]])
+    before = pickle.dumps(stream.state)
+    for times, said in [
+        ((3, 2), "stream 0 has the time of the step before"),
+        ((4, 0), "stream 1 has an earlier time"),
+        ((np.nan, np.nan), "streams 0 and 1 has no time|streams 0 and 1"),
+        ((-1, 5), "stream 0 has a negative time"),
+    ]:
+        with pytest.raises(DataFormatError, match=said):
+            stream.step([[time, 0, 0, 0] for time in times])
+        assert pickle.dumps(stream.state) == before
+    stream.reset(1).step([[4, 0, 0, 0], [0, 0, 0, 0]])
+    with pytest.raises(DataFormatError, match="NaN, of stream 0"):
+        model.stream().step([[0, np.nan, 0, 0]])

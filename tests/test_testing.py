@@ -92,7 +92,11 @@ class AsksForFrames(Sound):
     step_shape = (3, 8, 8)
 
 
-class AsksForGaps(Sound):
+class AsksForGapsInWords(Sound):
+    missing = "mask"
+
+
+class KnowsOfGaps(Sound):
     missing = True
 
 
@@ -545,6 +549,24 @@ def sees_one_step_at_a_time(stack, x, lengths, state):
     return outputs.view(rows, steps, -1), None  # (B, T, D)
 
 
+# gaps
+
+
+def reads_no_gaps(stack, x, lengths, state):
+    values, mask, gaps = x.chunk(3, dim=2)
+    return stack(torch.cat([values, mask, torch.zeros_like(gaps)], dim=2), lengths, state)
+
+
+def reads_no_mask(stack, x, lengths, state):
+    values, mask, gaps = x.chunk(3, dim=2)
+    return stack(torch.cat([values, torch.ones_like(mask), gaps], dim=2), lengths, state)
+
+
+def grows_with_gaps(stack, x, lengths, state):
+    outputs, state = stack(x, lengths, state)
+    return outputs * x.abs().amax(dim=2, keepdim=True).exp(), state
+
+
 # seeds
 
 
@@ -685,7 +707,7 @@ BROKEN = [
     ("capabilities", SaysCausalInWords(), "causal is 'no'"),
     ("capabilities", CountsNoRows(), "stable_rows is 0"),
     ("capabilities", AsksForFrames(), r"step_shape is \(3, 8, 8\)"),
-    ("capabilities", AsksForGaps(), "missing is True"),
+    ("capabilities", AsksForGapsInWords(), "missing is 'mask'"),
     ("sizes", NeedsTwoUnits(), "It raised AssertionError: heads of one unit"),
     ("device_of_inputs", Sound(makes_zeros_on_the_cpu), "It raised RuntimeError"),
     ("device_of_inputs", Sound(looks_into_the_rows), "It raised RuntimeError"),
@@ -760,6 +782,9 @@ BROKEN = [
     ("bfloat16", TrainsInBfloat16(is_coarser_under_autocast), "Outputs in bfloat16 and float32"),
     ("bfloat16", TrainsInBfloat16(is_coarser_with_eight_features), "float32 of 8 features"),
     ("bfloat16", TrainsInBfloat16(has_coarser_gradients_under_autocast), "is off by (49|50|51)%"),
+    ("missing", KnowsOfGaps(reads_no_gaps), "Other gaps give the same outputs"),
+    ("missing", KnowsOfGaps(reads_no_mask), "Other mask give the same outputs"),
+    ("missing", KnowsOfGaps(grows_with_gaps), "after gaps of a million .* not finite"),
     ("learning", Sound(sees_one_step_at_a_time), "After 500 updates"),
     ("seeds", AlwaysTheSame(), "Two builds from two seeds are equal"),
     ("seeds", DrawsFromNumPy(), "differ in scale"),
@@ -824,6 +849,7 @@ def test_device_check_fails_on_core_tied_to_the_cpu():
 
 def test_every_check_has_its_broken_backend():
     names = {check.name for check in backend_checks(TrainsInBfloat16())}
+    names |= {check.name for check in backend_checks(KnowsOfGaps())}
     assert {name for name, _, _ in BROKEN} == names - {"device"} | {"bfloat16"}
 
 
@@ -834,7 +860,9 @@ def test_bfloat16_is_asked_where_it_can_be_computed(monkeypatch):
         assert ("bfloat16" in names) == found
 
 
-@pytest.mark.parametrize("check", backend_checks(TrainsInBfloat16()))
+@pytest.mark.parametrize(
+    "check", [*backend_checks(TrainsInBfloat16()), *backend_checks(KnowsOfGaps())]
+)
 def test_sound_backend_passes(check):
     check()
 
@@ -855,6 +883,7 @@ def test_checks_follow_what_is_declared():
     assert fewer < names
     more = {check.name for check in backend_checks(TrainsInBfloat16())}
     assert more - names == ({"bfloat16"} if computes_bf16("cpu") else set())
+    assert {check.name for check in backend_checks(KnowsOfGaps())} - names == {"missing"}
 
 
 def test_own_dropout_and_batch_normalisation_are_allowed():

@@ -134,11 +134,13 @@ def refuse_lost(
 def may_be_lost(values: np.ndarray) -> bool:
     """Whether a column, cast to these values of shape (S, F), is nearly constant in them.
 
-    Only then `refuse_lost` must look at what they were. Some steps mostly tell that it is not.
+    Only then `refuse_lost` must look at what they were. Some steps mostly tell that it is not. NaN
+    is left out.
     """
     some = values[:: len(values) // FEW_STEPS + 1]
-    columns = np.flatnonzero(_nearly_constant(some.min(axis=0), some.max(axis=0)))
-    return any(_nearly_constant(values[:, i].min(), values[:, i].max()) for i in columns)
+    columns = np.flatnonzero(_nearly_constant(np.fmin.reduce(some), np.fmax.reduce(some)))
+    own = (values[:, i] for i in columns)
+    return any(_nearly_constant(np.fmin.reduce(one), np.fmax.reduce(one)) for one in own)
 
 
 def _nearly_constant(low: Any, high: Any) -> Any:

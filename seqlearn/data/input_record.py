@@ -32,6 +32,7 @@ KINDS = {
     "tokens": "lists of tokens",
     "features": "lists of feature dictionaries",
 }
+OR_MASK = ", or set missing='mask', which reads NaN as a value that was not observed"
 SAME_KIND = "Give the same kind in fit and after it."
 
 
@@ -129,6 +130,7 @@ def read_X(
         ``known``, or what was learned now.
     """
     name = type(estimator).__name__
+    or_else = OR_MASK if hasattr(estimator, "missing") else ""
     kind = None if known is None else known.kind
     read = None
     if discrete and kind not in ("series", "sequences"):
@@ -138,14 +140,20 @@ def read_X(
         return read[0], known
     if known is None:
         sequences, found = read or as_sequences(
-            X, dtype=dtype, allow_nan=allow_nan, first=first, owner=name
+            X, dtype=dtype, allow_nan=allow_nan, first=first, owner=name, or_else=or_else
         )
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
         _check_columns(estimator, X, known, warn)
     sequences, found = as_sequences(
-        X, dtype=dtype, kind=kind, allow_nan=allow_nan, first=first, owner=name
+        X,
+        dtype=dtype,
+        kind=kind,
+        allow_nan=allow_nan,
+        first=first,
+        owner=name,
+        or_else=or_else,
     )
     if found != kind:
         any_length = (

@@ -13,7 +13,7 @@ from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import packages_of
 from seqlearn.errors import DataFormatError
 
-__all__ = ["finite_step", "one_of_each", "read_step", "refuse_width"]
+__all__ = ["UNCHANGED", "finite_step", "one_of_each", "read_step", "refuse_width"]
 
 SAFE = 1e76  # sum of squares: none of the values is then too large for float32
 UNCHANGED = "The streams are as they were before this step."

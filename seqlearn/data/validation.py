@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import date
 from itertools import accumulate, chain
 from typing import Any, NoReturn
 
@@ -22,9 +23,13 @@ from seqlearn.data.refusals import FRAMES, packages_of, refuse_container
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 
-__all__ = ["as_sequences", "has_steps"]
+__all__ = ["as_sequences", "has_steps", "places", "refuse_not_finite"]
 
 
+OF_DATES = (
+    "Times are numbers, hours since the first, say: (row['NAME'] - row['NAME'].iloc[0]) / "
+    "pd.Timedelta(hours=1)."
+)
 PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
@@ -41,6 +46,7 @@ def as_sequences(
     allow_inf: bool = False,
     first: int = 0,
     owner: str = "seqlearn",
+    or_else: str = "",
 ) -> tuple[Sequences, str]:
     """Check and cast what `unpack` returned; the values may be shared with X.
 
@@ -59,6 +65,8 @@ def as_sequences(
         Number of the first row, for messages.
     owner : str
         Who asks, for messages.
+    or_else : str
+        What else may be done about NaN, for messages.
 
     Returns
     -------
@@ -76,7 +84,7 @@ def as_sequences(
         # One sum is quicker than a look at every value; it may overflow though all are finite.
         accepts_all = allow_nan and allow_inf
         if not accepts_all and not math.isfinite(np.add.reduce(sequences.values, axis=None)):
-            _refuse_infinite(sequences, first, owner, allow_nan)
+            refuse_not_finite(sequences, first, owner, allow_nan, or_else)
     return sequences, found
 
 
@@ -269,7 +277,12 @@ def _read_row(row: Any, number: int) -> np.ndarray:
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
         + (" Words are one column of a data frame, row['NAME']." if is_text_frame else "")
+        + (f" {OF_DATES}" if _has_dates(array) else "")
     )
+
+
+def _has_dates(array: np.ndarray) -> bool:
+    return array.dtype.kind in "mM" or any(isinstance(cell, date) for cell in array.flat)
 
 
 def _open_row(row: Any, name: str) -> Any:
@@ -327,21 +340,24 @@ def _refuse_widths(widths: np.ndarray, first: int) -> NoReturn:
     )
 
 
-def _refuse_infinite(sequences: Sequences, first: int, owner: str, allow_nan: bool) -> None:
-    """Name the rows and steps of infinity, and of NaN where that is not allowed, if any."""
+def refuse_not_finite(
+    sequences: Sequences, first: Any, owner: str, allow_nan: bool = False, or_else: str = ""
+) -> None:
+    """Name the rows and steps of infinity, and of NaN where that is not allowed, if any.
+
+    Arguments are those of `as_sequences`.
+
+    Raises
+    ------
+    DataFormatError
+    """
     values = sequences.values
     is_bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
     bad_steps = np.flatnonzero(is_bad.any(axis=1))
     if len(bad_steps) == 0:
         return
     bad = sequences.values[bad_steps]
-    rows = np.searchsorted(sequences.offsets, bad_steps, side="right") - 1
-    places = []
-    for row in np.unique(rows)[:3]:
-        steps = bad_steps[rows == row] - sequences.offsets[row]
-        places.append(f"sequence {first + row} at step{'s' * (len(steps) > 1)} {listed(steps)}")
-    more = len(np.unique(rows)) - len(places)
-    where = "; ".join(places) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
+    where = places(sequences, bad_steps, first)
     if allow_nan:
         raise DataFormatError(f"X contains infinity: {where}. Missing values are NaN.")
     if np.isnan(bad).any():
@@ -350,8 +366,9 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str, allow_nan: bo
         what = f"infinity or a value too large for dtype('{sequences.dtype}')"
     message = (
         f"Input X contains {what}: {where}. {owner} does not accept missing or infinite values; "
-        "drop or fill them in first."
+        f"drop or fill them in first{or_else if what == 'NaN' else ''}."
     )
+    rows = _rows_of(sequences, bad_steps)
     from_end = sequences.offsets[1:][rows] - bad_steps
     if np.isnan(bad).all() and (from_end <= np.bincount(rows)[rows]).all():
         message += (
@@ -359,6 +376,20 @@ def _refuse_infinite(sequences: Sequences, first: int, owner: str, allow_nan: bo
             "seqlearn.to_sequences(X, padding=np.nan). Padding is never needed."
         )
     raise DataFormatError(message)
+
+
+def places(sequences: Sequences, steps: np.ndarray, first: Any = 0) -> str:
+    """Say in words in which sequences some of all steps are, and where in these."""
+    rows, found = _rows_of(sequences, steps), []
+    for row in np.unique(rows)[:3]:
+        own = steps[rows == row] - sequences.offsets[row]
+        found.append(f"sequence {first + row} at step{'s' * (len(own) > 1)} {listed(own)}")
+    more = len(np.unique(rows)) - len(found)
+    return "; ".join(found) + (f"; and {more} more sequence{'s' * (more > 1)}" if more else "")
+
+
+def _rows_of(sequences: Sequences, steps: np.ndarray) -> np.ndarray:
+    return np.searchsorted(sequences.offsets, steps, side="right") - 1
 
 
 def _too_few(what: str, shape: str, owner: str) -> str:

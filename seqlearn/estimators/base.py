@@ -20,11 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.batches import Batched, SequenceDataset
 from seqlearn.data.column_statistics import may_be_lost, refuse_lost
 from seqlearn.data.containers import unpack
-from seqlearn.data.input_record import InputRecord, read_X
+from seqlearn.data.input_record import InputRecord
 from seqlearn.data.merge_rows import merge_rows
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
+from seqlearn.data.step_times import column_index, read_steps, without_unit
 from seqlearn.data.targets import read_weights
 from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
@@ -32,12 +33,14 @@ from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import ParameterObjects
+from seqlearn.estimators.series_input import PLAIN, SeriesInput, refuse_other_reading
 from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.targets import SCALE, Targets
 from seqlearn.estimators.token_input import TokenInput, for_task
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
+from seqlearn.registry import resolve_backend
 from seqlearn.streaming.steps import Steps
 from seqlearn.streaming.streams import Stream
 from seqlearn.training.defaults import torch_defaults
@@ -66,7 +69,7 @@ class Learned(Record, Generic[T]):
     targets : Targets
         What y was.
     reading : LearnedInput or None
-        What is known of words or features; None for numbers.
+        What is known of words, features or gaps; None for plain numbers.
     history : list of dict
         One row an epoch.
     """
@@ -98,7 +101,7 @@ class TrainingData(Generic[T]):
     targets : Targets
         How y was encoded.
     reading : LearnedInput or None
-        How X was, words say; None for numbers.
+        How X was, words say; None for plain numbers.
     seeds : Seeds
         Source of all chance.
     before : Learned or None
@@ -140,10 +143,12 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     _largest_batch: ClassVar[int] = 32  # that batch_size="auto" makes
     _updates: ClassVar[int] = 3000  # that max_epochs="auto" aims at
     _epochs: ClassVar[tuple[int, int]] = (10, 60)  # the fewest and most that it makes
+    _merges_times: ClassVar[bool] = True  # whether steps of one time become one
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self._reads["missing"] == "mask"
         return tags
 
     @property
@@ -171,6 +176,12 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     def _reads_discrete(self) -> bool:
         """Whether X may be lists of tokens and of feature dictionaries."""
         return False
+
+    @property
+    def _reads(self) -> dict[str, Any]:
+        """How numbers are to be read: arguments of `read_steps`."""
+        own = {name: getattr(self, name, default) for name, default in PLAIN.items()}
+        return {**own, "merges": self._merges_times}
 
     @abstractmethod
     def _targets(self) -> T:
@@ -240,6 +251,8 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             )
         with training(type(self).__name__):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
+            if before is not None:
+                self._check_continued(before)
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(self._opened(X), y, sample_weight)
             sequences, record = self._read_X(X, None if before is None else before.input, first)
@@ -258,7 +271,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
                 weights = np.where(factors > 0, weights, 0.0)
             # Merge equal rows, hold some out.
             seeds = Seeds(self.random_state, stream=0 if before is None else len(before.history))
-            rows, counts = merge_rows(sequences, codes, weights)
+            rows, counts = merge_rows(self._compared(sequences, record, weights), codes, weights)
             codes = codes[rows]
             weights = counts if factors is None else counts * factors[rows]
             weights = weights / weights.mean()
@@ -268,14 +281,16 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             # Learn from the others, before there is a net: words, then scales.
             trained = rows[train_rows]
             reading = self._learn_input(sequences, trained, counts[train_rows], record, before)
+            if reading is not None:
+                if reading.reads_at_once:
+                    # What it reads at once must not depend on rows that are not trained on.
+                    sequences, rows = sequences.take(rows), np.arange(len(rows))
+                sequences = reading.encode(sequences)
             if before is None:
                 parts = codes[train_rows], weights[train_rows]
-                targets = targets.with_scale(sequences, trained, *parts)
-            if reading is not None and reading.reads_at_once:
-                # What it reads at once must not depend on rows that are not trained on.
-                sequences, rows = sequences.take(rows), np.arange(len(rows))
+                targets = targets.with_scale(sequences, rows[train_rows], *parts)
             data = TrainingData(
-                sequences if reading is None else reading.encode(sequences),
+                sequences,
                 rows,
                 targets.scaled(codes, np.dtype(self.dtype)),
                 weights,
@@ -296,14 +311,39 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:
         """Return an unpacked X of ``fit`` as `Sequences`, and what is to be remembered of it."""
         dtype = np.dtype(self.dtype if known is None else self.net_.dtype)
-        sequences, record = read_X(
-            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete
+        reads = self._reads
+        sequences, record = read_steps(
+            self, X, known, dtype=dtype, first=first, discrete=self._reads_discrete, **reads
         )
-        if sequences.dictionary is None and may_be_lost(sequences.values):
-            as_given, _ = as_sequences(X, kind=record.kind, first=first)
-            values = as_given.values.astype(np.float64, copy=False)
+        values = sequences.values
+        if sequences.dictionary is None and may_be_lost(values.astype(dtype, copy=False)):
+            if reads["time_column"] is None:
+                as_given, _ = as_sequences(X, kind=record.kind, first=first, allow_nan=True)
+                values = as_given.values.astype(np.float64, copy=False)
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
+
+    def _check_continued(self, before: Learned[T]) -> None:
+        """Raise if X is to be read in another way than in the fit that training continues from."""
+        if before.reading is None:
+            refuse_other_reading(PLAIN, self._reads)
+        else:
+            before.reading.check_continued(self)
+
+    def _compared(
+        self, sequences: Sequences, record: InputRecord, weights: np.ndarray
+    ) -> Sequences:
+        """Return the sequences by which equal rows are found."""
+        missing, time_column = self._reads["missing"], self._reads["time_column"]
+        if sequences.dictionary is not None:
+            return sequences
+        if time_column is not None:
+            column = column_index(time_column, record, sequences.n_features)
+            sequences = without_unit(sequences, column, weights, np.dtype(self.dtype))
+        if missing == "mask":  # the bits of NaN differ
+            values = sequences.values
+            sequences = sequences.replace_values(np.where(np.isnan(values), np.nan, values))
+        return sequences
 
     def _learn_input(
         self,
@@ -313,21 +353,46 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
         record: InputRecord,
         before: Learned[T] | None,
     ) -> LearnedInput | None:
-        """Return what rows teach of words and features, or what the last fit was taught."""
+        """Return what rows teach of words, features or gaps, or what the last fit was taught."""
         if sequences.dictionary is None:
-            if getattr(self, "words", None) is not None:
+            return self._learn_series(sequences, rows, counts, record, before)
+        for name, default in PLAIN.items():
+            if self._reads[name] != default:
                 raise InvalidParameterError(
-                    "words= says how words and feature dictionaries are read, but X has numbers. "
-                    "Pass lists of tokens, or set words=None."
+                    f"{name}={self._reads[name]!r} says how numbers are read, but X has words or "
+                    f"feature dictionaries. Set {name}={default!r}."
                 )
-            return None
-        known = None if before is None else before.reading
-        if known is None:
+        if before is None or before.reading is None:
             words = for_task(self.words, self._characters)
             chosen = sequences.take(rows)
             return TokenInput.learn(words, self.dropout, record.kind, chosen, counts)
-        known.check_continued(self)
-        return known
+        return before.reading
+
+    def _learn_series(
+        self,
+        sequences: Sequences,
+        rows: np.ndarray,
+        counts: np.ndarray,
+        record: InputRecord,
+        before: Learned[T] | None,
+    ) -> LearnedInput | None:
+        """Return what rows of numbers teach; None where they are read as they are."""
+        if getattr(self, "words", None) is not None:
+            raise InvalidParameterError(
+                "words= says how words and feature dictionaries are read, but X has numbers. "
+                "Pass lists of tokens, or set words=None."
+            )
+        reads = self._reads
+        if before is not None:
+            return before.reading
+        with_gaps = hasattr(self, "missing") and (
+            self.missing == "mask" or resolve_backend(self.backend).missing
+        )
+        if not with_gaps and reads["time_column"] is None:
+            return None
+        return SeriesInput.learn(
+            reads, self.dtype, sequences.take(rows), counts, record, with_gaps=with_gaps
+        )
 
     def _keep(self, learned: Learned[T], net: SequenceNet) -> None:
         """Set all that ``fit`` sets."""
@@ -413,7 +478,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
     def _encoded(self, X: Any, first: Any = 0) -> Sequences:
         """Return an unpacked X of prediction, or a piece of it, as the net takes it."""
         known = self._record
-        sequences, _ = read_X(
+        sequences, _ = read_steps(
             self,
             X,
             known.input,
@@ -421,6 +486,7 @@ class SequenceEstimator(Trainable, ParameterObjects, BaseEstimator, ABC, Generic
             first=first,
             discrete=self._reads_discrete,
             may_be_empty=True,
+            **({} if known.reading is None else known.reading.reads),
         )
         if known.reading is not None:
             sequences = known.reading.encode(sequences)

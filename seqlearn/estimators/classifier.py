@@ -38,6 +38,14 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
     words : Words or None, default=None
         How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+    missing : {"error", "mask"}, default="error"
+        What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
+        and the network reads three numbers for each feature: the last value observed (before the
+        first, the mean of the training data), whether there is one now, and the time since the last
+        one. Padding is not missing: `seqlearn.to_sequences` cuts it off.
+    time_column : int, str or None, default=None
+        Number or name of the column of X that holds the time of each step. The network reads the
+        time since the step before in its place. Steps of one time are merged into their mean.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
@@ -138,8 +146,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
 
     _checks: ClassVar = CLASS_LOSS_CHECKS
 
-    # <parameters: network readout backend words training warm_start class_weight
-    #   loss label_smoothing control>
+    # <parameters: network readout backend words missing time_column training warm_start
+    #   class_weight loss label_smoothing control>
     def __init__(
         self,
         *,
@@ -150,6 +158,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         readout: str = "max",
         backend: Any = "torch",
         words: Any = None,
+        missing: str = "error",
+        time_column: int | str | None = None,
         max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
@@ -180,6 +190,8 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         self.readout = readout
         self.backend = backend
         self.words = words
+        self.missing = missing
+        self.time_column = time_column
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
@@ -53,6 +54,14 @@ class SequenceEncoder(
         mean.
     backend : str or Backend, default="torch"
         The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
+    missing : {"error", "mask"}, default="error"
+        What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
+        and the network reads three numbers for each feature: the last value observed (before the
+        first, the mean of the training data), whether there is one now, and the time since the last
+        one. Padding is not missing: `seqlearn.to_sequences` cuts it off.
+    time_column : int, str or None, default=None
+        Number or name of the column of X that holds the time of each step. The network reads the
+        time since the step before in its place. Steps of one time are merged into their mean.
     max_epochs : int or "auto", default="auto"
         Passes over the training data. "auto" is what makes 3,000 updates, between 10 and 60.
     lr : float, default=0.01
@@ -155,8 +164,8 @@ class SequenceEncoder(
     (3, 16)
     """
 
-    # <parameters: estimator * hidden_size num_layers dropout readout backend training
-    #   warm_start control>
+    # <parameters: estimator * hidden_size num_layers dropout readout backend missing
+    #   time_column training warm_start control>
     def __init__(
         self,
         estimator: Any = None,
@@ -166,6 +175,8 @@ class SequenceEncoder(
         dropout: float = 0.2,
         readout: str = "max",
         backend: Any = "torch",
+        missing: str = "error",
+        time_column: int | str | None = None,
         max_epochs: int | str = "auto",
         lr: float = 0.01,
         lr_schedule: str | None = "cosine",
@@ -192,6 +203,8 @@ class SequenceEncoder(
         self.dropout = dropout
         self.readout = readout
         self.backend = backend
+        self.missing = missing
+        self.time_column = time_column
         self.max_epochs = max_epochs
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -212,6 +225,12 @@ class SequenceEncoder(
         self.verbose = verbose
         self.net_params = net_params
         # </parameters>
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
         """Train the network.

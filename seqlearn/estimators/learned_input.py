@@ -1,4 +1,4 @@
-"""What an estimator learns of X before there is a network: words, say; of plain numbers nothing.
+"""What an estimator learns of X before there is a network: words or gaps; of plain numbers nothing.
 
 `seqlearn.estimators.base` learns it in ``fit`` from the rows that are trained on, keeps it beside
 the net, and encodes whatever the net reads by it.
@@ -18,14 +18,19 @@ class LearnedInput(Record, ABC):
     """Base of what is learned of X, and of what the network's input is told of it."""
 
     @property
+    def reads(self) -> dict[str, Any]:
+        """How X is read: arguments of `seqlearn.data.step_times.read_steps`."""
+        return {}
+
+    @property
     def reads_at_once(self) -> bool:
         """Whether `encode` reads all rows at once, so that it is given no others than needed."""
         return False
 
     @property
     @abstractmethod
-    def station(self) -> tuple[type[Input], dict[str, Any]]:
-        """The class of the network's input, and its arguments."""
+    def station(self) -> tuple[type[Input], dict[str, Any]] | None:
+        """The class of the network's input, and its arguments; None if it needs none."""
 
     @abstractmethod
     def encode(self, sequences: Sequences) -> Sequences:

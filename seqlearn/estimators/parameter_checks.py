@@ -93,6 +93,13 @@ def label(value: Any) -> str | None:
     return None if isinstance(value, Hashable) else "the name of a column or None"
 
 
+def column(value: Any) -> str | None:
+    """Accept the number or name of a column, or None."""
+    is_number = isinstance(value, Integral) and not isinstance(value, bool)
+    is_column = value is None or is_number or isinstance(value, str)
+    return None if is_column else "the number or name of a column, or None"
+
+
 def levels(value: Any) -> str | None:
     """Accept two or more distinct numbers between 0 and 1, or None."""
     wanted = "two or more distinct numbers in (0, 1), or None"

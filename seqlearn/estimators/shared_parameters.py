@@ -68,6 +68,14 @@ backend : str or Backend, default="torch"
     The recurrent core: a name in `seqlearn.available_backends`, or an object with options.
 words : Words or None, default=None
     How words and feature dictionaries are read, if X holds those; None is `seqlearn.Words()`.
+missing : {"error", "mask"}, default="error"
+    What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed, and
+    the network reads three numbers for each feature: the last value observed (before the first, the
+    mean of the training data), whether there is one now, and the time since the last one. Padding
+    is not missing: `seqlearn.to_sequences` cuts it off.
+time_column : int, str or None, default=None
+    Number or name of the column of X that holds the time of each step. The network reads the time
+    since the step before in its place. Steps of one time are merged into their mean.
 warm_start : bool, default=False
     ``fit`` continues from the weights of the last ``fit``.
 class_weight : dict, "balanced" or None, default=None
@@ -81,6 +89,9 @@ dropout : float, default=0.5
     Share of the values dropped in training, between layers and before the linear layer.
 lr : float, default=0.005
     Learning rate.
+time_column : int, str or None, default=None
+    Number or name of the column of X that holds the time of each step. The network reads the time
+    since the step before in its place. Two steps of a sequence must not have one time.
 class_weight : dict, "balanced" or None, default=None
     Weight of each class; "balanced" makes them inverse to their frequency. With the CRF, a label's
     term of the likelihood is weighted, given the labels before it.
@@ -213,6 +224,7 @@ import torch
 from seqlearn.estimators.parameter_checks import (
     Check,
     boolean,
+    column,
     integer,
     mapping,
     number,
@@ -234,6 +246,8 @@ SHARED_CHECKS: dict[str, Check] = {
     "dropout": number("[0, 1)"),
     "readout": one_of(*READOUTS),
     "words": check_words,
+    "missing": one_of("error", "mask"),
+    "time_column": column,
     "warm_start": boolean,
     "max_epochs": integer(1, "auto"),
     "lr": number("(0, inf)"),

@@ -8,15 +8,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
-from seqlearn.data.one_step import one_of_each
+from seqlearn.data.messages import listed
+from seqlearn.data.one_step import (
+    UNCHANGED,
+    finite_step,
+    one_of_each,
+    read_step,
+    refuse_width,
+)
 from seqlearn.data.tokens import read_discrete
-from seqlearn.errors import InvalidParameterError
+from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.targets import Targets
 from seqlearn.streaming.network_steps import NetworkSteps
 
-__all__ = ["TokenSteps", "network_steps"]
+__all__ = ["GapSteps", "TokenSteps", "network_steps"]
 
 
 class TokenSteps(NetworkSteps):
@@ -42,6 +50,68 @@ class TokenSteps(NetworkSteps):
         steps = one_of_each(x, self.n_streams, kind[1], self.owner, kind[0])
         encoded = self.reading.encode(read_discrete([[one] for one in steps], self.kind))
         return encoded.dictionary.batch(encoded.values, self._device)  # codes (B, 1)
+
+
+class GapSteps(NetworkSteps):
+    """One step of a network that reads numbers with gaps, or the time since the step before.
+
+    The state has besides those of the stations the time of the last step, (B,), NaN before the
+    first, where a column holds it.
+
+    Parameters
+    ----------
+    reading : SeriesInput
+        How numbers are read.
+    n_features : int
+        Values a step as they are given, F.
+    **more
+        As in `NetworkSteps`.
+    """
+
+    def __init__(
+        self, owner: str, net: Any, n_streams: int, reading: Any, n_features: int, **more: Any
+    ):
+        super().__init__(owner, net, n_streams, **more)
+        self.reading, self.n_features = reading, n_features
+
+    def begin(self) -> Any:
+        """Return the state of every station, and that no time has been told."""
+        return super().begin(), torch.full((self.n_streams,), torch.nan, dtype=torch.float64)
+
+    def run(self, x: Any, state: Any) -> tuple[np.ndarray, Any]:
+        """Return the outputs (B, C) in float64, and the state to go on with."""
+        of_net, times = state
+        values = read_step(x, self.n_streams, self.owner, self.names)
+        refuse_width(values, self.n_features, self.owner)
+        column = self.reading.time_column
+        if column is not None:
+            now, values = values[:, column].astype(np.float64), values.astype(np.float64)
+            values[:, column] = self._elapsed(now, times.numpy()) / self.reading.time_scale
+            times = torch.from_numpy(now)
+        allow_nan = self.reading.reads["missing"] == "mask"
+        step = torch.from_numpy(finite_step(values, self._dtype, self.owner, allow_nan))
+        outputs, of_net = self.answered(step.to(self._device), of_net)
+        return outputs, (of_net, times)
+
+    def _elapsed(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Return the time since the last step, (B,), 0 at the first."""
+        for bad, what in (
+            (np.isnan(now), "has no time: the time column holds NaN. Leave the step out."),
+            (now < 0, "has a negative time. Times count from a start on: subtract the first."),
+            (now < before, "has an earlier time than the step before. Give steps in their order."),
+            (
+                now == before,
+                "has the time of the step before. Of such steps predict makes one, but the one "
+                "before has been answered: merge them first.",
+            ),
+        ):
+            if bad.any():
+                streams = np.flatnonzero(bad)
+                raise DataFormatError(
+                    f"The step of stream{'s' * (len(streams) > 1)} {listed(streams)} {what} "
+                    f"{UNCHANGED}"
+                )
+        return np.where(np.isnan(before), 0.0, now - before)
 
 
 def network_steps(
@@ -81,11 +151,16 @@ def network_steps(
         decode = getattr(targets, "decode", None)
         probabilities_of = getattr(targets, "probabilities", None)
     more: Any = {"decode": decode, "probabilities_of": probabilities_of, "encode": encode}
-    if record.reading is None:
-        names = None if record.input.kind == "series" else record.input.names
+    kind, reading = record.input.kind, record.reading
+    names = None if kind == "series" else record.input.names
+    if reading is None:
         return NetworkSteps(owner, net, n_streams, names=names, **more)
-    refuse_contexts(owner, record.reading)
-    return TokenSteps(owner, net, n_streams, record.reading, record.input.kind, **more)
+    if kind in ("series", "sequences"):
+        widths = record.input.widths
+        width = 1 if kind == "series" else sum(widths) if widths else record.input.n_features
+        return GapSteps(owner, net, n_streams, reading, width, names=names, **more)
+    refuse_contexts(owner, reading)
+    return TokenSteps(owner, net, n_streams, reading, kind, **more)
 
 
 def refuse_contexts(owner: str, reading: LearnedInput) -> None:

@@ -32,9 +32,12 @@ class Input(nn.Module, ABC):
     ----------
     grows : tuple of str
         As in `seqlearn.modules.heads.head.Head`.
+    with_gaps : bool
+        Values, mask and gaps stand side by side, as `seqlearn.backend.Backend.missing` has it.
     """
 
     grows: ClassVar[tuple[str, ...]] = ()
+    with_gaps: ClassVar[bool] = False
 
     def __init__(self, output_size: int):
         super().__init__()

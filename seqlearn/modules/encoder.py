@@ -36,6 +36,8 @@ class Encoder(nn.Module):
         Handed to the backend.
     readout : {"last", "mean", "max", "attention"} or None
         How the steps become one vector; None keeps one for each step.
+    with_gaps : bool, default=False
+        Whether a step is values, mask and gaps, as `Backend.missing` has it.
 
     Attributes
     ----------
@@ -60,14 +62,20 @@ class Encoder(nn.Module):
         bidirectional: bool,
         dropout: float,
         readout: str | None,
+        with_gaps: bool = False,
     ):
         super().__init__()
-        for flag, value in (("step_shape", backend.step_shape), ("missing", backend.missing)):
-            if value:
-                raise InvalidBackendError(
-                    f"{describe_backend(backend)} has {flag}={value!r}, which is reserved: nothing "
-                    "gives a core such steps yet. Use another backend."
-                )
+        if backend.step_shape is not None:
+            raise InvalidBackendError(
+                f"{describe_backend(backend)} has step_shape={backend.step_shape!r}, which is "
+                "reserved: nothing gives a core such steps yet. Use another backend."
+            )
+        if backend.missing and not with_gaps:
+            raise InvalidBackendError(
+                f"{describe_backend(backend)} has missing=True: it reads values, which of them are "
+                "there, and the time since they were. Estimators with the parameter missing= give "
+                "it these, of numbers; here there are none. Use another backend."
+            )
         self.core: Any = backend.build(
             input_size,
             hidden_size,

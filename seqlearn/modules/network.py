@@ -49,7 +49,8 @@ class Network(nn.Module):
         if input is not None:
             kind, arguments = input
             self.input = kind(**arguments)
-            encoder = {**encoder, "input_size": self.input.output_size}
+            of_input = {"input_size": self.input.output_size, "with_gaps": self.input.with_gaps}
+            encoder = {**encoder, **of_input}
         self.encoder = Encoder(**encoder)
         kind, arguments = head
         self.head = kind(self.encoder.output_size, **arguments)

@@ -102,7 +102,10 @@ class NetworkSteps(Steps):
 
     def run(self, x: Any, state: Any) -> tuple[np.ndarray, Any]:
         """Return the outputs (B, C) in float64, and the state of every station."""
-        values = self.read(x)
+        return self.answered(self.read(x), state)
+
+    def answered(self, values: Any, state: Any) -> tuple[np.ndarray, Any]:
+        """Return what `run` does, of a step as the network takes it."""
         # One row is not worth a thread, and to tell torch so takes as long as its step.
         alone = self._on_cpu and self.n_streams == 1
         with (

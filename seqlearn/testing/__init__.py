@@ -78,9 +78,9 @@ def backend_checks(backend: str | Backend) -> list[Check]:
     list of Check
         Each raises AssertionError when called, if its rule is broken. A backend that declares
         ``causal = False`` or ``stateful = False`` is not asked for causality or for equal
-        outputs in chunks, one without ``bf16 = True`` not for training in bfloat16. That check
-        is there if torch can compute it on this processor, the one that compares devices if
-        CUDA is.
+        outputs in chunks, one without ``bf16 = True`` not for training in bfloat16, one without
+        ``missing = True`` not for gaps. The check of bfloat16 is there if torch can compute it on
+        this processor, the one that compares devices if CUDA is.
 
     Raises
     ------

@@ -47,10 +47,49 @@ class Setting:
     def build(self, *, dropout=0.0, seed="core", sizes=(INPUT, HIDDEN)):
         """Build a core in eval mode; equal seeds give equal weights."""
         with draw_from(seeded(seed)):
-            core = self.backend.build(
-                *sizes, num_layers=self.layers, bidirectional=self.bidirectional, dropout=dropout
+            core = build_core(
+                self.backend,
+                *sizes,
+                num_layers=self.layers,
+                bidirectional=self.bidirectional,
+                dropout=dropout,
             )
         return core.eval() if isinstance(core, nn.Module) else core
+
+
+def build_core(backend, input_size, hidden_size, **rest):
+    """Build a core that takes (B, T, F), whatever its backend reads."""
+    if not backend.missing:
+        return backend.build(input_size, hidden_size, **rest)
+    core = backend.build(3 * input_size, hidden_size, **rest)
+    return OfGaps(core) if isinstance(core, nn.Module) else core
+
+
+class OfGaps(nn.Module):
+    """A core of values, mask and gaps that makes them of (B, T, F), so that all rules apply."""
+
+    def __init__(self, core):
+        super().__init__()
+        self.core = core
+
+    def forward(self, x, lengths=None, state=None):
+        """Run rows."""
+        return self.core(three_parts(x), lengths, state)
+
+    def __getattr__(self, name):
+        if name not in ("output_size", "step", "project"):
+            return super().__getattr__(name)
+        found = getattr(self.core, name)
+        if name == "output_size":
+            return found
+        if name == "project":
+            return lambda x: found(three_parts(x))
+        return lambda x, state=None, **how: found(x if how else three_parts(x), state, **how)
+
+
+def three_parts(x) -> Tensor:
+    """Return values, a mask and gaps for (..., F), side by side, (..., 3 F)."""
+    return torch.cat([x, (x > 0).to(x.dtype), x.abs()], dim=-1)
 
 
 def make_rows(lengths=LENGTHS, steps=7) -> tuple[Tensor, Tensor]:

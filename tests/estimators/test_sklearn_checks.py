@@ -52,6 +52,8 @@ ESTIMATORS = [
     *(LSTMClassifier(**setting) for setting in SETTINGS),
     *(LSTMRegressor(**setting) for setting in SETTINGS),
     SequenceEncoder(hidden_size=8, max_epochs=3),
+    LSTMClassifier(**SMALL | {"max_epochs": 30}, missing="mask"),
+    SequenceEncoder(hidden_size=8, max_epochs=3, missing="mask"),
     *(
         LSTMAnomalyDetector(method, window=2, hidden_size=8, max_epochs=3, contamination=share)
         for method in ("reconstruction", "forecast")

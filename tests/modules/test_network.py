@@ -29,7 +29,8 @@ HEADS = {
 }
 OF_ROWS = [(head, readout) for head in ("classes", "values") for readout in READOUTS]
 KINDS = [*OF_ROWS, ("labels", None), ("next", "last")]
-STATEFUL = [name for name in available_backends() if load_backend(name)().stateful]
+KNOWN = {name: load_backend(name)() for name in available_backends()}
+STATEFUL = [name for name, one in KNOWN.items() if one.stateful and not one.missing]
 
 
 def network_of(head="classes", readout="last", *, backend="torch", input=None, **changes):

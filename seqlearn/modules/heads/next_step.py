@@ -54,16 +54,18 @@ class NextStepHead(Head):
         return self.linear(features)
 
     def loss(self, outputs: NextSteps, y: None) -> Tensor:
-        """Return the mean squared error of the predictions of each row, (B,)."""
+        """Return the mean squared error of the predictions of each row, (B,).
+
+        What was not observed, NaN, counts for nothing.
+        """
         predicted, x, lengths = outputs
-        squares = ((predicted - x[:, 1:]) / self.feature_scale).square()  # (B, T - 1, F)
-        if lengths is None:
-            n_errors: int | Tensor = max(x.shape[1] - 1, 1) * x.shape[2]
-        else:
-            known = valid_steps(lengths - 1, x.shape[1] - 1).to(x.device, non_blocking=True)
-            squares = squares.masked_fill(~known[..., None], 0.0)
-            n_errors = ((lengths - 1).clamp(min=1) * x.shape[2]).to(x.device, x.dtype)
-        return squares.sum(dim=(1, 2)) / n_errors
+        known = ~x[:, 1:].isnan()  # (B, T - 1, F)
+        if lengths is not None:
+            valid = valid_steps(lengths - 1, x.shape[1] - 1)
+            known = known & valid.to(x.device, non_blocking=True)[..., None]
+        errors = torch.where(known, predicted - x[:, 1:], 0.0)
+        squares = (errors / self.feature_scale).square()
+        return squares.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)
 
     def predict(self, outputs: NextSteps) -> Tensor:
         """Return the loss of each row, (B,)."""

@@ -6,14 +6,14 @@ the sentence of the rule, and the size of the core. Cores, rows and comparisons 
 ``@core_rule()``, its docstring the sentence, and a backend that breaks it in tests/test_testing.py.
 """
 
-from seqlearn.testing.rules import along_time, building, learning, rows, seeds
+from seqlearn.testing.rules import along_time, building, gaps, learning, rows, seeds
 from seqlearn.testing.rules.rule import Rule
 
 __all__ = ["RULES", "Rule"]
 
 RULES = [
     value
-    for module in (building, rows, along_time, learning, seeds)
+    for module in (building, rows, along_time, gaps, learning, seeds)
     for value in vars(module).values()
     if isinstance(value, Rule)
 ]

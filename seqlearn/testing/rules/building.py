@@ -44,17 +44,16 @@ def parameter_object(backend):
 
 @backend_rule()
 def capabilities(backend):
-    """causal, stateful and bf16 are True or False, stable_rows is a whole number from 1 on.
+    """causal, stateful, bf16, missing are True or False, stable_rows is a whole number from 1 on.
 
-    step_shape is None and missing is False: no estimator feeds a core that asks for them yet.
+    step_shape is None: no estimator feeds a core that asks for it yet.
     """
-    for name in ("causal", "stateful", "bf16"):
+    for name in ("causal", "stateful", "bf16", "missing"):
         value = getattr(backend, name)
         require(type(value) is bool, f"{name} is {value!r}.")
     rows = backend.stable_rows
     require(type(rows) is int and rows > 0, f"stable_rows is {rows!r}.")
     require(backend.step_shape is None, f"step_shape is {backend.step_shape!r}.")
-    require(backend.missing is False, f"missing is {backend.missing!r}.")
 
 
 @core_rule()

@@ -10,6 +10,7 @@ from seqlearn.testing.material import (
     LENGTHS,
     Broken,
     adding_problem,
+    build_core,
     draw_normal,
     make_rows,
     require,
@@ -112,7 +113,7 @@ def learning(backend):
     """A small training on the adding problem clearly beats the best constant answer."""
     steps, generator = 8, torch.Generator().manual_seed(0)
     with draw_from(generator):
-        core = backend.build(2, 32, num_layers=1, bidirectional=False, dropout=0.0)
+        core = build_core(backend, 2, 32, num_layers=1, bidirectional=False, dropout=0.0)
         model = nn.ModuleDict({"core": core, "head": nn.Linear(core.output_size, 1)})
 
     def answer(x):  # (B, T, 2)
