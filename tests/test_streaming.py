@@ -57,7 +57,7 @@ def by_turns(stream, sequences, ask):
     """Feed sequences to as many streams as there are, one after the other in each.
 
     Return what is said at every step of each sequence. A stream whose sequence has ended begins the
-    next one, so that rows are never of one age; one that has none left is told its last step again.
+    next one, so that rows are never of one age; one that has none left is told a first step again.
     """
     found = [[] for _ in sequences]
     waiting = list(range(len(sequences)))
@@ -67,6 +67,7 @@ def by_turns(stream, sequences, ask):
         answers = ask(np.array(step) if isinstance(step[0], np.ndarray) else step)
         for row, (number, t) in enumerate(at):
             if number is None:
+                stream.reset(row)
                 continue
             found[number].append(answers[row])
             at[row] = [number, t + 1]
