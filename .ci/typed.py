@@ -72,6 +72,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(detector.anomaly_scores(X), list[np.ndarray])
     assert_type(detector.anomaly_intervals(X)[0][0], tuple[int, int, float])
     assert_type((detector.threshold_, detector.score(X, X)), tuple[float, float])
+    stream: seqlearn.streaming.Stream = classifier.stream(n_streams=2)
+    assert_type(stream.step_proba(X[0][:2]), np.ndarray)
+    assert_type(stream.reset([1]).n_steps, np.ndarray)
+    stream.state = seqlearn.stream(classifier, 2).state
     adapter: SktimeLSTMAnomalyDetector = SktimeLSTMAnomalyDetector(window=16).fit(y)
     adapter.update(y).predict_alarms(y)
     seqlearn.AnomalyDisplay.from_scores(y, y, threshold=0.5)

@@ -16,6 +16,7 @@ BENCHMARKS = (  # in the order of the results page
     "scale",
     "memory",
     "latency",
+    "streams",
     "accuracy",
     "precision",
     "adding",

@@ -382,6 +382,22 @@ def features() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "strokes", strokes
 
 
+def streams() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield answers of streams, one for each readout, and of a tagger."""
+
+    def follow(model, *data):
+        stream = model.fit(*data).stream(4)
+        steps = [stream.step_proba(FULL[:4, t]) for t in range(FULL.shape[1])]
+        return {"probability": np.array(steps)}
+
+    for readout in ("last", "mean", "max", "attention"):
+        model = LSTMClassifier(**SMALL, bidirectional=False, readout=readout)
+        yield f"readout {readout}", lambda model=model: follow(model, FULL, LABELS)
+    signs = (FULL[..., 0] > 0).astype(int)
+    tagger = BiLSTMTagger(**TAGGER, bidirectional=False, decoder="softmax")
+    yield "labels of steps", lambda: follow(tagger, FULL, signs)
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -396,6 +412,7 @@ FITS = {
     "detector": detectors,
     "transformer": transformers,
     "features": features,
+    "streams": streams,
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqlearn import model_selection as model_selection
     from seqlearn import preprocessing as preprocessing
     from seqlearn import registry as registry
+    from seqlearn import streaming as streaming
     from seqlearn import testing as testing
     from seqlearn.data.event_tables import events_to_sequences
     from seqlearn.data.sequences import Sequences
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import load, save, trusted_types
     from seqlearn.registry import available_backends, load_backend, resolve_backend
+    from seqlearn.streaming import stream
 
     __version__: str
 
@@ -77,6 +79,7 @@ _HOMES = {
     "load": "seqlearn.persistence",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
+    "stream": "seqlearn.streaming",
     "to_sequences": "seqlearn.data.to_sequences",
     "save": "seqlearn.persistence",
     "trusted_types": "seqlearn.persistence",
@@ -90,6 +93,7 @@ _MODULES = [
     "model_selection",
     "preprocessing",
     "registry",
+    "streaming",
     "testing",
 ]
 
@@ -122,6 +126,7 @@ __all__ = [
     "load",
     "load_backend",
     "resolve_backend",
+    "stream",
     "save",
     "to_sequences",
     "trusted_types",

@@ -27,7 +27,7 @@ from seqlearn.backend import (
     valid_steps,
 )
 from seqlearn.errors import InvalidParameterError
-from seqlearn.torch_layers import run_packed
+from seqlearn.torch_layers import MANY_VALUES, run_packed
 
 # reverse_within_length
 
@@ -466,3 +466,21 @@ def test_pieces_leave_numpy_and_python_random_state():
     before = str(np.random.get_state()), random.getstate()
     drawn(lambda: make_stack(nn.LSTM, dropout=0.5))
     assert before == (str(np.random.get_state()), random.getstate())
+
+
+@pytest.mark.parametrize("rows", [MANY_VALUES // 8 - 1, MANY_VALUES // 8, MANY_VALUES // 8 + 3])
+def test_many_rows_take_a_step_of_the_layer_and_end_in_the_same(rows):
+    """From so many values on, `nn.LSTM` runs the step; it must agree with the cell and itself."""
+    core = Stack(lambda size: nn.LSTM(size, 8, batch_first=True), 3, 8, num_layers=2).eval()
+    x, state = torch.randn(rows, 2, 3), None
+    with torch.inference_mode():
+        due, _ = core(x)
+        for t in range(2):
+            outputs, state = core.step(x[:, t], state)
+            torch.testing.assert_close(outputs, due[:, t], rtol=0, atol=1e-6)
+        assert all(part.shape == (rows, 8) for layer in state for part in layer)
+        some = [0, rows - 1, 5]
+        few, _ = core.step(x[some, 1], core.step(x[some, 0])[1])
+        torch.testing.assert_close(few, outputs[some], rtol=0, atol=1e-6)
+        given, _ = core.step(core.project(x[:, 0]), None, projected=True)
+        torch.testing.assert_close(given, due[:, 0], rtol=0, atol=1e-6)

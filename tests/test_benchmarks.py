@@ -25,6 +25,7 @@ from benchmarks import (
     report,
     scale,
     speed,
+    streams,
 )
 from benchmarks.contenders import CLASSES, Contender, Work, serve, warm_up
 from benchmarks.peers import skorch_net, window_methods
@@ -260,6 +261,9 @@ def tiny(monkeypatch):
     monkeypatch.setattr(latency, "REPEATS", 1)
     monkeypatch.setattr(latency, "STEP_CALLS", 1)
     monkeypatch.setattr(latency, "STEPS", ((4, 2, 1.0),))
+    for name in ("CALLS", "MANY_CALLS", "REPEATS", "LATER"):
+        monkeypatch.setattr(streams, name, 1)
+    monkeypatch.setattr(streams, "MANY", 6)
     monkeypatch.setattr(rate, "REPEATS", 1)
     monkeypatch.setattr(rate, "SIZE", 16)
     monkeypatch.setattr(rate, "STEPS", 4)
@@ -319,6 +323,16 @@ def test_steps_of_every_core_with_a_state_are_held_against_torchs_layer(tiny):
     assert names[0] == "nn.LSTM" and {*latency.BUILT_IN, "torch, projected"} < set(names)
     assert {row["by"] for row in rows if row["bar"]} == set(latency.BUILT_IN)
     assert rows[0]["times"] == 1 and all(row["times"] > 0 for row in rows)
+
+
+def test_steps_of_streams_are_held_against_torchs_cell_and_layer(tiny):
+    rows = streams.one_stream() + streams.many_streams()
+    bars = {row["by"]: row["bar"] for row in rows if row["bar"]}
+    assert bars == {"LSTMClassifier, max": 3.0, "LSTMClassifier, torch": 0.8}
+    assert rows[0]["by"] == "nn.LSTMCell" and rows[0]["ratio"] == 1
+    later = streams.later_steps()
+    assert [row["by"] for row in later] == ["first", "later"] * (len(later) // 2)
+    assert [row["bar"] for row in later] == ["", streams.LATER_BAR] * (len(later) // 2)
 
 
 def test_kernels_are_a_part_of_an_epoch(monkeypatch):

@@ -25,27 +25,25 @@ from seqlearn.data.merge_rows import merge_rows
 from seqlearn.data.plain import Record
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.split import hold_out
-from seqlearn.data.step_times import column_index, read_steps, without_unit
+from seqlearn.data.step_times import read_steps
 from seqlearn.data.targets import read_weights
 from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
-from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.frame_input import FrameInput
+from seqlearn.errors import DataFormatError
 from seqlearn.estimators.learned_input import LearnedInput
+from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import ParameterObjects
-from seqlearn.estimators.series_input import (
-    PLAIN,
-    SeriesInput,
-    refuse_other_reading,
-    refuse_reading,
-)
+from seqlearn.estimators.reading import check_continued, compared, learn_input
+from seqlearn.estimators.series_input import PLAIN
+from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.targets import SCALE, Targets
-from seqlearn.estimators.token_input import TokenInput, for_task
+from seqlearn.estimators.token_input import TokenInput
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
-from seqlearn.registry import resolve_backend
 from seqlearn.saved import Saved
+from seqlearn.streaming.steps import Steps
+from seqlearn.streaming.streams import Stream
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
@@ -255,7 +253,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         with training(type(self).__name__):
             before = self._learned if (part or self.warm_start) and self._can_continue() else None
             if before is not None:
-                self._check_continued(before)
+                check_continued(self, before.reading)
             # Read: what the user gave, against what is known of it.
             first, X, y, sample_weight = self._without_blank(self._opened(X), y, sample_weight)
             sequences, record = self._read_X(X, None if before is None else before.input, first)
@@ -274,7 +272,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
                 weights = np.where(factors > 0, weights, 0.0)
             # Merge equal rows, hold some out.
             seeds = Seeds(self.random_state, stream=0 if before is None else len(before.history))
-            rows, counts = merge_rows(self._compared(sequences, record, weights), codes, weights)
+            rows, counts = merge_rows(compared(self, sequences, record, weights), codes, weights)
             codes = codes[rows]
             weights = counts if factors is None else counts * factors[rows]
             weights = weights / weights.mean()
@@ -283,7 +281,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
                 train_rows, valid_rows = self._held_out(targets, codes, seeds)
             # Learn from the others, before there is a net: words, then scales.
             trained = rows[train_rows]
-            reading = self._learn_input(sequences, trained, counts[train_rows], record, before)
+            reading = learn_input(self, sequences, trained, counts[train_rows], record, before)
             if reading is not None:
                 if reading.reads_at_once:
                     # What it reads at once must not depend on rows that are not trained on.
@@ -336,77 +334,6 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
             refuse_lost(values, dtype, "X", SCALE, is_part=known is not None)
         return sequences, record
 
-    def _check_continued(self, before: Learned[T]) -> None:
-        """Raise if X is to be read in another way than in the fit that training continues from."""
-        was = {} if before.reading is None else before.reading.reads
-        refuse_other_reading(PLAIN | was, self._reads)
-        if before.reading is not None:
-            before.reading.check_continued(self)
-
-    def _compared(
-        self, sequences: Sequences, record: InputRecord, weights: np.ndarray
-    ) -> Sequences:
-        """Return the sequences by which equal rows are found."""
-        missing, time_column = self._reads["missing"], self._reads["time_column"]
-        if sequences.dictionary is not None or record.kind == "frames":
-            return sequences
-        if time_column is not None:
-            column = column_index(time_column, record, sequences.n_features)
-            sequences = without_unit(sequences, column, weights, np.dtype(self.dtype))
-        if missing == "mask":  # the bits of NaN differ
-            values = sequences.values
-            sequences = sequences.replace_values(np.where(np.isnan(values), np.nan, values))
-        return sequences
-
-    def _learn_input(
-        self,
-        sequences: Sequences,
-        rows: np.ndarray,
-        counts: np.ndarray,
-        record: InputRecord,
-        before: Learned[T] | None,
-    ) -> LearnedInput | None:
-        """Return what rows teach of words, features or gaps, or what the last fit was taught."""
-        of_frames = FrameInput.of(self, sequences, before)
-        if sequences.dictionary is None:
-            own = self._learn_series(sequences, rows, counts, record, before)
-            return own if of_frames is None else of_frames
-        refuse_reading(self._reads, "words or feature dictionaries")
-        if before is None or before.reading is None:
-            words = for_task(self.words, self._characters)
-            chosen = sequences.take(rows)
-            return TokenInput.learn(words, self.dropout, record.kind, chosen, counts)
-        return before.reading
-
-    def _learn_series(
-        self,
-        sequences: Sequences,
-        rows: np.ndarray,
-        counts: np.ndarray,
-        record: InputRecord,
-        before: Learned[T] | None,
-    ) -> LearnedInput | None:
-        """Return what rows of numbers teach; None where they are read as they are."""
-        if getattr(self, "words", None) is not None:
-            raise InvalidParameterError(
-                "words= says how words and feature dictionaries are read, but X has numbers. "
-                "Pass lists of tokens, or set words=None."
-            )
-        reads = self._reads
-        if record.kind == "frames":
-            refuse_reading(reads, "frames of video")
-            return None
-        if before is not None:
-            return before.reading
-        with_gaps = hasattr(self, "missing") and (
-            self.missing == "mask" or resolve_backend(self.backend).missing
-        )
-        if not with_gaps and reads["time_column"] is None:
-            return None
-        return SeriesInput.learn(
-            reads, self.dtype, sequences.take(rows), counts, record, with_gaps=with_gaps
-        )
-
     def _keep(self, learned: Learned[T], net: SequenceNet) -> None:
         """Set all that ``fit`` sets."""
         self._learned, self.net_ = learned, net
@@ -444,6 +371,35 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         return net, self._end_training(net, net.train(train), earlier)
 
     # Prediction.
+
+    def stream(self, n_streams: int = 1) -> Stream:
+        """Return streams of this model, which are told one step at a time.
+
+        Parameters
+        ----------
+        n_streams : int, default=1
+            How many sequences are followed at once.
+
+        Returns
+        -------
+        Stream
+            Its ``step`` says what ``predict`` says of all steps so far; see
+            `seqlearn.streaming.Stream`.
+
+        Raises
+        ------
+        InvalidParameterError
+            The model cannot answer before the end of a sequence; it says why, and what to do.
+        NotFittedError
+            It is not fitted.
+        """
+        record = self._record
+        check_arguments(f"{type(self).__name__}.stream", n_streams=(n_streams, integer(1)))
+        return Stream(self._steps(record, int(n_streams)))
+
+    def _steps(self, record: Learned[T], n_streams: int) -> Steps:
+        """Return one step of so many streams."""
+        return network_steps(type(self).__name__, self.net_, record, n_streams)
 
     @torch_defaults()
     def _outputs(self, X: Any, *, encode: bool = False) -> np.ndarray:

@@ -11,10 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
 from seqlearn.estimators.contexts import LanguageModel
+from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_step import NextStepHead
+from seqlearn.streaming.steps import Steps
 from seqlearn.training.net import SequenceNet
 
 __all__ = ["SequenceEncoder"]
@@ -358,6 +360,15 @@ class SequenceEncoder(
                 "language model it must be 'last', 'mean' or 'max', which learn nothing: no labels "
                 "are there to learn the weights of 'attention' from."
             )
+
+    def _steps(self, record: Learned[NextSteps], n_streams: int) -> Steps:
+        name, inner = type(self).__name__, self._inner
+        if isinstance(inner, LanguageModel):
+            raise InvalidParameterError(
+                f"A {name} around a language model cannot stream: its vector is one of a whole "
+                "text. Stream the language model itself, estimator_.stream()."
+            )
+        return network_steps(name, self.net_, record, n_streams, decode=np.asarray, encode=True)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the hidden state of each sequence.

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax
 from sklearn.utils.class_weight import compute_class_weight
 
 from seqlearn.data.column_statistics import (
@@ -181,7 +181,11 @@ class Classes(Targets):
 
     def probabilities(self, outputs: np.ndarray, log: bool = False) -> np.ndarray:
         """Return the probability of each class, or its logarithm, (N, C)."""
-        return (log_softmax if log else softmax)(outputs, axis=1)
+        if log:
+            return log_softmax(outputs, axis=1)
+        # SciPy's softmax, without what it asks of arrays: that takes as long as a small network.
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
     def share_right(self, y: Any, predicted: np.ndarray, sample_weight: Any) -> float:
         """Return the weighted share of the labels of y, (N,) or (N, C), that are predicted."""

@@ -82,15 +82,17 @@ class GapInput(Input):
                 "values of one step of each row, NaN where nothing was observed."
             )
         there = ~x.isnan()  # (B, F)
-        if state is None:
-            since = torch.zeros_like(x, dtype=torch.float64)
-            state = (torch.zeros_like(x), since, torch.zeros_like(x[:, :1]))
-        last, since, begun = state
+        last, since, begun = self.begin(len(x)) if state is None else state
         elapsed = begun if self.time_column is None else x[:, self.time_column, None]
         gaps = since + elapsed
         values = torch.where(there, x - self.mean, last)
         state = (values, torch.where(there, 0.0, gaps), torch.ones_like(begun))
         return self._joined(values, there, gaps.to(x.dtype)), state
+
+    def begin(self, n_rows: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what so many rows have before their first step: no value, and no time passed."""
+        values = self.mean.new_zeros(n_rows, len(self.mean))
+        return values, values.double(), values[:, :1]
 
     def _joined(self, values: Tensor, there: Tensor, gaps: Tensor) -> Tensor:
         return torch.cat([values, there.to(values.dtype), gaps / self.gap_scale], dim=-1)

@@ -58,7 +58,12 @@ class Input(nn.Module, ABC):
         """Return what the core reads of one step of a stream, (B, E), and the state to go on with.
 
         Here the input has no state: ``x`` is a batch of one step. An input that looks back, at
-        values carried forward or frames stacked, keeps in its state what it needs, rows first. One
-        that gathers several steps for one of the core returns None for it until it has them.
+        values carried forward or frames stacked, keeps in its state what it needs, rows first; its
+        `begin` says what stands there before the first step. One that gathers several steps for one
+        of the core returns None for it until it has them.
         """
         return self(x, None).values[:, 0], None
+
+    def begin(self, n_rows: int) -> Any:
+        """Return the state of so many rows before their first step, nested tuples of tensors."""
+        return None

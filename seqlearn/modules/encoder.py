@@ -4,7 +4,6 @@
 """
 
 import math
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from seqlearn.modules.readouts import READOUTS
 from seqlearn.modules.row_blocks import in_blocks, row_block
 from seqlearn.modules.stepping import check_state
 from seqlearn.registry import describe_backend
-from seqlearn.states import require_shapes, shapes, with_rows
+from seqlearn.states import map_rows, require_shapes, shapes, with_rows
 
 __all__ = ["Encoder"]
 
@@ -91,7 +90,7 @@ class Encoder(nn.Module):
                 "number of outputs a step."
             )
         self.backend, self.output_size = backend, output_size
-        self.stable_rows = backend.stable_rows
+        self.stable_rows, self.bidirectional = backend.stable_rows, bidirectional
         self.autocast: torch.dtype | None = None
         self.kernels: Any = None
         self._of_one_row: Any = None  # shapes of the core's state
@@ -134,32 +133,59 @@ class Encoder(nn.Module):
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the core's outputs for one more step of each row, (B, D), and its state."""
+        self.require_step(x, state)
+        if self.training:
+            return self.step_core(x, state)
+        return in_blocks(self.step_core, self.step_block, x, state)
+
+    def step_core(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Do what `step` does, without a look at the arguments, and without filling rows up."""
+        return step_core(self.core, self.shaped(x), state)
+
+    def begin(self, n_rows: int) -> tuple[Any, Any]:
+        """Return the states of core and readout of so many rows before their first step.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidBackendError
+            The core carries no state from step to step, as in `seqlearn.modules.stepping`.
+        """
+        self._row_shapes()
+        weight = next(self.core.parameters())
+        outputs, state = self.step_core(weight.new_zeros(1, self.input_size))
+        of_core = map_rows(lambda part: part.new_zeros(n_rows, *part.shape[1:]), state)
+        if self.readout is None:
+            return of_core, None
+        return of_core, self.readout.begin(outputs.new_empty(n_rows, self.output_size))
+
+    def require_step(self, x: Tensor, of_core: Any) -> None:
+        """Refuse a step (B, F) of another width, and a state of the core of other rows."""
         if x.dim() != 2 or x.shape[1] != self.input_size:
             raise InvalidParameterError(
                 f"A step of shape {tuple(x.shape)} was given; (B, {self.input_size}) is due, the "
                 "values of one step of each row."
             )
-        if self._of_one_row is None:
-            size = self.step_shape or self.input_size
-            self._of_one_row = check_state(self.core, self.backend, size)
-        if state is not None:
-            require_shapes(state, with_rows(self._of_one_row, len(x)))
-        x = self._shaped(x)
-        if self.training:
-            return step_core(self.core, x, state)
-        return in_blocks(partial(step_core, self.core), self.step_block, x, state)
+        of_one_row = self._row_shapes()
+        if of_core is not None:
+            require_shapes(of_core, with_rows(of_one_row, len(x)))
 
-    def read_step(self, outputs: Tensor, state: Any, begins: bool) -> tuple[Tensor, Any]:
-        """Return what the readout makes of the steps so far, (B, D), and its state."""
+    def require_read(self, x: Tensor, of_readout: Any, begins: bool) -> None:
+        """Refuse a state of the readout that is not of the rows of a step (B, F)."""
         due = shapes(None)
         if not begins:
             if self._of_one_readout is None:
-                self._of_one_readout = shapes(self.readout.step(outputs[:1], None)[1])
+                self._of_one_readout = shapes(self.readout.begin(x.new_empty(1, self.output_size)))
             due = self._of_one_readout
-        require_shapes(state, with_rows(due, len(outputs)) if isinstance(due, tuple) else due)
-        return self.readout.step(outputs, state)
+        require_shapes(of_readout, with_rows(due, len(x)) if isinstance(due, tuple) else due)
 
-    def _shaped(self, x: Tensor) -> Tensor:
+    def _row_shapes(self) -> tuple:
+        """Return the shapes of one row's state; refuse a core that carries none."""
+        if self._of_one_row is None:
+            size = self.step_shape or self.input_size
+            self._of_one_row = check_state(self.core, self.backend, size)
+        return self._of_one_row
+
+    def shaped(self, x: Tensor) -> Tensor:
         """Return flat steps (..., F) in the shape that the core asks for."""
         return x if self.step_shape is None else x.unflatten(-1, self.step_shape)
 
@@ -180,7 +206,7 @@ class Encoder(nn.Module):
         """Return the core's outputs, (B, T, D), and state; name one that breaks the contract."""
         is_cast = self.training and self.autocast is not None
         due = (*x.shape[:2], self.output_size)
-        x = self._shaped(x)
+        x = self.shaped(x)
         if self._has_kernels(x):
             answer = self.kernels.steps(x, lengths, state)
         elif is_cast:

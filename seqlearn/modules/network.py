@@ -5,6 +5,7 @@ padded from `seqlearn.data`, `seqlearn.training.net` trains it. What the outputs
 the head, and to the targets of an estimator.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -135,8 +136,43 @@ class Network(nn.Module):
             values, of_input = self.input.step(x, of_input)
             if values is None:
                 return None, (of_input, of_core, of_readout)
-        features, of_core = self.encoder.step(values, of_core)
+        encoder = self.encoder
+        encoder.require_step(values, of_core)
         if not self.head.reads_steps:
-            begins = state[1] is None
-            features, of_readout = self.encoder.read_step(features, of_readout, begins)
-        return self.head.step(features, self), (of_input, of_core, of_readout)
+            encoder.require_read(values, of_readout, begins=of_core is None)
+        block = 1 if self.training else encoder.step_block
+        outputs, *states = in_blocks(self.advancer(), block, values, of_core, of_readout)
+        return outputs, (of_input, *states)
+
+    def advancer(self, encode: bool = False) -> Callable[[Tensor, Any, Any], tuple[Any, Any, Any]]:
+        """Return what takes a step behind the input, for many calls: all is looked up once.
+
+        Parameters
+        ----------
+        encode : bool, default=False
+            Answer with the vector of each row, (B, D), in place of the head's outputs; without a
+            readout it is that of the newest step.
+
+        Returns
+        -------
+        callable
+            ``advance(values, of_core, of_readout) -> (outputs, of_core, of_readout)``, values of
+            shape (B, E) as the input gave them, with the states that `Encoder.begin` or the last
+            call gave for B rows. Nothing is checked, and no rows are filled up: in evaluation a row
+            depends on no other if B is a multiple of ``encoder.step_block``.
+        """
+        head, encoder, core = self.head, self.encoder, self.encoder.core
+        step = encoder.step_core
+        if encoder.step_shape is None:  # a shorter way for what is asked most often
+            step = getattr(core, "step", step)
+        read = None
+        if encoder.readout is not None and (encode or not head.reads_steps):
+            read = encoder.readout.step
+
+        def advance(values: Tensor, of_core: Any, of_readout: Any) -> tuple[Any, Any, Any]:
+            features, of_core = step(values, of_core)
+            if read is not None:
+                features, of_readout = read(features, of_readout)
+            return features if encode else head.step(features, self), of_core, of_readout
+
+        return advance

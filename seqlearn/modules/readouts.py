@@ -2,7 +2,8 @@
 
 Each is a module ``(outputs: (B, T, D), lengths: (B,) or None) -> (B, D)`` that never reads past a
 row's length; None says that all rows are full. ``step`` gives the same of a stream, with a state of
-what it has seen. `seqlearn.modules.encoder` picks one by name.
+what it has seen; before the first step that is what ``begin`` gives. `seqlearn.modules.encoder`
+picks one by name.
 """
 
 import torch
@@ -37,6 +38,9 @@ class LastStep(nn.Module):
             return last
         return torch.cat([last[:, : self.split], outputs[:, 0, self.split :]], dim=1)  # (B, D)
 
+    def begin(self, outputs: Tensor) -> None:
+        """Return None: nothing is remembered."""
+
     def step(self, outputs: Tensor, state: None) -> tuple[Tensor, None]:
         """Return the newest outputs, (B, D)."""
         return outputs, None
@@ -55,9 +59,13 @@ class Mean(nn.Module):
         total = sum_of_steps(_valid(outputs, lengths, 0.0))  # (B, D)
         return total / lengths.to(outputs.device, outputs.dtype, non_blocking=True)[:, None]
 
+    def begin(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state of rows as many and as wide as some outputs (B, D)."""
+        return torch.zeros_like(outputs), torch.zeros_like(outputs[:, :1])
+
     def step(self, outputs: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
         """Return the mean so far, (B, D), with the sum and the number of the steps."""
-        total, number = (0.0, torch.zeros_like(outputs[:, :1])) if state is None else state
+        total, number = self.begin(outputs) if state is None else state
         total, number = total + outputs, number + 1
         return total / number, (total, number)
 
@@ -71,6 +79,10 @@ class Max(nn.Module):
     def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the maximum, (B, D)."""
         return _valid(outputs, lengths, -torch.inf).amax(dim=1)  # (B, D)
+
+    def begin(self, outputs: Tensor) -> Tensor:
+        """Return the state of rows as many and as wide as some outputs (B, D)."""
+        return torch.full_like(outputs, -torch.inf)
 
     def step(self, outputs: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the maximum so far, (B, D)."""
@@ -102,12 +114,15 @@ class Attention(nn.Module):
         total = sum_of_steps(shares * _valid(outputs, lengths, 0.0))  # (B, D)
         return total / sum_of_steps(shares)
 
+    def begin(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the state of rows as many and as wide as some outputs (B, D)."""
+        none = torch.zeros_like(outputs[:, :1])
+        return torch.full_like(none, -torch.inf), torch.zeros_like(outputs), none
+
     def step(self, outputs: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
         """Return the weighted mean so far, (B, D), with the largest score and both sums."""
         score = self._scores(outputs)  # (B, 1)
-        if state is None:
-            state = (score, torch.zeros_like(outputs), torch.zeros_like(score))
-        before, total, shares = state
+        before, total, shares = self.begin(outputs) if state is None else state
         largest = torch.maximum(before, score)
         kept, share = (before - largest).exp(), (score - largest).exp()
         total, shares = kept * total + share * outputs, kept * shares + share

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.data.column_statistics import mean_and_deviation, refuse_too_large
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
+from seqlearn.data.one_step import refuse_width
 from seqlearn.data.sequences import Sequences
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
@@ -114,6 +115,17 @@ class SequenceImputer(StepTransformer):
         check_is_fitted(self)
         self._check_method(METHODS)
         return change_steps(self, X, self._filled, transform=True)
+
+    def begin_streams(self, n_streams: int) -> np.ndarray:
+        """Return what each stream is filled with before its first step, (B, F)."""
+        check_is_fitted(self)
+        return np.tile(self.fill_, (n_streams, 1))
+
+    def step_streams(self, x: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return one step of each stream, (B, F), without NaN, and what fills the next."""
+        refuse_width(x, len(self.fill_), type(self).__name__)
+        filled = np.where(np.isnan(x), state, x)
+        return filled, filled if self.method == "forward" else state
 
     def _filled(self, rows: Sequences) -> np.ndarray:
         """Return the values of the steps without NaN, (S, F)."""

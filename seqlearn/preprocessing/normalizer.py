@@ -67,6 +67,8 @@ class SequenceNormalizer(StepTransformer):
            [1.]])]
     """
 
+    _no_streams = "it looks at a whole sequence, of which a stream does not know the end"
+
     def __init__(
         self,
         method: str = "standard",

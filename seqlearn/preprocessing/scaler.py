@@ -16,8 +16,8 @@ from seqlearn.data.chosen_columns import scaled_columns
 from seqlearn.data.column_statistics import mean_and_deviation, or_constant, refuse_too_large
 from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
+from seqlearn.data.one_step import refuse_width
 from seqlearn.data.plain import Record
-from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
@@ -257,7 +257,7 @@ class SequenceScaler(StepTransformer):
         """
         check_is_fitted(self)
         self._check_clip()
-        return change_steps(self, X, self._scale, transform=True)
+        return change_steps(self, X, lambda rows: self._scale(rows.values), transform=True)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return scaled sequences in their own unit; what ``clip`` cut off is lost.
@@ -274,6 +274,15 @@ class SequenceScaler(StepTransformer):
         """
         check_is_fitted(self)
         return change_steps(self, X, lambda rows: rows.values * self.scale_ + self.center_)
+
+    def begin_streams(self, n_streams: int) -> None:
+        """Return None: a scaler remembers nothing from step to step; see `seqlearn.streaming`."""
+        check_is_fitted(self)
+
+    def step_streams(self, x: np.ndarray, state: None) -> tuple[np.ndarray, None]:
+        """Return one step of each stream, (B, F), on the common scale."""
+        refuse_width(x, len(self.center_), type(self).__name__)
+        return self._scale(x), None
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
@@ -300,9 +309,9 @@ class SequenceScaler(StepTransformer):
         self.scale_ = np.where(chosen, scale, 1.0)
         return self
 
-    def _scale(self, rows: Sequences) -> np.ndarray:
-        """Return the values of the steps on the common scale, (S, F)."""
-        values = (rows.values - self.center_) / self.scale_
+    def _scale(self, steps: np.ndarray) -> np.ndarray:
+        """Return the values of steps (S, F) on the common scale."""
+        values = (steps - self.center_) / self.scale_
         if self.clip is not None:
             limit = np.where(self._is_scaled, self.clip, np.inf)
             np.clip(values, -limit, limit, out=values)

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Threads", "cpu_for", "kept_memory"]
+__all__ = ["Threads", "cpu_for", "flushed_denormals", "kept_memory"]
 
 MULTIPLY_ADDS_PER_THREAD = (
     20_000_000  # multiply-adds of one step that make a thread worth its while
@@ -101,6 +101,17 @@ def _set_as_cpu_for() -> None:
     torch.set_flush_denormal(True)
 
 
+class flushed_denormals:
+    """Flush denormal numbers to zero while inside."""
+
+    def __enter__(self) -> None:
+        self._flushes = sys.float_info.min * 0.5 == 0.0
+        torch.set_flush_denormal(True)
+
+    def __exit__(self, *error: Any) -> None:
+        torch.set_flush_denormal(self._flushes)
+
+
 @contextmanager
 def cpu_for(rows: int, input_size: int, output_size: int) -> Iterator[Threads]:
     """Limit torch's threads to what one recurrent step is worth; flush denormal numbers.
@@ -117,20 +128,19 @@ def cpu_for(rows: int, input_size: int, output_size: int) -> Iterator[Threads]:
     Threads
         Those that are left if a step is worth one.
     """
-    number, flushes = torch.get_num_threads(), sys.float_info.min * 0.5 == 0.0
+    number = torch.get_num_threads()
     n_multiply_adds = rows * 4 * output_size * (input_size + output_size)
     wanted = min(number, 1 + n_multiply_adds // MULTIPLY_ADDS_PER_THREAD)
     if wanted != number:  # the call is slow
         torch.set_num_threads(wanted)
-    torch.set_flush_denormal(True)
     threads = Threads(number if wanted == 1 else 1)
     try:
-        yield threads
+        with flushed_denormals():
+            yield threads
     finally:
         try:
             threads.close()
         finally:
-            torch.set_flush_denormal(flushes)
             if wanted != number:
                 torch.set_num_threads(number)
 

@@ -37,8 +37,12 @@ class ProcessSettings:
 
     def enter(self) -> bool:
         """Set what is otherwise; return whether `leave` has to be called."""
-        if not self._changed and all(read() == needed for read, _, needed in self._settings):
-            return False
+        if not self._changed:
+            for read, _, needed in self._settings:
+                if read() != needed:
+                    break
+            else:
+                return False
         with self._lock:
             self._users += 1
             for read, write, needed in self._settings:

@@ -5,6 +5,7 @@ row, in one order, and never as differences of larger sums.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -72,10 +73,18 @@ class UsualScores(Record):
         It is that of a normal distribution, with mean and deviation of what is known and of the
         rows before (Lavin & Ahmad 2015).
         """
-        n = self.n + np.arange(len(scores))  # rows known before each row
         before = np.concatenate(([0.0], scores[:-1]))
-        mean = (self.n * self.mean + np.cumsum(before)) / n
-        square = (self.n * self.square + np.cumsum(before**2)) / n
+        return self.surprise_after(
+            scores, np.arange(len(scores)), np.cumsum(before), np.cumsum(before**2)
+        )
+
+    def surprise_after(
+        self, scores: np.ndarray, n_before: Any, total: np.ndarray, squares: np.ndarray
+    ) -> np.ndarray:
+        """Return the same of scores, each after ``n_before`` others of which sums are known."""
+        n = self.n + n_before  # rows known before each row
+        mean = (self.n * self.mean + total) / n
+        square = (self.n * self.square + squares) / n
         least = 1e-3 * np.abs(mean) + np.finfo(np.float64).tiny ** 0.5
         deviation = np.maximum(np.sqrt(np.maximum(square - mean**2, 0.0)), least)
         far = np.minimum((scores - mean) / deviation, FARTHEST)

@@ -40,14 +40,16 @@ from seqlearn.estimators.anomaly.reading import (
     refuse_lone_series,
     refuse_unobserved,
 )
+from seqlearn.estimators.anomaly.streams import DetectorSteps
 from seqlearn.estimators.anomaly.windows import UsualWindows
 from seqlearn.estimators.base import pieces
-from seqlearn.estimators.parameter_checks import integer, number, one_of
+from seqlearn.estimators.parameter_checks import check_arguments, integer, number, one_of
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.windows import WindowInput
 from seqlearn.modules.heads.windows import ReconstructionHead, StepsAheadHead
 from seqlearn.saved import Saved
+from seqlearn.streaming.streams import Stream
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.device import resolve_device
 from seqlearn.training.net import SequenceNet
@@ -591,6 +593,42 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, Base
             intervals_of(alarms_of(one, threshold, self.suppress), one)
             for one in self.anomaly_scores(X)
         ]
+
+    def stream(self, n_streams: int = 1) -> Stream:
+        """Return streams of this model, which are told one row at a time.
+
+        Parameters
+        ----------
+        n_streams : int, default=1
+            How many sequences are followed at once.
+
+        Returns
+        -------
+        Stream
+            Its ``step`` returns the score of the newest row of each, (B,): the last one of
+            `anomaly_scores` of all rows so far. One above ``threshold_`` is an anomaly. See
+            `seqlearn.streaming.Stream`.
+
+        Raises
+        ------
+        NotFittedError
+            It is not fitted.
+        """
+        known = self._record
+        check_arguments(f"{type(self).__name__}.stream", n_streams=(n_streams, integer(1)))
+        record = known.input
+        return Stream(
+            DetectorSteps(
+                type(self).__name__,
+                self.net_,
+                int(n_streams),
+                windows=known.windows,
+                decorrelate=known.decorrelate,
+                spread=known.spread,
+                means=(self.smoothing or 1, self.likelihood or 1),
+                names=None if record.kind == "series" else record.names,
+            )
+        )
 
     # Scores of sequences.
 

@@ -55,10 +55,8 @@ class UsualWindows(Record):
 
     def table(self, sequences: Sequences) -> SeriesTable:
         """Return sequences of float64 on the scale of the network, with room for windows."""
-        values = (sequences.values - self.centre) / self.scale
-        values = np.clip(values, -FARTHEST, FARTHEST)
         return SeriesTable(
-            list(sequences.replace_values(values)),
+            list(sequences.replace_values(self.scaled(sequences.values))),
             None,
             window_length=self.length,
             horizon=self.horizon,
@@ -119,6 +117,46 @@ class UsualWindows(Record):
         true = np.split(_rows_of(table), rows)
         return [_of_forecasts(*pair, decorrelate) for pair in zip(expected, true, strict=True)]
 
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Return steps (S, C) on the scale of the network."""
+        return np.clip((values - self.centre) / self.scale, -FARTHEST, FARTHEST)
+
+    def read_last(self, net: SequenceNet, steps: np.ndarray, **reading: Any) -> np.ndarray:
+        """Return what the head reads of windows (B, L, C) on the scale of the network."""
+        n, length, width = steps.shape
+        table = SeriesTable(
+            [steps.reshape(n * length, width)],
+            None,
+            window_length=length,
+            horizon=self.horizon,
+            dtype=np.dtype(self.dtype),
+        )
+        origins = table.origins(0, length - 1, n * length - 1, stride=length)
+        dataset = self.dataset(table, origins, str(net.device))
+        return predict(net, dataset, **reading).astype(np.float64)
+
+    def distances_of_newest(
+        self, expected: np.ndarray, true: np.ndarray, n_before: np.ndarray, decorrelate: np.ndarray
+    ) -> np.ndarray:
+        """Return the distances (B, C) of the newest row of B series from the forecasts of it.
+
+        Parameters
+        ----------
+        expected : ndarray of shape (B, H, H, C)
+            The last H forecasts, the newest first, each of H steps.
+        true : ndarray of shape (B, C)
+            The newest rows.
+        n_before : ndarray of shape (B,)
+            Rows of each series before them.
+        decorrelate : ndarray of shape (C, C)
+            As in `distances`.
+        """
+        total = np.zeros_like(true)
+        for ahead in range(self.horizon):
+            found = _squares(true, expected[:, ahead, ahead], decorrelate)
+            total += np.where((n_before >= ahead)[:, None], found, 0.0)
+        return _of_observed(total, true, np.minimum(n_before + 1, self.horizon))
+
     def errors(self, net: SequenceNet, table: SeriesTable) -> list[np.ndarray]:
         """Return the errors of each row, (T_i, C) each, NaN where a value is missing.
 
@@ -151,13 +189,21 @@ def _of_forecasts(expected: np.ndarray, true: np.ndarray, decorrelate: np.ndarra
     ``expected[t, k]`` is the forecast, made of what is before row t, of row t + k.
     """
     n_steps, horizon, _ = expected.shape
-    observed = ~np.isnan(true)
     total = np.zeros_like(true)
     for ahead in range(min(horizon, n_steps)):
-        errors = true[ahead:] - expected[: n_steps - ahead, ahead]
-        errors = np.where(observed[ahead:], errors, 0.0)
-        # Column by column, so that the number of rows changes no bit.
-        found = sum(errors[:, j, None] * row for j, row in enumerate(decorrelate))
-        total[ahead:] += found**2
-    n_forecasts = np.minimum(np.arange(n_steps) + 1, horizon)[:, None]
-    return total / n_forecasts / np.maximum(observed.sum(axis=1, keepdims=True), 1)
+        total[ahead:] += _squares(true[ahead:], expected[: n_steps - ahead, ahead], decorrelate)
+    return _of_observed(total, true, np.minimum(np.arange(n_steps) + 1, horizon))
+
+
+def _squares(true: np.ndarray, expected: np.ndarray, decorrelate: np.ndarray) -> np.ndarray:
+    """Return the squares of the errors of rows (T, C), once they are decorrelated."""
+    errors = np.where(np.isnan(true), 0.0, true - expected)
+    # Column by column, so that the number of rows changes no bit.
+    found = sum(errors[:, j, None] * row for j, row in enumerate(decorrelate))
+    return np.asarray(found**2)
+
+
+def _of_observed(total: np.ndarray, true: np.ndarray, n_forecasts: np.ndarray) -> np.ndarray:
+    """Return sums of squares (T, C) as means over forecasts and observed values."""
+    n_observed = (~np.isnan(true)).sum(axis=1, keepdims=True)
+    return total / n_forecasts[:, None] / np.maximum(n_observed, 1)

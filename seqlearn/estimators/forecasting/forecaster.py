@@ -15,10 +15,13 @@ from sktime.utils.validation.forecasting import check_fh
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.forecasting.backtest import backtest
 from seqlearn.estimators.forecasting.settings import CHECKS
+from seqlearn.estimators.forecasting.streams import ForecastSteps
 from seqlearn.estimators.forecasting.training import WindowTraining
 from seqlearn.estimators.forecasting.windows import WindowModel
+from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 from seqlearn.estimators.trainable import restored_on_error, training
+from seqlearn.streaming.streams import Stream
 
 __all__ = ["LSTMForecaster"]
 
@@ -453,6 +456,58 @@ class LSTMForecaster(WindowTraining, SktimeParameterObjects, BaseForecaster):
                 "that of fit. Pass this fh to fit, or leave it out."
             )
         return self._fh
+
+    def stream(self, n_streams: int | None = None) -> Stream:
+        """Return streams that begin at the end of the series of `fit`, told one step at a time.
+
+        Parameters
+        ----------
+        n_streams : int, optional
+            How many; by default one for each series. Of a single series there may be several.
+
+        Returns
+        -------
+        Stream
+            ``stream.step(y)`` takes the next values, (B, C), NaN where missing, and returns what
+            `predict` says after ``update(y, update_params=False)``: point forecasts (B, H) at the
+            steps of ``fh``, or (B, H, C) of several columns. With X in ``fit`` it is
+            ``step(y, X, ahead)``: X of shape (B, P), columns known ahead first, and these at the
+            steps up to the largest of ``fh``, (B, H, K). See `seqlearn.streaming.Stream`.
+
+        Raises
+        ------
+        InvalidParameterError
+            There are more or fewer series than streams, or ``fh`` are time stamps, which stay
+            where they are.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from seqlearn import LSTMForecaster
+        >>> y = pd.Series(np.sin(np.arange(80) / 4))
+        >>> model = LSTMForecaster(hidden_size=8, max_epochs=2, random_state=0).fit(y, fh=[1, 2])
+        >>> stream = model.stream()
+        >>> forecasts = stream.step([np.sin(80 / 4)])  # of the steps 81 and 82
+        >>> new = pd.Series([np.sin(80 / 4)], index=[80])
+        >>> model = model.update(new, update_params=False)
+        >>> np.allclose(forecasts[0], model.predict(), atol=1e-6)
+        True
+        """
+        self.check_is_fitted()
+        name, known = type(self).__name__, self.model_
+        n_series = len(known.last)
+        check_arguments(f"{name}.stream", n_streams=(n_streams, integer(1, None)))
+        if n_streams is not None and n_series > 1 and n_streams != n_series:
+            raise InvalidParameterError(
+                f"n_streams={n_streams}, but this {name} forecasts {n_series} series, one stream "
+                "each. Leave n_streams out."
+            )
+        if not self._fh.is_relative:
+            raise InvalidParameterError(
+                f"This {name} was fitted with time stamps in fh, which do not move with a stream. "
+                "Fit with steps ahead, as in fh=[1, 2, 3]."
+            )
+        return Stream(ForecastSteps(name, self.net_, n_streams or n_series, known))
 
     def backtest(
         self,

@@ -15,8 +15,9 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.text_chunks import TextDataset, cut
 from seqlearn.data.text_units import learn_unit, read_texts
 from seqlearn.errors import DataFormatError, InvalidParameterError
-from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
 from seqlearn.estimators.language.stops import Stops
+from seqlearn.estimators.language.streams import NextTokenSteps
 from seqlearn.estimators.language.tokens import Tokens, read_cut
 from seqlearn.estimators.language.vectors import (
     divided,
@@ -38,6 +39,7 @@ from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.next_token import NextTokenHead
 from seqlearn.modules.sampling import Choice, generate
 from seqlearn.registry import resolve_backend
+from seqlearn.streaming.steps import Steps
 from seqlearn.training.callbacks import progress_bar
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.pieces import last_states, log_likelihoods
@@ -589,6 +591,9 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
             raise DataFormatError("X holds no text, so there is nothing to score.")
 
     # Texts.
+
+    def _steps(self, record: Learned[Tokens], n_streams: int) -> Steps:
+        return NextTokenSteps(type(self).__name__, self.net_, n_streams, record.targets)
 
     @torch_defaults()
     def sample(

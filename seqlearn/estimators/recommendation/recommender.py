@@ -1,5 +1,6 @@
 """LSTMRecommender: what comes next in a session."""
 
+import copy
 import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ from seqlearn.data.sessions import (
 )
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
 from seqlearn.estimators.parameter_checks import (
     boolean,
     check_arguments,
@@ -35,12 +36,14 @@ from seqlearn.estimators.parameter_checks import (
     sequence,
 )
 from seqlearn.estimators.recommendation.next_items import NextItems
+from seqlearn.estimators.recommendation.streams import NextItemSteps
 from seqlearn.inputs.items import ItemEmbedding
 from seqlearn.inputs.station import Input
 from seqlearn.metrics.ranking import mrr_at_k
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.item_losses import ITEM_LOSSES
 from seqlearn.modules.heads.next_item import CUTOFF, NextItemHead
+from seqlearn.streaming.steps import Steps
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict
 
@@ -488,6 +491,10 @@ class LSTMRecommender(SequenceEstimator[NextItems]):
         if chosen is not None:
             best = chosen[best]
         return targets.decode(best), values
+
+    def _steps(self, record: Learned[NextItems], n_streams: int) -> Steps:
+        # A copy, that a later fit does not change.
+        return NextItemSteps(type(self).__name__, self.net_, n_streams, copy.copy(self))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the item that is most likely next in each session.

@@ -1,5 +1,6 @@
 """BiLSTMTagger: a label for every step of each sequence."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,16 +10,21 @@ from seqlearn.data.channels import take_rows
 from seqlearn.data.containers import unpack
 from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.data.validation import has_steps
-from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
+from seqlearn.errors import InvalidParameterError
+from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData, pieces
 from seqlearn.estimators.parameter_checks import (
     CLASS_LOSS_CHECKS,
     boolean,
     one_of,
     refuse_other_loss,
 )
+from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.tagging.step_labels import StepLabels
+from seqlearn.estimators.targets import Classes
+from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
+from seqlearn.streaming.steps import Steps
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict
 
@@ -353,6 +359,32 @@ class BiLSTMTagger(SequenceEstimator[StepLabels]):
     def classes_(self) -> np.ndarray:
         """The labels."""
         return self._record.targets.classes.copy()
+
+    def _steps(self, record: Learned[StepLabels], n_streams: int) -> Steps:
+        name, decoder, reason = type(self).__name__, self.net_.module_.head.decoder, None
+        if record.targets.one_step:
+            reason = (
+                "y was 1-D in fit, so that each row of X is a sequence of one step, with nothing "
+                "to carry along. Call predict"
+            )
+        elif isinstance(decoder, LinearChainCRF):
+            reason = (
+                "decoder='crf' finds the best sequence of labels, in which a later step revises "
+                "earlier labels. Fit with decoder='softmax'"
+            )
+        elif decoder.path is not None:
+            reason = (
+                f"with scheme={record.targets.scheme!r} the best sequence of labels is found that "
+                "keeps to it, in which a later step revises earlier labels. Fit with scheme=None"
+            )
+        if reason is not None:
+            raise InvalidParameterError(f"This {name} cannot stream: {reason}.")
+        targets = record.targets
+        answers: dict[str, Any] = {
+            "decode": partial(Classes.decode, targets),
+            "probabilities_of": targets.probabilities,
+        }
+        return network_steps(name, self.net_, record, n_streams, **answers)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the best label sequence of each sequence.

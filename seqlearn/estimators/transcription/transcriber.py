@@ -1,7 +1,7 @@
 """LSTMTranscriber: speech, pen strokes and other signals to text."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -439,6 +439,12 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
 
         valid = None if data.valid_rows is None else dataset(data.valid_rows)
         return dataset(data.train_rows), valid
+
+    def _steps(self, record: Any, n_streams: int) -> NoReturn:
+        raise InvalidParameterError(
+            "LSTMTranscriber cannot stream: what comes later changes which string is likeliest. "
+            "Call predict on what came so far."
+        )
 
     # Answers.
 

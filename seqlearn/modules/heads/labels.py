@@ -151,7 +151,9 @@ class LabelHead(Head):
 
     def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the scores of the labels at the newest step, (B, C)."""
-        return self.linear(self.dropout(features))
+        if self.training:
+            return self.linear(self.dropout(features))
+        return self.linear.step(features)
 
     def loss(self, outputs: StepScores, y: Tensor) -> Tensor:
         """Return the loss of each row, (B,), for labels (B, T)."""

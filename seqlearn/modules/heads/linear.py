@@ -40,7 +40,9 @@ class LinearHead(Head):
 
     def step(self, features: Tensor, network: Any) -> Tensor:
         """Return the outputs for the features of the prefix so far, (B, C)."""
-        return self(features)
+        if self.training:
+            return self(features)
+        return self.linear.step(features)
 
 
 class ClassHead(LinearHead):
