@@ -33,6 +33,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     assert_type(classifier.predict_proba(X), np.ndarray)
     assert_type((classifier.n_features_in_, classifier.input_kind_), tuple[int, str])
     assert_type(SequenceScaler().fit(X).feature_names_in_, np.ndarray)
+    LSTMClassifier(missing="mask", time_column="hour").fit(X, y)
     regressor: LSTMRegressor = LSTMRegressor(device="cpu").fit(X, y, sample_weight=np.ones(len(X)))
     regressor.score(X, y)
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)

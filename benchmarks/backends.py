@@ -26,6 +26,7 @@ from benchmarks.table import Row, print_table
 from seqlearn import available_backends
 from seqlearn.backend import draw_from
 from seqlearn.registry import resolve_backend
+from seqlearn.testing.material import build_core
 
 ROWS, FEATURES, UNITS = 16, 8, 64
 STEPS = (50, 158, 500, 1581, 5000)
@@ -132,7 +133,7 @@ def _is_time(cell: float | str) -> bool:
 
 def _core(backend):
     with draw_from(torch.Generator().manual_seed(0)):
-        return backend.build(FEATURES, UNITS, num_layers=1, bidirectional=False, dropout=0.0)
+        return build_core(backend, FEATURES, UNITS, num_layers=1, bidirectional=False, dropout=0.0)
 
 
 def _rows_of(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -31,6 +31,7 @@ from benchmarks.table import Row, print_table
 from benchmarks.timing import Timing, alternate, cpu_seconds
 from seqlearn import LSTMClassifier, available_backends, load_backend
 from seqlearn.backend import step_core
+from seqlearn.testing.material import build_core
 
 SIZES = ((20, 12, 64), (100, 8, 64))  # T, F, H
 CALLS, REPEATS = 200, 7
@@ -121,7 +122,9 @@ def single_step() -> list[Row]:
             backend = load_backend(name)()
             if not backend.stateful:
                 continue
-            core = backend.build(size, size, num_layers=1, bidirectional=False, dropout=0.0).eval()
+            core = build_core(
+                backend, size, size, num_layers=1, bidirectional=False, dropout=0.0
+            ).eval()
             _, state = step_core(core, x)
             work[name] = partial(step_core, core, x, state)
             if name == "torch":

@@ -37,7 +37,7 @@ ALLOWED = {
     },
     "metrics": {"data", "errors"},
     "model_selection": {"data", "errors"},
-    "inputs": {"backend", "modules"},
+    "inputs": {"backend", "errors", "modules"},
     "modules": {"backend", "errors", "registry", "states", "torch_internals"},
     "persistence": {"errors", "registry"},
     "preprocessing": {"data", "errors", "estimators"},  # estimators lazily: SequenceEncoder

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import date
 from itertools import accumulate, chain
 from typing import Any, NoReturn
 
@@ -25,6 +26,10 @@ from seqlearn.errors import DataFormatError
 __all__ = ["as_sequences", "has_steps", "places", "refuse_not_finite"]
 
 
+OF_DATES = (
+    "Times are numbers, hours since the first, say: (row['NAME'] - row['NAME'].iloc[0]) / "
+    "pd.Timedelta(hours=1)."
+)
 PYTHON_NUMBERS = {float, int, np.float64}
 ACCEPTED = (
     "a 2-D array (N, T) of univariate series, a 3-D array (N, T, F), or a list of N arrays of "
@@ -272,7 +277,12 @@ def _read_row(row: Any, number: int) -> np.ndarray:
         f"Sequence {number} of X does not hold numbers: {problem}. Convert or encode it first; "
         f"X must be {ACCEPTED}."
         + (" Words are one column of a data frame, row['NAME']." if is_text_frame else "")
+        + (f" {OF_DATES}" if _has_dates(array) else "")
     )
+
+
+def _has_dates(array: np.ndarray) -> bool:
+    return array.dtype.kind in "mM" or any(isinstance(cell, date) for cell in array.flat)
 
 
 def _open_row(row: Any, name: str) -> Any:

@@ -42,7 +42,7 @@ class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
         first, the mean of the training data), whether there is one now, and the time since the last
-        one.
+        one. Padding is not missing: `seqlearn.to_sequences` cuts it off.
     time_column : int, str or None, default=None
         Number or name of the column of X that holds the time of each step. The network reads the
         time since the step before in its place. Steps of one time are merged into their mean.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.errors import InvalidParameterError
@@ -55,7 +56,7 @@ class SequenceEncoder(
         What NaN in X means. "error" refuses it. With "mask" it is a value that was not observed,
         and the network reads three numbers for each feature: the last value observed (before the
         first, the mean of the training data), whether there is one now, and the time since the last
-        one.
+        one. Padding is not missing: `seqlearn.to_sequences` cuts it off.
     time_column : int, str or None, default=None
         Number or name of the column of X that holds the time of each step. The network reads the
         time since the step before in its place. Steps of one time are merged into their mean.
@@ -222,6 +223,12 @@ class SequenceEncoder(
         self.verbose = verbose
         self.net_params = net_params
         # </parameters>
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceEncoder":
         """Train the network.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.data.column_statistics import mean_and_deviation
+from seqlearn.data.column_statistics import mean_and_deviation, refuse_far
 from seqlearn.data.gap_statistics import mean_gaps, mean_positive
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.sequences import Sequences
@@ -92,6 +92,7 @@ class SeriesInput(LearnedInput):
             return sequences
         values = sequences.values.copy()
         values[:, self.time_column] /= self.time_scale
+        refuse_far(values[:, self.time_column], np.dtype(self.dtype), "The time column of X")
         return sequences.replace_values(values).astype(self.dtype)
 
     @property

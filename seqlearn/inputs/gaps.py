@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqlearn.backend import Dropout
+from seqlearn.errors import InvalidParameterError
 from seqlearn.inputs.station import Input, Inputs
 
 __all__ = ["GapInput"]
@@ -34,6 +35,11 @@ class GapInput(Input):
     blank : float
         Share of the rows that are read in training as if nothing had been observed in them, so that
         the network learns what to say then. Times stay.
+
+    References
+    ----------
+    Che, Z. et al. (2018). Recurrent neural networks for multivariate time series with missing
+    values. Scientific Reports 8, 6085: gaps are as there.
     """
 
     with_gaps = True
@@ -70,6 +76,11 @@ class GapInput(Input):
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the same of one more step, (B, 3 F), with the last values and the gaps so far."""
+        if x.dim() != 2 or x.shape[1] != len(self.mean):
+            raise InvalidParameterError(
+                f"A step of shape {tuple(x.shape)} was given; (B, {len(self.mean)}) is due, the "
+                "values of one step of each row, NaN where nothing was observed."
+            )
         there = ~x.isnan()  # (B, F)
         if state is None:
             since = torch.zeros_like(x, dtype=torch.float64)

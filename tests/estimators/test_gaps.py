@@ -87,6 +87,9 @@ def test_the_tag_says_whether_nan_is_accepted():
     for Estimator, _ in KINDS.values():
         assert not get_tags(Estimator()).input_tags.allow_nan
         assert get_tags(Estimator(missing="mask")).input_tags.allow_nan
+    for inner in (LSTMClassifier(**MASK), FrozenEstimator(LSTMClassifier(**MASK))):
+        assert get_tags(SequenceEncoder(inner)).input_tags.allow_nan
+    assert not get_tags(SequenceEncoder(LSTMClassifier(), missing="mask")).input_tags.allow_nan
 
 
 # What must not matter
@@ -395,16 +398,37 @@ def test_nan_is_refused_with_a_word_on_what_to_do(kind):
     with pytest.raises(DataFormatError, match=message):  # and the step of a pipeline is named
         make_pipeline(Estimator(**SMALL)).fit(X, targets(X, y))
     model = Estimator(**SMALL, **MASK).fit(X, targets(X, y))
+    with pytest.raises(InvalidParameterError, match=r"shape \(1, 2\).* \(B, 3\) is due"):
+        model.net_.module_.step(torch.zeros(1, 2))
     X[3][0, 1] = np.inf
     for call in (model.fit, lambda X, y: answers(model, X)):
         with pytest.raises(DataFormatError, match="infinity: sequence 3 at step 0"):
             call(X, targets(X, y))
 
 
+def test_a_time_far_beyond_those_of_fit_is_refused():
+    X, y = series()
+    model = LSTMClassifier(**SMALL, **TIMED).fit(X, y)
+    assert np.isfinite(model.predict_proba([[[0.0, 1, 2], [1e9, 1, 2]]])).all()
+    with pytest.raises(DataFormatError, match="time column of X has a value that is"):
+        model.predict([[[0.0, 1, 2], [1e30, 1, 2]]])
+
+
 @pytest.mark.parametrize("params", [MASK, {"time_column": 0}], ids=str)
 def test_words_have_no_gaps(params):
     with pytest.raises(InvalidParameterError, match="says how numbers are read, but X has words"):
         LSTMClassifier(**SMALL, **params).fit([["a", "b"], ["b"]] * 4, [0, 1] * 4)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_dates_are_to_be_made_numbers(zone):
+    hours = pd.date_range("2024-01-01", periods=3, freq="h", tz=zone)
+    frame = pd.DataFrame({"hour": hours, "pulse": [60.0, np.nan, 70.0]})
+    for row in (frame, frame.to_numpy(), hours.tz_localize(None).to_numpy()[:, None]):
+        with pytest.raises(DataFormatError, match="Times are numbers, hours since the first, say"):
+            LSTMClassifier(**SMALL, **TIMED).fit([row] * 4, [0, 1] * 2)
+    frame["hour"] = (frame["hour"] - frame["hour"].iloc[0]) / pd.Timedelta(hours=1)
+    assert LSTMClassifier(**SMALL, **TIMED).fit([frame] * 4, [0, 1] * 2).n_features_in_ == 2
 
 
 def test_a_set_parameter_changes_no_fitted_model():
