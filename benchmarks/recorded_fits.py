@@ -277,6 +277,21 @@ def detectors() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "likelihood", lambda: fit(likelihood=3, smoothing=2, contamination=0.1)
 
 
+def insides() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield what is seen inside fitted classifiers, which older commits do not show."""
+
+    def look(**params):
+        model = LSTMClassifier(**SMALL | params).fit(X, LABELS)
+        gates = {name: np.concatenate(rows) for name, rows in model.gates(X).items()}
+        return gates | {
+            "gradients": np.concatenate(model.attribute(X, n_steps=8)),
+            "occlusion": np.concatenate(model.attribute(X, "occlusion")),
+        }
+
+    yield "torch", look
+    yield "gru", lambda: look(backend="gru")
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -287,6 +302,7 @@ FITS = {
     "translator": translators,
     "forecaster": forecasters,
     "detector": detectors,
+    "inside": insides,
 }
 
 

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from seqlearn import testing as testing
     from seqlearn.data.sequences import Sequences
     from seqlearn.data.to_sequences import to_sequences
-    from seqlearn.displays import AnomalyDisplay, AttentionDisplay, ForecastDisplay
+    from seqlearn.displays import (
+        AnomalyDisplay,
+        AttentionDisplay,
+        ForecastDisplay,
+        GateActivationDisplay,
+        HiddenStateDisplay,
+        HistoryDisplay,
+        SaliencyDisplay,
+    )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
     from seqlearn.estimators.anomaly.sktime_detector import SktimeLSTMAnomalyDetector
     from seqlearn.estimators.classifier import LSTMClassifier
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import trusted_types
+    from seqlearn.pipelines import attribute
     from seqlearn.registry import available_backends, load_backend, resolve_backend
 
     __version__: str
@@ -42,6 +51,9 @@ _HOMES = {
     "AttentionDisplay": "seqlearn.displays",
     "BiLSTMTagger": "seqlearn.estimators.tagging.tagger",
     "ForecastDisplay": "seqlearn.displays",
+    "GateActivationDisplay": "seqlearn.displays",
+    "HiddenStateDisplay": "seqlearn.displays",
+    "HistoryDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
@@ -49,12 +61,14 @@ _HOMES = {
     "LSTMRecommender": "seqlearn.estimators.recommendation.recommender",
     "LSTMRegressor": "seqlearn.estimators.regressor",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
+    "SaliencyDisplay": "seqlearn.displays",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
     "SktimeLSTMClassifier": "seqlearn.estimators.sktime_adapters",
     "SktimeLSTMRegressor": "seqlearn.estimators.sktime_adapters",
     "Words": "seqlearn.estimators.words",
+    "attribute": "seqlearn.pipelines",
     "available_backends": "seqlearn.registry",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
@@ -78,6 +92,9 @@ __all__ = [
     "AttentionDisplay",
     "BiLSTMTagger",
     "ForecastDisplay",
+    "GateActivationDisplay",
+    "HiddenStateDisplay",
+    "HistoryDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
@@ -85,12 +102,14 @@ __all__ = [
     "LSTMRecommender",
     "LSTMRegressor",
     "LSTMTranslator",
+    "SaliencyDisplay",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",
     "SktimeLSTMClassifier",
     "SktimeLSTMRegressor",
     "Words",
+    "attribute",
     "available_backends",
     "load_backend",
     "resolve_backend",

@@ -3,5 +3,17 @@
 from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
+from seqlearn.displays.gates import GateActivationDisplay
+from seqlearn.displays.hidden_states import HiddenStateDisplay
+from seqlearn.displays.history import HistoryDisplay
+from seqlearn.displays.saliency import SaliencyDisplay
 
-__all__ = ["AnomalyDisplay", "AttentionDisplay", "ForecastDisplay"]
+__all__ = [
+    "AnomalyDisplay",
+    "AttentionDisplay",
+    "ForecastDisplay",
+    "GateActivationDisplay",
+    "HiddenStateDisplay",
+    "HistoryDisplay",
+    "SaliencyDisplay",
+]

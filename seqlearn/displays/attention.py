@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from seqlearn.displays.drawing import check_matplotlib
+from seqlearn.displays.drawing import check_matplotlib, shown
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
 __all__ = ["AttentionDisplay"]
 
 INCH_A_TOKEN, MOST_INCHES = 0.38, 12.0
-SPACE = "\u2423"  # what a space at the border of a token is drawn as
 
 
 class AttentionDisplay:
@@ -209,9 +208,3 @@ class AttentionDisplay:
         if colorbar:
             self.figure_.colorbar(self.im_, ax=ax, label="Attention")
         return self
-
-
-def shown(token: str) -> str:
-    """Return a token as it is drawn: white space is seen, and a dollar is no formula."""
-    text = "".join(SPACE if letter.isspace() else letter for letter in token)
-    return text.replace("$", r"\$")

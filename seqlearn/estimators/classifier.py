@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.looking_inside import Explained
 from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
@@ -14,7 +15,7 @@ from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
 __all__ = ["LSTMClassifier"]
 
 
-class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
+class LSTMClassifier(ClassifierMixin, Explained, SequenceEstimator[Classes]):
     """Classify sequences with a recurrent network.
 
     A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,

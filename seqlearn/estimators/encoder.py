@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
 from seqlearn.estimators.contexts import LanguageModel
+from seqlearn.estimators.looking_inside import InnerStates
 from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
 from seqlearn.modules.heads.head import Head
@@ -22,7 +23,7 @@ READOUTS_OF_TEXTS = ("last", "mean", "max")
 
 
 class SequenceEncoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator[NextSteps]
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, InnerStates, SequenceEstimator[NextSteps]
 ):
     """Turn each sequence, however long, into one vector: the hidden state of a network.
 
@@ -333,6 +334,15 @@ class SequenceEncoder(
                 "language model it must be 'last', 'mean' or 'max', which learn nothing: no labels "
                 "are there to learn the weights of 'attention' from."
             )
+
+    def _fitted_net(self) -> SequenceNet:
+        net = super()._fitted_net()
+        if isinstance(self._inner, LanguageModel):
+            raise InvalidParameterError(
+                f"{type(self._inner).__name__} reads texts in pieces of its own, so there are no "
+                "steps of X to show the states of. transform gives the vector of each text."
+            )
+        return net
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the hidden state of each sequence.
