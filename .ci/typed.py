@@ -46,6 +46,10 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     LSTMClassifier(missing="mask", time_column="hour").fit(X, y)
     regressor: LSTMRegressor = LSTMRegressor(device="cpu").fit(X, y, sample_weight=np.ones(len(X)))
     regressor.score(X, y)
+    counts: list[np.ndarray] = classifier.attribute(X, "occlusion", baseline="zero")
+    assert_type(classifier.gates(X, layer=0), dict[str, list[np.ndarray]])
+    seqlearn.SaliencyDisplay.from_attributions(counts[0], title="what counts")
+    shown_fit: seqlearn.HistoryDisplay = seqlearn.HistoryDisplay.from_estimator(regressor)
     features: np.ndarray = SequenceEncoder().fit(SequenceScaler().fit(X).transform(X)).transform(X)
     words: list[list[str]] = Tokenizer().fit(texts).transform(texts)
     spoken = MelFeatures(8000, mfcc=True, deltas=True).fit(X).transform(X)
@@ -104,7 +108,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     try:
         classifier.predict(X)
     except seqlearn.errors.SeqlearnError as error:
-        return f"{error} {quality} {shown} {held} {trusted} {names} {pairs}"
+        return f"{error} {quality} {shown} {shown_fit} {held} {trusted} {names} {pairs}"
     return seqlearn.__version__
 
 

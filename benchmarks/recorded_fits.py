@@ -398,6 +398,21 @@ def streams() -> Iterator[tuple[str, Callable[[], Records]]]:
     yield "labels of steps", lambda: follow(tagger, FULL, signs)
 
 
+def insides() -> Iterator[tuple[str, Callable[[], Records]]]:
+    """Yield what is seen inside fitted classifiers, which older commits do not show."""
+
+    def look(**params):
+        model = LSTMClassifier(**SMALL | params).fit(X, LABELS)
+        gates = {name: np.concatenate(rows) for name, rows in model.gates(X).items()}
+        return gates | {
+            "gradients": np.concatenate(model.attribute(X, n_steps=8)),
+            "occlusion": np.concatenate(model.attribute(X, "occlusion")),
+        }
+
+    yield "torch", look
+    yield "gru", lambda: look(backend="gru")
+
+
 FITS = {
     "classifier": classifiers,
     "regressor": regressors,
@@ -413,6 +428,7 @@ FITS = {
     "transformer": transformers,
     "features": features,
     "streams": streams,
+    "inside": insides,
 }
 
 

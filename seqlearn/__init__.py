@@ -27,7 +27,11 @@ if TYPE_CHECKING:
         AttentionDisplay,
         ForecastDisplay,
         FramesDisplay,
+        GateActivationDisplay,
+        HiddenStateDisplay,
+        HistoryDisplay,
         RiskDisplay,
+        SaliencyDisplay,
         TranscriptionDisplay,
     )
     from seqlearn.estimators.anomaly.detector import LSTMAnomalyDetector
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from seqlearn.estimators.translation.translator import LSTMTranslator
     from seqlearn.estimators.words import Words
     from seqlearn.persistence import load, save, trusted_types
+    from seqlearn.pipelines import attribute
     from seqlearn.registry import available_backends, load_backend, resolve_backend
     from seqlearn.streaming import stream
 
@@ -57,6 +62,9 @@ _HOMES = {
     "ForecastDisplay": "seqlearn.displays",
     "Frames": "seqlearn.estimators.frames",
     "FramesDisplay": "seqlearn.displays",
+    "GateActivationDisplay": "seqlearn.displays",
+    "HiddenStateDisplay": "seqlearn.displays",
+    "HistoryDisplay": "seqlearn.displays",
     "LSTMAnomalyDetector": "seqlearn.estimators.anomaly.detector",
     "LSTMClassifier": "seqlearn.estimators.classifier",
     "LSTMForecaster": "seqlearn.estimators.forecasting.forecaster",
@@ -66,6 +74,7 @@ _HOMES = {
     "LSTMTranscriber": "seqlearn.estimators.transcription.transcriber",
     "LSTMTranslator": "seqlearn.estimators.translation.translator",
     "RiskDisplay": "seqlearn.displays",
+    "SaliencyDisplay": "seqlearn.displays",
     "SequenceEncoder": "seqlearn.estimators.encoder",
     "Sequences": "seqlearn.data.sequences",
     "SktimeLSTMAnomalyDetector": "seqlearn.estimators.anomaly.sktime_detector",
@@ -74,14 +83,15 @@ _HOMES = {
     "TranscriptionDisplay": "seqlearn.displays",
     "Words": "seqlearn.estimators.words",
     "add_static": "seqlearn.data.static",
+    "attribute": "seqlearn.pipelines",
     "available_backends": "seqlearn.registry",
     "events_to_sequences": "seqlearn.data.event_tables",
     "load": "seqlearn.persistence",
     "load_backend": "seqlearn.registry",
     "resolve_backend": "seqlearn.registry",
+    "save": "seqlearn.persistence",
     "stream": "seqlearn.streaming",
     "to_sequences": "seqlearn.data.to_sequences",
-    "save": "seqlearn.persistence",
     "trusted_types": "seqlearn.persistence",
 }
 _MODULES = [
@@ -104,6 +114,9 @@ __all__ = [
     "ForecastDisplay",
     "Frames",
     "FramesDisplay",
+    "GateActivationDisplay",
+    "HiddenStateDisplay",
+    "HistoryDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
@@ -113,6 +126,7 @@ __all__ = [
     "LSTMTranscriber",
     "LSTMTranslator",
     "RiskDisplay",
+    "SaliencyDisplay",
     "SequenceEncoder",
     "Sequences",
     "SktimeLSTMAnomalyDetector",
@@ -121,13 +135,14 @@ __all__ = [
     "TranscriptionDisplay",
     "Words",
     "add_static",
+    "attribute",
     "available_backends",
     "events_to_sequences",
     "load",
     "load_backend",
     "resolve_backend",
-    "stream",
     "save",
+    "stream",
     "to_sequences",
     "trusted_types",
 ]

@@ -414,20 +414,60 @@ class Stack(nn.Module):
         self, x: Tensor, lengths: Tensor | None = None, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:
         """Run rows ``x`` of shape (B, T, F); see `Backend.build` for the rules."""
-        before = self._states(state)
-        if self.bidirectional:
-            reverse = _Reversal(x, lengths)
+        before, reverse = self._states(state), self._reversal(x, lengths)
         states = []
-        for i, layer in enumerate(self.layers):
-            if i > 0:
-                x = self.dropout(x)
-            outputs, last = run_layer(layer, x, lengths, before[i])
+        for i in range(self.num_layers):
+            x, last = self._run(i, x, lengths, before[i], reverse)
             states.append(last)
-            if self.bidirectional:
-                backward, _ = run_layer(self.backward_layers[i], reverse(x), lengths, None)
-                outputs = torch.cat([outputs, reverse(backward)], dim=-1)  # (B, T, 2H)
-            x = outputs
         return x, tuple(states) if lengths is None and not self.bidirectional else None
+
+    def _reversal(self, x: Tensor, lengths: Tensor | None) -> "_Reversal | None":
+        return _Reversal(x, lengths) if self.bidirectional else None
+
+    def _run(
+        self, i: int, x: Tensor, lengths: Tensor | None, state: Any, reverse: "_Reversal | None"
+    ) -> tuple[Tensor, Any]:
+        """Run layer ``i`` in each direction: its outputs (B, T, D), and the state after it."""
+        if i > 0:
+            x = self.dropout(x)
+        outputs, last = run_layer(self.layers[i], x, lengths, state)
+        if reverse is not None:
+            backward, _ = run_layer(self.backward_layers[i], reverse(x), lengths, None)
+            outputs = torch.cat([outputs, reverse(backward)], dim=-1)  # (B, T, 2H)
+        return outputs, last
+
+    def look_at(
+        self, i: int, x: Tensor, lengths: Tensor | None = None, *, backward: bool = False
+    ) -> tuple[nn.Module, Tensor, Tensor]:
+        """Run rows ``x`` of shape (B, T, F) up to one layer in one direction, to look inside it.
+
+        Parameters
+        ----------
+        i : int
+            Number of the layer.
+        x, lengths
+            As in ``forward``; a row begins anew.
+        backward : bool, default=False
+            Look at the layer that reads from the last valid step to the first.
+
+        Returns
+        -------
+        layer : Module
+        read : Tensor of shape (B, T, F')
+            What it reads, in the order in which it does.
+        outputs : Tensor of shape (B, T, H)
+            What it gives, in the same order.
+        """
+        reverse = self._reversal(x, lengths)
+        for below in range(i):
+            x, _ = self._run(below, x, lengths, None, reverse)
+        if i > 0:
+            x = self.dropout(x)
+        layer = self.layers[i]
+        if backward:
+            assert reverse is not None, "a core in one direction has no backward layers"
+            layer, x = self.backward_layers[i], reverse(x)
+        return layer, x, run_layer(layer, x, lengths, None)[0]
 
     def step(
         self, x: Tensor, state: tuple | None = None, *, projected: bool = False

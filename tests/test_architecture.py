@@ -20,6 +20,7 @@ ALLOWED = {
         "data",
         "displays",
         "persistence",
+        "pipelines",
         "registry",
         "streaming",
     },  # the lazy public names
@@ -38,7 +39,7 @@ ALLOWED = {
     },
     "data": {"errors"},
     "datasets": {"errors"},
-    "displays": {"errors"},
+    "displays": {"errors", "pipelines"},
     "errors": set(),
     "estimators": {
         "backend",
@@ -59,6 +60,7 @@ ALLOWED = {
     "inputs": {"backend", "errors", "modules"},
     "modules": {"backend", "errors", "metrics", "registry", "states", "torch_internals"},
     "persistence": {"backend", "errors", "printing", "registry"},  # classes by name
+    "pipelines": {"errors"},
     "preprocessing": {"data", "errors", "estimators", "saved"},  # estimators lazily
     "printing": set(),
     "registry": {"backend", "errors", "printing"},

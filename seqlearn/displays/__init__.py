@@ -4,7 +4,11 @@ from seqlearn.displays.anomaly import AnomalyDisplay
 from seqlearn.displays.attention import AttentionDisplay
 from seqlearn.displays.forecast import ForecastDisplay
 from seqlearn.displays.frames import FramesDisplay
+from seqlearn.displays.gates import GateActivationDisplay
+from seqlearn.displays.hidden_states import HiddenStateDisplay
+from seqlearn.displays.history import HistoryDisplay
 from seqlearn.displays.risk import RiskDisplay
+from seqlearn.displays.saliency import SaliencyDisplay
 from seqlearn.displays.transcription import TranscriptionDisplay
 
 __all__ = [
@@ -14,4 +18,8 @@ __all__ = [
     "FramesDisplay",
     "RiskDisplay",
     "TranscriptionDisplay",
+    "GateActivationDisplay",
+    "HiddenStateDisplay",
+    "HistoryDisplay",
+    "SaliencyDisplay",
 ]

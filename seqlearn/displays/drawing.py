@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LIGHTEST, DARKEST = 0.82, 0.45  # share of white in the shade of the widest and narrowest interval
 SPACE = "\u2423"  # what white space is drawn as
 WIDTH_OF_ONE_STEP = 7.0  # points
+SPACE = "\u2423"  # what a space at the border of a token is drawn as
+INCH_A_STEP, LEAST_INCHES, MOST_INCHES = 0.28, 6.0, 14.0
 
 
 def check_matplotlib(caller: str) -> None:
@@ -30,22 +32,27 @@ def check_matplotlib(caller: str) -> None:
         ) from cause
 
 
-def make_axes(ax: Any, names: list) -> np.ndarray:
-    """Return one axes for each variable, (V,): those given, or new ones above each other."""
+def make_axes(
+    ax: Any, names: list, *, what: str = "variables", by: str = "variable", width: float = 6
+) -> np.ndarray:
+    """Return one axes for each variable, (V,): those given, or new ones above each other.
+
+    ``what`` is what is drawn on them, ``by`` the parameter that chooses some, ``width`` in inches.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 
     if ax is None:
         height = 3.5 if len(names) == 1 else 0.9 + 1.6 * len(names)  # inches
         _, axes = plt.subplots(
-            len(names), squeeze=False, sharex=True, figsize=(6, height), layout="constrained"
+            len(names), squeeze=False, sharex=True, figsize=(width, height), layout="constrained"
         )
         return axes[:, 0]
     axes = np.ravel(np.asarray(ax, dtype=object))
     if len(axes) != len(names) or not all(isinstance(one, Axes) for one in axes):
         raise InvalidParameterError(
-            f"ax={ax!r}, but {len(names)} variables are drawn, each on axes of its own: pass "
-            f"{len(names)} matplotlib Axes, choose fewer variables with variable=, or leave ax "
+            f"ax={ax!r}, but {len(names)} {what} are drawn, each on axes of its own: pass "
+            f"{len(names)} matplotlib Axes, choose fewer {what} with {by}=, or leave ax "
             "out for a new figure."
         )
     return axes
@@ -154,3 +161,34 @@ def draw_legend(ax: Any, lines: Iterable, bands: dict, *, above: bool) -> Any:
         fontsize="small",
         **(row if above else {"loc": "best"}),
     )
+
+
+def width_of(tokens: list[str] | None) -> float:
+    """Return how wide a figure of steps is, in inches: words need room to be read."""
+    if tokens is None:
+        return LEAST_INCHES
+    return min(max(INCH_A_STEP * len(tokens) + 1.8, LEAST_INCHES), MOST_INCHES)
+
+
+def label_steps(ax: Any, tokens: list[str] | None) -> None:
+    """Write the tokens below the steps, or their numbers."""
+    if tokens is None:
+        label_times(ax, np.zeros(0))
+        ax.set_xlabel("Step")
+    else:
+        ax.set_xticks(range(len(tokens)), [shown(token) for token in tokens], rotation=90)
+
+
+def draw_heatmap(
+    ax: Any, table: np.ndarray, cmap: Any, largest: float, *, signed: bool, label: str = ""
+) -> Any:
+    """Draw a table, a column for each step, with the row of number 0 at the top; return the image.
+
+    Colours go from 0 to ``largest``; of ``signed`` numbers from minus that. ``label`` says of what.
+    """
+    low = -largest if signed else 0.0
+    image = ax.imshow(
+        table, cmap=cmap, vmin=low, vmax=largest, aspect="auto", interpolation="nearest"
+    )
+    ax.figure.colorbar(image, ax=ax, pad=0.01, label=label)
+    return image

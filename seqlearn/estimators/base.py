@@ -73,12 +73,16 @@ class Learned(Record, Generic[T]):
         What is known of words, features or gaps; None for plain numbers.
     history : list of dict
         One row an epoch.
+    mean_step : ndarray of shape (E,) or None
+        Mean of what the core reads at a step, over the rows last trained on; None where nothing
+        asks for it.
     """
 
     input: InputRecord
     targets: T
     reading: LearnedInput | None
     history: list[dict[str, float]]
+    mean_step: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +239,10 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         """Whether there is a last fit that training may go on from."""
         return hasattr(self, "net_")
 
+    def _mean_step(self, net: SequenceNet, data: TrainingData[T]) -> np.ndarray | None:
+        """Return the mean of what the core reads, (E,), for whoever asks for it later."""
+        return None
+
     # The one way to fit.
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, part: bool = False, **given: Any) -> Self:
@@ -306,7 +314,8 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
             )
             net, history = self._train(data)
             reading = reading and reading.without_start()
-            self._keep(Learned(record, targets, reading, history), net)
+            step = self._mean_step(net, data)
+            self._keep(Learned(record, targets, reading, history, step), net)
         return self
 
     def _read_X(self, X: Any, known: InputRecord | None, first: Any) -> tuple:

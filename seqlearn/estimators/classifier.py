@@ -9,6 +9,7 @@ from seqlearn.data.containers import unpack
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
+from seqlearn.estimators.looking_inside import Explained
 from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
@@ -18,7 +19,7 @@ from seqlearn.training.prediction import gradients
 __all__ = ["LSTMClassifier"]
 
 
-class LSTMClassifier(ClassifierMixin, SequenceEstimator[Classes]):
+class LSTMClassifier(ClassifierMixin, Explained, SequenceEstimator[Classes]):
     """Classify sequences with a recurrent network.
 
     A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,

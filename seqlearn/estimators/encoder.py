@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
 from seqlearn.estimators.contexts import LanguageModel
+from seqlearn.estimators.looking_inside import InnerStates
 from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.targets import NextSteps
 from seqlearn.estimators.trainable import fit_inside, training
@@ -25,7 +26,7 @@ READOUTS_OF_TEXTS = ("last", "mean", "max")
 
 
 class SequenceEncoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator[NextSteps]
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, InnerStates, SequenceEstimator[NextSteps]
 ):
     """Turn each sequence, however long, into one vector: the hidden state of a network.
 
@@ -369,6 +370,15 @@ class SequenceEncoder(
                 "text. Stream the language model itself, estimator_.stream()."
             )
         return network_steps(name, self.net_, record, n_streams, decode=np.asarray, encode=True)
+
+    def _fitted_net(self) -> SequenceNet:
+        net = super()._fitted_net()
+        if isinstance(self._inner, LanguageModel):
+            raise InvalidParameterError(
+                f"{type(self._inner).__name__} reads texts in pieces of its own, so there are no "
+                "steps of X to show the states of. transform gives the vector of each text."
+            )
+        return net
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the hidden state of each sequence.

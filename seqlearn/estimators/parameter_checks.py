@@ -126,7 +126,7 @@ def refuse_other_loss(loss: str, label_smoothing: float, where: str) -> None:
         )
 
 
-def check_arguments(method: str, **arguments: tuple[Any, Check]) -> None:
+def check_arguments(method: str, /, **arguments: tuple[Any, Check]) -> None:
     """Check the arguments of a method, each given as its value and the check of it.
 
     Raises

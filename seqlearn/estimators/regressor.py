@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.looking_inside import Explained
 from seqlearn.estimators.parameter_checks import one_of
 from seqlearn.estimators.targets import Numbers
 from seqlearn.modules.heads.head import Head
@@ -17,7 +18,7 @@ from seqlearn.modules.heads.losses import REGRESSION_LOSSES
 __all__ = ["LSTMRegressor"]
 
 
-class LSTMRegressor(RegressorMixin, SequenceEstimator[Numbers]):
+class LSTMRegressor(RegressorMixin, Explained, SequenceEstimator[Numbers]):
     """Predict numbers from sequences with a recurrent network.
 
     A recurrent core reads each sequence step by step, a readout makes one vector of what it saw,

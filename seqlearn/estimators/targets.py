@@ -187,6 +187,47 @@ class Classes(Targets):
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
+    def chosen(self, outputs: np.ndarray, target: Any) -> np.ndarray:
+        """Return what each output counts for in the score of a class, (N, C).
+
+        With two classes the score is the log-odds, as in `scores`.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (N, C)
+            Of the network.
+        target : label, list of N labels, or None
+            None is the class with the largest output.
+
+        Raises
+        ------
+        InvalidParameterError
+            Not a class, or as many of them as there are rows.
+        """
+        rows = np.arange(len(outputs))
+        codes = outputs.argmax(axis=1) if target is None else self._codes(target, len(outputs))
+        found = np.zeros(outputs.shape)
+        if len(self.classes) == 2 and not isinstance(self, SeveralLabels):
+            found[rows, 1 - codes] = -1.0
+        found[rows, codes] = 1.0
+        return found
+
+    def _codes(self, target: Any, n_rows: int) -> np.ndarray:
+        """Return the position of a label, or of one for each row, among the classes, (N,)."""
+        known, given = self.classes.tolist(), np.asarray(target)
+        labels = given.tolist() if given.ndim == 1 else [given.tolist()]
+        if given.ndim > 1 or len(labels) not in (1, n_rows):
+            raise InvalidParameterError(
+                f"target has shape {given.shape}; one of the classes is accepted, or a list with "
+                f"one for each of the {n_rows} sequences."
+            )
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise InvalidParameterError(
+                f"target={short_repr(unknown[0])} is not among the classes {short_repr(known)}."
+            )
+        return np.broadcast_to([known.index(label) for label in labels], n_rows)
+
     def share_right(self, y: Any, predicted: np.ndarray, sample_weight: Any) -> float:
         """Return the weighted share of the labels of y, (N,) or (N, C), that are predicted."""
         labels = read_row_labels(y, warn=False)
@@ -359,6 +400,25 @@ class Numbers(Targets):
         codes = (codes - self.mean) / self.scale
         refuse_far(codes, dtype, "y")
         return codes
+
+    def chosen(self, outputs: np.ndarray, target: Any) -> np.ndarray:
+        """Return what each output counts for in one of the numbers, in the unit of y, (N, C).
+
+        ``target`` is its column in y; None if there is one alone.
+        """
+        n_numbers = self.output_size
+        if target is None and n_numbers == 1:
+            target = 0
+        is_whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+        if not is_whole or not 0 <= target < n_numbers:
+            raise InvalidParameterError(
+                f"target={short_repr(target)}: the model predicts {n_numbers} numbers; give the "
+                f"column of y to explain, from 0 to {n_numbers - 1}."
+            )
+        assert self.scale is not None
+        found = np.zeros(outputs.shape)
+        found[:, target] = self.scale[target]
+        return found
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """Return the numbers in the unit of y, (N,) or (N, C)."""

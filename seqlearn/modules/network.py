@@ -81,10 +81,14 @@ class Network(nn.Module):
 
     def _run(self, x: Any, lengths: Tensor | None, state: Any, y: Any) -> tuple[Any, Any]:
         values, lengths, context = self.read(x, lengths)
+        return self.answer(Seen(x, values, lengths, context, y, self), state)
+
+    def answer(self, seen: Seen, state: Any = None) -> tuple[Any, Any]:
+        """Return the outputs for what the core reads, ``seen.values``, and the core's state."""
         features, state = self.encoder(
-            values, lengths, state, keep_steps=self.head.reads_steps
+            seen.values, seen.lengths, state, keep_steps=self.head.reads_steps
         )  # (B, D) or (B, T, D)
-        return self.head(features, Seen(x, values, lengths, context, y, self)), state
+        return self.head(features, seen), state
 
     def read(self, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
         """Return what the core reads of a batch, (B, T, E), lengths, and what the head may see."""

@@ -107,10 +107,19 @@ class Attention(nn.Module):
         # Sums, and no matrix products or softmax, whose rounding hangs on rows and padding.
         return (torch.tanh(self.project(outputs)) * self.score).sum(-1, keepdim=True)
 
+    def _shares(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the weight of each step before they are divided by their sum, (B, T, 1)."""
+        scores = _valid(self._scores(outputs), lengths, -torch.inf)  # (B, T, 1)
+        return (scores - scores.detach().amax(dim=1, keepdim=True)).exp()
+
+    def weights(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the weight of each step, (B, T), which sum to 1 over a row's steps."""
+        shares = self._shares(outputs, lengths)
+        return (shares / sum_of_steps(shares)[:, None])[..., 0]
+
     def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the weighted mean, (B, D)."""
-        scores = _valid(self._scores(outputs), lengths, -torch.inf)  # (B, T, 1)
-        shares = (scores - scores.detach().amax(dim=1, keepdim=True)).exp()  # (B, T, 1)
+        shares = self._shares(outputs, lengths)  # (B, T, 1)
         total = sum_of_steps(shares * _valid(outputs, lengths, 0.0))  # (B, D)
         return total / sum_of_steps(shares)
 

@@ -12,6 +12,7 @@ from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.data.validation import has_steps
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData, pieces
+from seqlearn.estimators.looking_inside import InnerStates
 from seqlearn.estimators.parameter_checks import (
     CLASS_LOSS_CHECKS,
     boolean,
@@ -31,7 +32,7 @@ from seqlearn.training.prediction import predict
 __all__ = ["BiLSTMTagger"]
 
 
-class BiLSTMTagger(SequenceEstimator[StepLabels]):
+class BiLSTMTagger(InnerStates, SequenceEstimator[StepLabels]):
     """Label every step of a sequence: parts of speech, named entities, activities.
 
     A recurrent core reads each sequence, from both ends by default; a linear layer scores every
