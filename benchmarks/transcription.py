@@ -48,6 +48,7 @@ TASKS: dict[str, tuple[int, dict[str, Any]]] = {
     "letters": (4000, {**SPEECH, "stack": 2}),
     "strokes": (6000, {"stack": 3, "batch_size": 8, "max_epochs": 5}),
 }
+VARIETY = 0.5  # of digits that are to teach about other writers
 SPEEDS = (0.8, 1.25)  # of utterances that are to teach about other speakers
 BARS: dict[str, tuple[float, float]] = {  # at most, and the aim, in percent
     "digits": (1.0, 0.2),
@@ -129,7 +130,7 @@ def spelled() -> list[Row]:
 def written() -> list[Row]:
     """Return the errors on strings of other writers."""
     train, test = fetch_pendigits(part="train"), fetch_pendigits(part="test")
-    _, ours = _fits("strokes", StrokeFeatures(), train, test, draw=pen_strings)
+    _, ours = _fits("strokes", StrokeFeatures(), train, test, draw=pen_strings, variety=VARIETY)
     nearest = KNeighborsClassifier(3).fit(_points(train.paths), train.digits)
     wrong = 1 - nearest.score(_points(test.paths), test.digits)
     return [ours, _row("3 nearest, told the borders", [100 * wrong], "")]

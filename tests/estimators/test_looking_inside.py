@@ -25,6 +25,7 @@ from seqlearn import (
 from seqlearn.datasets import make_adding_problem
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.preprocessing import SequenceScaler, Tokenizer
+from seqlearn.testing.material import names_for_vectors
 
 SMALL = {"hidden_size": 8, "max_epochs": 3, "random_state": 0}
 METHODS = ("integrated_gradients", "saliency", "occlusion")
@@ -102,7 +103,7 @@ def test_what_has_no_gates_says_why(data):
     with pytest.raises(InvalidParameterError, match="A RNN has no gates"):
         model.gates(X)
     assert model.hidden_states(X)[0].shape == (len(X[0]), 8)
-    for other in sorted(available_backends().keys() - {"torch", "reference", "gru", "rnn"}):
+    for other in sorted({*names_for_vectors()} - {"torch", "reference", "gru", "rnn"}):
         model = LSTMClassifier(**{**SMALL, "max_epochs": 1}, backend=other).fit(X[:8], y[:8])
         with pytest.raises(InvalidParameterError, match=r"gates of a .* are not known"):
             model.gates(X)
