@@ -6,6 +6,7 @@ What looks inside an estimator, such as `attribute`, is no method of scikit-lear
 
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from seqlearn.errors import InvalidParameterError
@@ -29,22 +30,26 @@ def last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
     ------
     InvalidParameterError
         It has no such method.
+    NotFittedError
+        It has to be fitted first.
     """
     while isinstance(estimator, Pipeline):
         if len(estimator) > 1:
             X = estimator[:-1].transform(X)
         estimator = estimator[-1]
-    if not hasattr(estimator, method):
-        name, search = type(estimator).__name__, hasattr(estimator, "best_estimator_")
-        raise InvalidParameterError(
-            f"{name} has no {method}. "
-            + (
-                f"Pass the best_estimator_ of {name}."
-                if search
-                else "Pass a fitted LSTMClassifier or LSTMRegressor, or a Pipeline whose last step "
-                "is one."
-            )
+    try:
+        getattr(estimator, method)
+    except NotFittedError:  # an AttributeError too, as sklearn has it
+        raise
+    except AttributeError as cause:
+        name = type(estimator).__name__
+        remedy = (
+            f"Pass the best_estimator_ of {name}."
+            if hasattr(estimator, "best_estimator_")
+            else "Pass a fitted LSTMClassifier or LSTMRegressor, or a Pipeline whose last step is "
+            "one."
         )
+        raise InvalidParameterError(f"{name} has no {method}. {remedy}") from cause
     return estimator, X
 
 

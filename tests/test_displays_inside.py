@@ -9,6 +9,7 @@ import pytest
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from seqlearn import LSTMClassifier
@@ -110,6 +111,19 @@ def test_attributions_are_drawn_as_heat_map_line_or_bars(classifier):
     assert texts(gates.ax_.get_xticklabels()) == ["a", "bad", "film"]
 
 
+def test_a_row_of_a_data_frame_is_a_sequence():
+    import pandas as pd
+
+    cells = {name: [np.arange(3.0) + i, np.arange(4.0)] * 6 for i, name in enumerate("pq")}
+    frame = pd.DataFrame(cells)
+    model = LSTMClassifier(**SMALL).fit(frame, Y)
+    display = SaliencyDisplay.from_estimator(model, frame.iloc[[0]])
+    assert texts(display.ax_.get_yticklabels()) == ["p", "q"]
+    assert HiddenStateDisplay.from_estimator(model, frame.iloc[[1]]).states.shape == (4, 8)
+    alone = LSTMClassifier(**SMALL).fit(frame[["p"]], Y)
+    assert SaliencyDisplay.from_estimator(alone, frame[["p"]].iloc[[0]]).values is None
+
+
 def test_the_names_of_features_stand_beside_them():
     counts = RNG.normal(size=(4, 2))
     display = SaliencyDisplay.from_attributions(counts, names=["pulse", "rate"], title="died")
@@ -164,6 +178,8 @@ def test_what_does_not_fit_is_refused(classifier, monkeypatch):
         SaliencyDisplay.from_attributions([0.0, 1.0], tokens=["a"])
     with pytest.raises(DataFormatError, match="history has 0 epochs"):
         HistoryDisplay.from_history([])
+    with pytest.raises(NotFittedError):
+        HistoryDisplay.from_estimator(LSTMClassifier())
     with pytest.raises(InvalidParameterError, match="SequenceScaler has no history_"):
         HistoryDisplay.from_estimator(SequenceScaler().fit(X))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

@@ -115,7 +115,7 @@ class GateActivationDisplay:
         estimator : estimator with the method ``gates``, or Pipeline with one as its last step
             A fitted one.
         x : array-like of shape (T, F) or (T,), list of tokens, or what the pipeline takes
-            One sequence.
+            One sequence; a data frame with sequences in its cells has one row.
         layer : int, default=-1
             Number of the layer; negative ones count from the last.
         direction : {"forward", "backward"}, default="forward"

@@ -79,7 +79,7 @@ class HiddenStateDisplay:
         estimator : estimator with the method ``hidden_states``, or Pipeline that ends with one
             A fitted one.
         x : array-like of shape (T, F) or (T,), list of tokens, or what the pipeline takes
-            One sequence.
+            One sequence; a data frame with sequences in its cells has one row.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a new figure.
         **plot_params

@@ -104,7 +104,7 @@ class SaliencyDisplay:
         estimator : LSTMClassifier, LSTMRegressor, or Pipeline that ends with one
             A fitted one.
         x : array-like of shape (T, F) or (T,), list of tokens, or what the pipeline takes
-            One sequence.
+            One sequence; a data frame with sequences in its cells has one row.
         method, target, baseline, n_steps
             As in `seqlearn.attribute`.
         ax : matplotlib Axes or None, default=None
@@ -129,7 +129,7 @@ class SaliencyDisplay:
         names, values = getattr(estimator, "feature_names_in_", None), None
         if found.ndim == 1 or names is None or len(names) != found.shape[1]:
             names = None
-        if found.ndim == 2 and found.shape[1] == 1:
+        if found.ndim == 2 and found.shape[1] == 1 and not hasattr(X, "columns"):
             values = np.asarray(X[0], dtype=float).reshape(found.shape)
         if target is None and hasattr(estimator, "classes_"):
             target = estimator.classes_[estimator.predict_proba(X)[0].argmax()]

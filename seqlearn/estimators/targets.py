@@ -411,10 +411,10 @@ class Numbers(Targets):
             target = 0
         is_whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
         if not is_whole or not 0 <= target < n_numbers:
-            raise InvalidParameterError(
-                f"target={short_repr(target)}: the model predicts {n_numbers} numbers; give the "
-                f"column of y to explain, from 0 to {n_numbers - 1}."
-            )
+            accepted = f"give the column of y to explain, from 0 to {n_numbers - 1}."
+            if n_numbers == 1:
+                accepted = "leave target out, for the model predicts one number."
+            raise InvalidParameterError(f"target={short_repr(target)} is not accepted: {accepted}")
         assert self.scale is not None
         found = np.zeros(outputs.shape)
         found[:, target] = self.scale[target]

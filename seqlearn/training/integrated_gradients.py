@@ -18,9 +18,10 @@ __all__ = ["gradient", "integrated_gradients"]
 
 Score = Callable[[Tensor, Tensor], Tensor]  # values (K, T, E) of rows (K,) to their scores, (K,)
 TOLERANCE = 0.01  # share of the change of the score by which a whole way may be missed
-PIECE_TOLERANCE = 0.001  # and a piece of one
+PIECE_TOLERANCE = 0.002  # and a piece of one
 LEAST_CHANGE = 0.05  # times the unit of the score: a smaller change counts as so much
-PIECES, HALVINGS = 4, 12  # a way is cut into so many pieces, and each so often again
+PIECES, CUTS = 4, 4  # a way is cut into so many pieces, and each so often again
+LARGEST_FACTOR = 1e3  # by which the last pieces are stretched
 
 
 class _Pieces(NamedTuple):
@@ -50,7 +51,7 @@ def integrated_gradients(
         What counts as a large change of the score.
     n_steps : int
         Points of the rule of Gauss and Legendre on a way. If its sum misses the change of the
-        score, the way is cut into pieces, and those that miss again in halves.
+        score, the way is cut into pieces, and so are those that miss again.
     at_once : int
         Points that memory holds.
     """
@@ -68,22 +69,26 @@ def integrated_gradients(
     change = scores(rows, edge) - scores(rows, 0 * edge)
     allowed = torch.maximum(change.abs(), LEAST_CHANGE * unit)  # (B,)
     pieces, tolerance, n_points = _Pieces(rows, 0 * edge, edge, change), TOLERANCE, n_steps
-    for halvings in range(HALVINGS + 1):
+    for cuts in range(CUTS + 1):
         failed = []
         for some in torch.arange(len(pieces.rows)).split(max(at_once // n_points, 1)):
             piece = pieces.choose(some)
             found = _integral(score, base, way, piece, n_points)  # (P, T, E)
-            missed = (found.sum(dim=(1, 2)) - piece.change).abs()
-            again = missed > tolerance * allowed[piece.rows]
-            if halvings == HALVINGS:
+            total_change = found.sum(dim=(1, 2))
+            again = (total_change - piece.change).abs() > tolerance * allowed[piece.rows]
+            if cuts == CUTS:
+                # Some networks all but jump: the direction is known then, and the height.
+                factor = piece.change / total_change
+                is_usable = again & (factor > 0) & (factor < LARGEST_FACTOR)
+                found = torch.where(is_usable, factor, 1.0)[:, None, None] * found
                 again = torch.zeros_like(again)
             total.index_add_(0, piece.rows[~again], found[~again])
             failed.append(piece.choose(again))
         if not any(len(piece.rows) for piece in failed):
             break
         pieces = _Pieces(*map(torch.cat, zip(*failed, strict=True)))
-        pieces = _cut(pieces, PIECES if halvings == 0 else 2, scores)
-        tolerance, n_points = PIECE_TOLERANCE, max(-(-n_steps // PIECES), 4)
+        pieces = _cut(pieces, scores)
+        tolerance, n_points = PIECE_TOLERANCE, max(-(-n_steps // (2 * PIECES)), 4)
     return total
 
 
@@ -104,12 +109,12 @@ def _integral(score: Score, base: Tensor, way: Tensor, piece: _Pieces, n_points:
     return found.sum(dim=0) * width[:, None, None] * way[piece.rows]
 
 
-def _cut(pieces: _Pieces, n_parts: int, scores: Callable[[Tensor, Tensor], Tensor]) -> _Pieces:
-    """Cut each piece into equal parts."""
-    share = torch.linspace(0, 1, n_parts + 1).to(pieces.start)[:, None]
-    edges = torch.lerp(pieces.start, pieces.end, share)  # (n_parts + 1, P)
-    rows = pieces.rows.repeat(n_parts)
-    known = scores(pieces.rows.repeat(n_parts + 1), edges.flatten()).view(edges.shape)
+def _cut(pieces: _Pieces, scores: Callable[[Tensor, Tensor], Tensor]) -> _Pieces:
+    """Cut each piece into `PIECES` equal ones."""
+    share = torch.linspace(0, 1, PIECES + 1).to(pieces.start)[:, None]
+    edges = torch.lerp(pieces.start, pieces.end, share)  # (PIECES + 1, P)
+    rows = pieces.rows.repeat(PIECES)
+    known = scores(pieces.rows.repeat(PIECES + 1), edges.flatten()).view(edges.shape)
     change = (known[1:] - known[:-1]).flatten()
     return _Pieces(rows, edges[:-1].flatten(), edges[1:].flatten(), change)
 
