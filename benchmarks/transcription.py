@@ -56,7 +56,7 @@ BARS: dict[str, tuple[float, float]] = {  # at most, and the aim, in percent
     "strokes": (2.0, 0.9),
 }
 REAL_TIME_BARS, REPEATS = {"all at once": 0.002, "one by one": 0.02}, 3
-QUIET, PAUSE = 0.01, 4  # loudness below which 10 ms are silent, and how many make a pause
+QUIET, PAUSE = 0.002, 4  # loudness below which 10 ms are silent, and how many make a pause
 SCALE = 1.0  # a smaller number draws so much less, to try the program
 
 
