@@ -34,7 +34,7 @@ from seqlearn.datasets import fetch_tatoeba, fetch_wikipron
 from seqlearn.metrics import rouge_l_score, rouge_n_score
 
 SETTINGS: dict[str, dict[str, Any]] = {  # chosen on the parts for validation
-    "sentences": {"max_epochs": 12},
+    "sentences": {"max_epochs": 20},
     "pronunciations": {
         "hidden_size": 192,
         "embedding_size": 128,

@@ -94,22 +94,9 @@ def _joined(digits: list[np.ndarray], rate: int, rng: np.random.Generator) -> np
 
 
 def pen_strings(
-    digits: PenDigits, n: int, rng: np.random.Generator, variety: float = 0.0
+    digits: PenDigits, n: int, rng: np.random.Generator
 ) -> tuple[list[Strokes], list[str]]:
     """Draw strings of 3 to 7 written digits, laid side by side, the pen lifted between them.
-
-    Parameters
-    ----------
-    digits : PenDigits
-        All are equally likely.
-    n : int
-        How many strings.
-    rng : numpy.random.Generator
-        Where chance comes from.
-    variety : float, default=0.0
-        How much digits are changed, as if others had written them: slanted by up to 0.4 times this,
-        made wider or narrower by up to 0.3, turned by up to 0.2 radians, points moved by 2
-        hundredths of the height.
 
     Returns
     -------
@@ -124,18 +111,9 @@ def pen_strings(
         strokes: Strokes = []
         right = 0.0
         for i in rows:
-            stroke = _varied(digits.paths[i], variety, rng) if variety else digits.paths[i]
-            stroke = stroke + np.array([right - stroke[:, 0].min(), 0.0])
+            stroke = digits.paths[i] + [right - digits.paths[i, :, 0].min(), 0.0]
             right = stroke[:, 0].max() + GAP
             strokes.append(stroke)
         paths.append(strokes)
         strings.append("".join(map(str, digits.digits[rows])))
     return paths, strings
-
-
-def _varied(stroke: np.ndarray, variety: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a stroke as somebody else might have written it."""
-    slant, wider, turn = variety * rng.uniform(-1.0, 1.0, 3) * [0.4, 0.3, 0.2]
-    cos, sin = np.cos(turn), np.sin(turn)
-    change = np.array([[cos, -sin], [sin, cos]]) @ [[np.exp(wider), slant], [0.0, 1.0]]
-    return stroke @ change.T + rng.normal(0.0, 2.0 * variety, stroke.shape)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from seqlearn.backend import valid_steps
 from seqlearn.inputs.station import Input, Inputs
+from seqlearn.modules.locked_dropout import LockedDropout
 
 __all__ = ["FrameStack"]
 
@@ -27,6 +28,8 @@ class FrameStack(Input):
         Values of a frame, F.
     stack : int
         Frames of a step, k.
+    dropout : float, default=0.0
+        Share of the values set to zero in training, the same ones in all frames of a row.
 
     Examples
     --------
@@ -37,9 +40,10 @@ class FrameStack(Input):
              [5., 0.]]])
     """
 
-    def __init__(self, n_features: int, stack: int):
+    def __init__(self, n_features: int, stack: int, *, dropout: float = 0.0):
         super().__init__(n_features * stack)
         self.stack = stack
+        self.dropout = LockedDropout(dropout)
 
     def n_steps(self, lengths: Any) -> Any:
         """Return how many groups rows of so many frames have."""
@@ -51,6 +55,7 @@ class FrameStack(Input):
             is_step = valid_steps(lengths, x.shape[1]).to(x.device, non_blocking=True)
             x = x.masked_fill(~is_step[..., None], 0.0)
             lengths = self.n_steps(lengths)
+        x = self.dropout(x)
         x = functional.pad(x, (0, 0, 0, -x.shape[1] % self.stack))
         return Inputs(x.unflatten(1, (-1, self.stack)).flatten(2), lengths)
 

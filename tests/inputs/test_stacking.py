@@ -29,6 +29,15 @@ def test_groups_hold_the_frames_of_a_row_and_zeros(lengths, stack):
     assert full.lengths is None and full.values.sum() == 4 * longest
 
 
+def test_a_row_hides_the_same_values_in_all_frames_and_in_training_alone():
+    layer, x = FrameStack(40, 2, dropout=0.5), torch.ones(3, 6, 40)
+    values = layer(x, None).values.view(3, 6, 40)
+    assert set(values.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(values[:, :1].expand_as(values), values)
+    assert not torch.equal(values[0], values[1])
+    assert torch.equal(layer.eval()(x, None).values.view(3, 6, 40), x)
+
+
 @pytest.fixture
 def network():
     encoder = {

@@ -77,6 +77,10 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
     stack : int, default=1
         Frames that the network reads as one step. Speech at 100 frames a second is learned faster
         with 3, and no worse. Timings are then multiples of it.
+    input_dropout : float, default=0.0
+        Share of the values of a frame that training hides, the same ones in all frames of a
+        sequence, other ones each time: answers must not hang on any of them, which helps with
+        speakers and writers who were never heard or seen.
     on_infeasible : {"error", "drop"}, default="error"
         What ``fit`` does with a row that has fewer steps, stacked, than its string needs: one for
         each symbol, and one between equal neighbours. Refuse it, or leave it out.
@@ -224,6 +228,7 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
     _checks: ClassVar = {
         "unit": one_of("char", "word"),
         "stack": integer(1),
+        "input_dropout": number("[0, 1)"),
         "on_infeasible": one_of("error", "drop"),
         "decoder": one_of("beam", "greedy"),
         "beam_width": integer(1),
@@ -237,14 +242,15 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
     _largest_batch = 16
     readout = None
 
-    # <parameters: unit * stack on_infeasible network backend decoder beam_width lexicon
-    #   language_model language_weight symbol_bonus chunk_steps chunk_overlap training
+    # <parameters: unit * stack input_dropout on_infeasible network backend decoder beam_width
+    #   lexicon language_model language_weight symbol_bonus chunk_steps chunk_overlap training
     #   warm_start control>
     def __init__(
         self,
         unit: str = "char",
         *,
         stack: int = 1,
+        input_dropout: float = 0.0,
         on_infeasible: str = "error",
         hidden_size: int = 128,
         num_layers: int = 1,
@@ -281,6 +287,7 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
     ):
         self.unit = unit
         self.stack = stack
+        self.input_dropout = input_dropout
         self.on_infeasible = on_infeasible
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -410,9 +417,13 @@ class LSTMTranscriber(SequenceEstimator[Strings]):
         return factors
 
     def _input(self, data: TrainingData[Strings]) -> tuple[type[Input], dict[str, Any]] | None:
-        if self.stack == 1:
+        if self.stack == 1 and self.input_dropout == 0:
             return None
-        return FrameStack, {"n_features": data.sequences.n_features, "stack": self.stack}
+        return FrameStack, {
+            "n_features": data.sequences.n_features,
+            "stack": self.stack,
+            "dropout": self.input_dropout,
+        }
 
     def _head(self, data: TrainingData[Strings]) -> tuple[type[Head], dict[str, Any]]:
         own = data.train_rows

@@ -64,7 +64,12 @@ def test_it_learns(fitted):
 
 @pytest.mark.parametrize(
     "params",
-    [{"bidirectional": False, "max_epochs": 30}, {"backend": "gru"}, {"num_layers": 2, "stack": 3}],
+    [
+        {"bidirectional": False, "max_epochs": 30},
+        {"backend": "gru"},
+        {"num_layers": 2, "stack": 3},
+        {"input_dropout": 0.1},
+    ],
     ids=str,
 )
 def test_it_learns_with_other_networks(params):
