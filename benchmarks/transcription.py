@@ -4,12 +4,11 @@ FSDD: utterances of 3 to 7 digits of one speaker, with pauses of 50 to 300 ms, o
 white noise; 200 are tested, drawn from a fixed seed. In the official division recordings 0 to 4 of
 each speaker and digit are tested, and all speakers are heard; else each speaker is left out in
 turn, and those who are heard are played at other speeds too, with a fifth of the features hidden
-from each utterance. "in letters" is the first task again,
-"seven two" written letter by letter. PenDigits: strings of 3 to 7 digits laid side by side, of
-writers of whom nothing was learned; digits to learn from are slanted and stretched a little. Each
-fit draws its utterances from its own seed and goes
-through them a few times. Settings were chosen on recordings 5 to 9, by learning from one speaker
-and testing on another, and on the last fifth of the training file.
+from each utterance. "in letters" is the first task again, "seven two" written letter by letter.
+PenDigits: strings of 3 to 7 digits laid side by side, of writers of whom nothing was learned;
+digits to learn from are slanted and stretched a little. Each fit draws its utterances from its own
+seed and goes through them a few times. Settings were chosen on recordings 5 to 9, by learning from
+one speaker and testing on another, and on the last fifth of the training file.
 
 Errors are edits over symbols, in percent, means over seeds or speakers; seconds are of process CPU
 time, one thread, for drawing, features and fit. Beside the transcriber: what stands between pauses,
