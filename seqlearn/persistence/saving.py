@@ -56,7 +56,7 @@ def save(model: Any, path: Any, *, training_state: bool = False) -> None:
     >>> import os, tempfile
     >>> import seqlearn
     >>> from seqlearn.datasets import make_noisy_sines
-    >>> X, y = make_noisy_sines(30, 10, random_state=0)
+    >>> X, y = make_noisy_sines(30, 20, random_state=0)
     >>> model = seqlearn.LSTMClassifier(hidden_size=8, max_epochs=2, random_state=0).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     seqlearn.save(model, os.path.join(folder, "sines.seqlearn"))
