@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqlearn.data.containers import is_missing
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.messages import show
 from seqlearn.data.plain import Record
 from seqlearn.data.subwords import Subwords
@@ -20,7 +21,7 @@ from seqlearn.data.targets import unpack_targets
 from seqlearn.data.texts import COLUMN, read_column, word_pattern
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
-__all__ = ["TextUnit", "join_words", "learn_unit", "read_texts", "refuse_change"]
+__all__ = ["TextUnit", "join_words", "learn_unit", "read_texts"]
 
 UNITS = ("char", "word", "bpe")
 ACCEPTED = f"{COLUMN}, or a list of lists of tokens"
@@ -171,15 +172,6 @@ def learn_unit(unit: Any, texts: Sequence[str], size: int = 3000, weights: Any =
     whole = all("".join(row) == text for row, text in zip(rows, texts, strict=True))
     several = any(len(row) > 1 for row in rows)
     return TextUnit("tokenizer", tokenizer=found.tokenizer, gapless=whole and several)
-
-
-def refuse_change(name: str, was: Any, now: Any) -> None:
-    """Raise an InvalidParameterError if what training is to go on from was fitted otherwise."""
-    if now != was:
-        raise InvalidParameterError(
-            f"warm_start and partial_fit continue the network of the last fit, in which {name} was "
-            f"{was!r}; now it is {now!r}. Set it back, or call fit with warm_start=False."
-        )
 
 
 def _described(tokenizer: Any) -> Any:

@@ -5,8 +5,9 @@ the network was built with. `seqlearn.estimators.base` is the caller, in ``fit``
 """
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.frames import Frames
@@ -57,7 +58,7 @@ class FrameInput(LearnedInput):
         if frames is None:
             return None
         if before is not None:
-            _refuse_other("frames", None, frames)
+            refuse_change("frames", None, frames)
         return cls(sequences.step_shape or (), _parameters(frames))
 
     @property
@@ -72,20 +73,12 @@ class FrameInput(LearnedInput):
     def check_continued(self, estimator: Any) -> None:
         """Raise if training is to go on with other parameters than it began with."""
         if estimator.frames is None:
-            _refuse_other("frames", Frames(**self.parameters), None)
+            refuse_change("frames", Frames(**self.parameters), None)
         for name, now in _parameters(estimator.frames).items():
-            if now != self.parameters[name]:
-                _refuse_other(f"frames__{name}", self.parameters[name], now)
+            refuse_change(f"frames__{name}", self.parameters[name], now)
 
 
 def _parameters(frames: Frames) -> dict[str, Any]:
     """Return the parameters as plain values, equal ones for equal networks."""
     values = frames.get_params()
     return values | {"channels": tuple(map(int, frames.channels))}
-
-
-def _refuse_other(name: str, was: Any, now: Any) -> NoReturn:
-    raise InvalidParameterError(
-        f"warm_start and partial_fit continue the network of the last fit, in which {name} was "
-        f"{was!r}; now it is {now!r}. Set it back, or call fit with warm_start=False."
-    )

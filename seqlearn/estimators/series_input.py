@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.column_statistics import mean_and_deviation, refuse_far
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.gap_statistics import mean_gaps, mean_positive
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.sequences import Sequences
@@ -107,12 +108,7 @@ class SeriesInput(LearnedInput):
 def refuse_other_reading(was: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise if X is to be read in another way than in the fit that training continues from."""
     for name in PLAIN:
-        if was[name] != now[name]:
-            raise InvalidParameterError(
-                f"warm_start and partial_fit continue the network of the last fit, in which {name} "
-                f"was {was[name]!r}; now it is {now[name]!r}. Set it back, or call fit with "
-                "warm_start=False."
-            )
+        refuse_change(name, was[name], now[name])
 
 
 def refuse_reading(reads: dict[str, Any], what: str) -> None:

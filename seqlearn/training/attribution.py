@@ -28,7 +28,7 @@ from seqlearn.training.process_settings import ProcessSettings
 
 __all__ = ["METHODS", "attribute", "look_at_steps", "mean_step"]
 
-MEAN_STEPS = 20_000  # that a mean step is taken of, about: few, for video is read to take it
+MEAN_STEPS = 20_000  # of which a mean is taken; each costs a forward pass of the input
 
 
 def attribute(

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.sequences import Sequences
-from seqlearn.data.text_units import TextUnit, refuse_change
+from seqlearn.data.text_units import TextUnit
 from seqlearn.data.tokens import Words, read_discrete
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqlearn.data.containers import is_missing
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.label_values import as_labels, refuse_other_types
 from seqlearn.data.labels import label_rows
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import unpack_targets
-from seqlearn.data.text_units import refuse_change
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.targets import Targets
 from seqlearn.modules.ctc_paths import steps_needed
