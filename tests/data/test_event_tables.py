@@ -33,7 +33,7 @@ def assert_rows(sequences, expected):
     assert type(sequences) is Sequences
     assert sequences.lengths.tolist() == list(map(len, expected))
     for found, due in zip(sequences, expected, strict=True):
-        np.testing.assert_allclose(found, due, rtol=1e-12)
+        np.testing.assert_allclose(found, due, rtol=1e-12, atol=1e-12)
 
 
 # Against a loop.

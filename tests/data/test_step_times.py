@@ -129,7 +129,7 @@ def test_the_order_of_steps_of_one_time_changes_nothing(seed, share):
         for j in range(2):
             there = own[~np.isnan(own[:, j]), j]
             due = there.mean() if len(there) else NAN
-            np.testing.assert_allclose(found.values[i, 1 + j], due, rtol=1e-12)
+            np.testing.assert_allclose(found.values[i, 1 + j], due, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("factor", [60, 1 / 24, 3600, 1e-9, 7.3])
