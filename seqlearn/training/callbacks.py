@@ -33,6 +33,7 @@ __all__ = [
     "Scheduled",
     "answer_scorers",
     "chosen_callbacks",
+    "only_parameters",
     "overriding",
     "progress_bar",
     "without_last_fit",
@@ -302,6 +303,39 @@ def without_last_fit(callback: Any) -> Any:
             callback.schedule = None
         if isinstance(at, partial) and getattr(at.func, "__func__", None) is ParamMapper._epoch_at:
             callback.at = at.keywords["epoch"]
+    return callback
+
+
+def only_parameters(callback: Any) -> Any:
+    """Return a callback as `sklearn.base.clone` can copy it, fitted or not.
+
+    clone takes every attribute of a callback of skorch for a parameter whose name does not end in
+    an underscore, and hands it to the constructor. skorch's MlflowLogger and NeptuneLogger have
+    others after a fit, whose names begin with an underscore: these are left out here.
+
+    Parameters
+    ----------
+    callback : callback, class of one, or pair of a name and one of these
+
+    Examples
+    --------
+    >>> from skorch.callbacks import MlflowLogger
+    >>> logger = MlflowLogger("run", "client")
+    >>> logger._batch_count = 40
+    >>> sorted(only_parameters(logger).get_params())[:2]
+    ['batch_suffix', 'client']
+    """
+    if isinstance(callback, tuple | list):
+        return type(callback)(map(only_parameters, callback))
+    if not isinstance(callback, Callback) or hasattr(callback, "__sklearn_clone__"):
+        return callback
+    taken = inspect.signature(type(callback).__init__).parameters
+    others = [name for name in vars(callback) if name.startswith("_") and name not in taken]
+    if not others:
+        return callback
+    callback = copy.copy(callback)
+    for name in others:
+        delattr(callback, name)
     return callback
 
 
