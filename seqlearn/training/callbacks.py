@@ -309,9 +309,9 @@ def without_last_fit(callback: Any) -> Any:
 def only_parameters(callback: Any) -> Any:
     """Return a callback as `sklearn.base.clone` can copy it, fitted or not.
 
-    clone takes every attribute of a callback of skorch for a parameter whose name does not end in
-    an underscore, and hands it to the constructor. skorch's MlflowLogger and NeptuneLogger have
-    others after a fit, whose names begin with an underscore: these are left out here.
+    clone hands all attributes of a callback of skorch to its constructor whose names do not end in
+    an underscore. Those that the constructor does not take are left out here, such as what skorch's
+    MlflowLogger and NeptuneLogger keep of a fit.
 
     Parameters
     ----------
@@ -330,12 +330,13 @@ def only_parameters(callback: Any) -> Any:
     if not isinstance(callback, Callback) or hasattr(callback, "__sklearn_clone__"):
         return callback
     taken = inspect.signature(type(callback).__init__).parameters
-    others = [name for name in vars(callback) if name.startswith("_") and name not in taken]
-    if not others:
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    others = [name for name in callback.get_params(deep=False) if name not in taken]
+    if takes_any or not others:
         return callback
     callback = copy.copy(callback)
     for name in others:
-        delattr(callback, name)
+        vars(callback).pop(name, None)
     return callback
 
 

@@ -285,18 +285,25 @@ def test_a_fitted_estimator_with_loggers_of_skorch_is_cloned(name, monkeypatch):
     assert model.callbacks is loggers and loggers[0]._batch_count > 0
 
 
-class Private(Callback):
-    """Makes what it needs itself; its parameter has a name that begins with an underscore."""
+class Board(TensorBoard):
+    """Opens a writer for each fit; of its attributes, the constructor takes one."""
 
     def __init__(self, _folder="here"):
-        self._folder, self._seen = _folder, []
+        super().__init__(writer=None)
+        self._folder, self.opened = _folder, []
+
+    def on_train_begin(self, net, **kwargs):
+        self.writer = Recorder()  # which cannot be copied
+        self.opened.append(self.writer)
 
 
-def test_what_a_callback_keeps_for_itself_is_made_anew_by_clone():
-    mine = Private("there")
-    mine._seen.append(1)
-    (copied,) = clone(LSTMClassifier(callbacks=[mine])).callbacks
-    assert (copied._folder, copied._seen, mine._seen) == ("there", [], [1])
+def test_copies_of_a_callback_are_made_of_the_parameters_of_its_constructor():
+    board = Board("there")
+    model = ESTIMATORS["classifier"](callbacks=[board])
+    (copied,) = clone(model).callbacks
+    assert (copied._folder, copied.opened, copied.writer) == ("there", [], None)
+    cross_val_score(model, X, Y, cv=2)
+    assert len(board.opened) == 1 and board.writer.told
 
 
 # What history keeps
