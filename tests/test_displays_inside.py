@@ -111,6 +111,15 @@ def test_attributions_are_drawn_as_heat_map_line_or_bars(classifier):
     assert texts(gates.ax_.get_xticklabels()) == ["a", "bad", "film"]
 
 
+@pytest.mark.parametrize("display", [GateActivationDisplay, HiddenStateDisplay, SaliencyDisplay])
+def test_several_sequences_are_refused_as_such(classifier, display):
+    same = np.stack([row[:3] for row in X])
+    words = LSTMClassifier(**SMALL).fit([["a"], ["b", "c"]] * 6, Y)
+    for model, x in ((classifier, X[:2]), (classifier, same), (words, [["a"], ["b"]])):
+        with pytest.raises(DataFormatError, match=rf"x is a .* of {len(x)} sequences.*x\[0\]"):
+            display.from_estimator(model, x)
+
+
 def test_a_row_of_a_data_frame_is_a_sequence():
     import pandas as pd
 
