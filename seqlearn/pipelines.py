@@ -21,8 +21,8 @@ def last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
     ----------
     estimator : Pipeline or estimator
         An estimator is returned as it is, with its X.
-    X : object
-        What the pipeline takes.
+    X : object or None
+        What the pipeline takes; None has no need of the steps before.
     method : str
         What the last estimator must have.
 
@@ -34,7 +34,7 @@ def last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
         It has to be fitted first.
     """
     while isinstance(estimator, Pipeline):
-        if len(estimator) > 1:
+        if len(estimator) > 1 and X is not None:
             X = estimator[:-1].transform(X)
         estimator = estimator[-1]
     try:
@@ -49,7 +49,7 @@ def last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
             else "Pass a fitted LSTMClassifier or LSTMRegressor, or a Pipeline whose last step is "
             "one."
         )
-        raise InvalidParameterError(f"{name} has no {method}. {remedy}") from cause
+        raise InvalidParameterError(f"{name} has no {method!r}. {remedy}") from cause
     return estimator, X
 
 

@@ -111,6 +111,15 @@ def test_attributions_are_drawn_as_heat_map_line_or_bars(classifier):
     assert texts(gates.ax_.get_xticklabels()) == ["a", "bad", "film"]
 
 
+@pytest.mark.parametrize("display", [GateActivationDisplay, HiddenStateDisplay, SaliencyDisplay])
+def test_several_sequences_are_refused_as_such(classifier, display):
+    same = np.stack([row[:3] for row in X])
+    words = LSTMClassifier(**SMALL).fit([["a"], ["b", "c"]] * 6, Y)
+    for model, x in ((classifier, X[:2]), (classifier, same), (words, [["a"], ["b"]])):
+        with pytest.raises(DataFormatError, match=rf"x is a .* of {len(x)} sequences.*x\[0\]"):
+            display.from_estimator(model, x)
+
+
 def test_a_row_of_a_data_frame_is_a_sequence():
     import pandas as pd
 
@@ -137,7 +146,7 @@ def test_the_history_is_drawn_with_its_best_epoch(classifier):
     assert display.lines_["train_loss"].get_ydata().tolist() == classifier.loss_curve_
     assert display.best_epoch_ is None and len(display.axes_) == 2
     stopped = LSTMClassifier(**{**SMALL, "max_epochs": 4}, early_stopping=True).fit(X * 3, [*Y] * 3)
-    display = HistoryDisplay.from_estimator(make_pipeline(stopped))
+    display = HistoryDisplay.from_estimator(make_pipeline(SequenceScaler().fit(X), stopped))
     losses = [row["valid_loss"] for row in stopped.history_]
     assert display.best_epoch_ == np.argmin(losses) + 1
     assert set(display.lines_) == {"train_loss", "valid_loss", "valid_score", "lr"}
@@ -180,7 +189,7 @@ def test_what_does_not_fit_is_refused(classifier, monkeypatch):
         HistoryDisplay.from_history([])
     with pytest.raises(NotFittedError):
         HistoryDisplay.from_estimator(LSTMClassifier())
-    with pytest.raises(InvalidParameterError, match="SequenceScaler has no history_"):
+    with pytest.raises(InvalidParameterError, match="SequenceScaler has no 'history_'"):
         HistoryDisplay.from_estimator(SequenceScaler().fit(X))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     for draw in (

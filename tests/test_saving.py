@@ -20,6 +20,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EpochScoring
@@ -345,11 +346,13 @@ class Strange(Backend):
 
 def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path, model):
     path = tmp_path / "model"
+    search = GridSearchCV(LSTMClassifier(**SMALL), {"lr": [0.1]}, cv=2).fit(X, Y)
     cases = [
         (LSTMClassifier(), "not fitted"),
         (make_pipeline(LSTMClassifier()), "not fitted"),
         (3, "int objects cannot be saved"),
-        (FunctionTransformer(len).fit(X), "cannot be saved"),
+        (FunctionTransformer(len).fit(X), "cannot be saved.* of them.$"),
+        (search, "GridSearchCV objects cannot be saved.*best_estimator_"),
         (
             LSTMClassifier(**SMALL, callbacks=[EpochScoring("accuracy")]).fit(X, Y),
             r"LSTMClassifier\.callbacks\[0\] is .*EpochScoring.*None",

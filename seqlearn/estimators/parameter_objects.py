@@ -17,7 +17,7 @@ from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.frames import Frames
 from seqlearn.estimators.words import Words
 from seqlearn.registry import resolve_backend
-from seqlearn.training.callbacks import without_last_fit
+from seqlearn.training.callbacks import only_parameters, without_last_fit
 
 __all__ = ["ParameterObjects", "SktimeParameterObjects"]
 
@@ -81,7 +81,13 @@ class ParameterObjects(PlainState):
 
     def __sklearn_clone__(self) -> Any:
         with _naming_callbacks(self.callbacks, type(self).__name__):
-            return _clone_parametrized(self)
+            return _clone_parametrized(self._with_parameters_of_callbacks())
+
+    def _with_parameters_of_callbacks(self) -> Any:
+        """Return this estimator, its callbacks such that they can be copied."""
+        same = object.__new__(type(self))
+        same.__dict__ |= {**self.__dict__, "callbacks": only_parameters(self.callbacks)}
+        return same
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -106,7 +112,8 @@ class SktimeParameterObjects(ParameterObjects):
             A callback cannot be copied.
         """
         with _naming_callbacks(self.callbacks, type(self).__name__):
-            return super().clone()  # type: ignore[misc]
+            same = self._with_parameters_of_callbacks()
+            return super(SktimeParameterObjects, same).clone()  # type: ignore[misc]
 
 
 @contextmanager
@@ -128,7 +135,7 @@ def _naming_callbacks(callbacks: Any, owner: str) -> Iterator[None]:
 
 def _refuse_uncopied(callback: Any, owner: str) -> None:
     try:
-        clone(callback, safe=False)
+        clone(only_parameters(callback), safe=False)
     except Exception as cause:
         named = callback[1] if isinstance(callback, tuple | list) else callback
         raise InvalidParameterError(

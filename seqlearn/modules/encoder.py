@@ -195,7 +195,7 @@ class Encoder(nn.Module):
     def _has_kernels(self, x: Tensor) -> bool:
         return (
             self.kernels is not None
-            and not (self.training or torch.is_grad_enabled())
+            and not (self.training or torch.is_grad_enabled() or torch.jit.is_tracing())
             and x.dtype == torch.float32
             and self.kernels.holds()
         )

@@ -62,10 +62,11 @@ def core_gates(
             "seqlearn.backend.Stack of layers. Use backend='torch', 'reference' or 'gru' to see "
             "gates; hidden_states works with every backend."
         )
-    if not -core.num_layers <= layer < core.num_layers:
+    n_layers = core.num_layers
+    if not -n_layers <= layer < n_layers:
         raise InvalidParameterError(
-            f"layer={layer}, but the model has {core.num_layers} layers: give a number from "
-            f"{-core.num_layers} to {core.num_layers - 1}; -1 is the last."
+            f"layer={layer}, but the model has {n_layers} layer{'s' * (n_layers > 1)}: give a "
+            f"number from {-n_layers} to {n_layers - 1}; -1 is the last."
         )
     backward = direction == "backward"
     if backward and not core.bidirectional:

@@ -70,7 +70,7 @@ def fill_rows(values: Tensor, block: int, dim: int = 0) -> Tensor:
     missing = -n_rows % block
     if not missing:
         return values
-    whole, rest = divmod(missing, n_rows)
+    whole, rest = missing // n_rows, missing % n_rows  # a trace of torch has no divmod
     parts = [values] * (1 + whole)
     if rest:
         parts.append(values.narrow(dim, 0, rest))

@@ -66,9 +66,10 @@ def save(model: Any, path: Any, *, training_state: bool = False) -> None:
     """
     kind = type(model).__name__
     if name_of(type(model)) is None or not hasattr(model, "get_params"):
+        best = " Save the best_estimator_ of this one." if hasattr(model, "best_estimator_") else ""
         raise ModelFileError(
             f"{kind} objects cannot be saved: seqlearn.save takes fitted estimators of seqlearn, "
-            "and pipelines of them."
+            f"and pipelines of them.{best}"
         )
     if not _is_fitted(model):
         raise ModelFileError(

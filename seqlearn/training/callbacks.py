@@ -33,6 +33,7 @@ __all__ = [
     "Scheduled",
     "answer_scorers",
     "chosen_callbacks",
+    "only_parameters",
     "overriding",
     "progress_bar",
     "without_last_fit",
@@ -302,6 +303,40 @@ def without_last_fit(callback: Any) -> Any:
             callback.schedule = None
         if isinstance(at, partial) and getattr(at.func, "__func__", None) is ParamMapper._epoch_at:
             callback.at = at.keywords["epoch"]
+    return callback
+
+
+def only_parameters(callback: Any) -> Any:
+    """Return a callback as `sklearn.base.clone` can copy it, fitted or not.
+
+    clone hands all attributes of a callback of skorch to its constructor whose names do not end in
+    an underscore. Those that the constructor does not take are left out here, such as what skorch's
+    MlflowLogger and NeptuneLogger keep of a fit.
+
+    Parameters
+    ----------
+    callback : callback, class of one, or pair of a name and one of these
+
+    Examples
+    --------
+    >>> from skorch.callbacks import MlflowLogger
+    >>> logger = MlflowLogger("run", "client")
+    >>> logger._batch_count = 40
+    >>> sorted(only_parameters(logger).get_params())[:2]
+    ['batch_suffix', 'client']
+    """
+    if isinstance(callback, tuple | list):
+        return type(callback)(map(only_parameters, callback))
+    if not isinstance(callback, Callback) or hasattr(callback, "__sklearn_clone__"):
+        return callback
+    taken = inspect.signature(type(callback).__init__).parameters
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    others = [name for name in callback.get_params(deep=False) if name not in taken]
+    if takes_any or not others:
+        return callback
+    callback = copy.copy(callback)
+    for name in others:
+        vars(callback).pop(name, None)
     return callback
 
 

@@ -173,6 +173,43 @@ def test_all_callbacks_of_skorch_work_in_every_estimator(name, tmp_path, monkeyp
     ]
 
 
+WATCHERS = (
+    "BatchScoring Checkpoint EpochScoring EpochTimer MlflowLogger NeptuneLogger PassthroughScoring "
+    "PrintLog ProgressBar SacredLogger TensorBoard WandbLogger"
+).split()
+
+
+@pytest.mark.parametrize("name", ["classifier", "modules", "tagger", "forecaster"])
+def test_loggers_leave_every_bit_of_a_fit_as_it_is(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(NeptuneLogger, "_model_summary_file", staticmethod(str))
+    found = all_callbacks(tmp_path)
+    found["Checkpoint"].pop()  # it goes back to the best epoch, and says so
+    seen = net_of(ESTIMATORS[name](callbacks=[one for kind in WATCHERS for one in found[kind]]))
+    plain = net_of(ESTIMATORS[name]())
+    for one, other in zip(seen.module_.parameters(), plain.module_.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert seen.history[:, "train_loss"] == plain.history[:, "train_loss"]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("backend", ["torch", "gru", "reference"])
+def test_the_graph_of_a_network_can_be_drawn_in_training(backend):
+    """As ``SummaryWriter.add_graph`` does: it traces a module twice and compares what it got."""
+
+    class Draw(Callback):
+        def on_train_begin(self, net, X, **kwargs):
+            inputs = X.inputs(np.arange(3))
+            net.module_.eval()
+            self.graph_ = torch.jit.trace(net.module_, (inputs["x"], inputs["lengths"])).graph
+
+    draw = Draw()
+    model = LSTMClassifier(**SMALL, backend=backend, callbacks=[draw]).fit(X, Y)
+    assert "head" in str(draw.graph_)
+    plain = LSTMClassifier(**SMALL, backend=backend).fit(X, Y)
+    assert np.array_equal(model.predict_proba(X), plain.predict_proba(X))
+
+
 def begins_late(net, epoch):
     return net.history[-1, "epoch"] >= epoch
 
@@ -227,6 +264,46 @@ def test_copies_may_share_a_callback():
     cross_val_score(LSTMClassifier(**SMALL, callbacks=[Shared(run)]), X, Y, cv=2)
     steps = [told[1]["global_step"] for told in run.told if told[1].get("tag") == "dur"]
     assert steps == [1, 2, 3, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["classifier", "encoder", "forecaster", "adapter"])
+def test_a_fitted_estimator_with_loggers_of_skorch_is_cloned(name, monkeypatch):
+    """After a fit, two of them hold attributes that clone would hand to their constructors."""
+    monkeypatch.setattr(NeptuneLogger, "_model_summary_file", staticmethod(str))
+    run = Recorder()
+    del run.lock
+    loggers = [
+        MlflowLogger(run, run, log_on_batch_end=True, keys_ignored="dur"),
+        ("neptune", NeptuneLogger(run, close_after_train=False)),
+    ]
+    model = ESTIMATORS[name](callbacks=loggers)
+    assert hasattr(loggers[0], "_batch_count") and hasattr(loggers[1][1], "_base_namespace")
+    for copy in [clone, *([type(model).clone] if hasattr(model, "clone") else [])]:
+        mlflow, (called, neptune) = copy(model).callbacks
+        assert (type(mlflow), called, type(neptune)) == (MlflowLogger, "neptune", NeptuneLogger)
+        assert mlflow.keys_ignored == "dur" and mlflow is not loggers[0]
+    assert model.callbacks is loggers and loggers[0]._batch_count > 0
+
+
+class Board(TensorBoard):
+    """Opens a writer for each fit; of its attributes, the constructor takes one."""
+
+    def __init__(self, _folder="here"):
+        super().__init__(writer=None)
+        self._folder, self.opened = _folder, []
+
+    def on_train_begin(self, net, **kwargs):
+        self.writer = Recorder()  # which cannot be copied
+        self.opened.append(self.writer)
+
+
+def test_copies_of_a_callback_are_made_of_the_parameters_of_its_constructor():
+    board = Board("there")
+    model = ESTIMATORS["classifier"](callbacks=[board])
+    (copied,) = clone(model).callbacks
+    assert (copied._folder, copied.opened, copied.writer) == ("there", [], None)
+    cross_val_score(model, X, Y, cv=2)
+    assert len(board.opened) == 1 and board.writer.told
 
 
 # What history keeps
