@@ -95,7 +95,7 @@ class Description:
         Raises
         ------
         ModelFileError
-            The file is named.
+            It is one of these, or what it says cannot be read.
         """
         if text is None:
             raise ModelFileError(
@@ -103,12 +103,22 @@ class Description:
                 "does not say how X is read and what its outputs mean. Run it with "
                 "onnxruntime.InferenceSession."
             )
-        found: dict[str, Any] = json.loads(text)
-        if found["format"] > FORMAT:
+        try:
+            found: dict[str, Any] = json.loads(text)
+            if found["format"] <= FORMAT:
+                return cls._of(found)
+        except (ValueError, LookupError, TypeError, AttributeError) as cause:
             raise ModelFileError(
-                f"{str(path)!r} is of format {found['format']}, and this version of seqlearn-onnx "
-                f"reads {FORMAT} and older. Update: python -m pip install -U seqlearn-onnx"
-            )
+                f"What {str(path)!r} says of its model cannot be read ({type(cause).__name__}: "
+                f"{cause}). Write it again with seqlearn_onnx.to_onnx."
+            ) from cause
+        raise ModelFileError(
+            f"{str(path)!r} is of format {found['format']}, and this version of seqlearn-onnx "
+            f"reads {FORMAT} and older. Update: python -m pip install -U seqlearn-onnx"
+        )
+
+    @classmethod
+    def _of(cls, found: dict[str, Any]) -> "Description":
         classes, of_input, words = found["classes"], found["input"], found["words"]
         names, widths = of_input["names"], of_input["widths"]
         return cls(

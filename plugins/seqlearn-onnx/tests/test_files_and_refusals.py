@@ -242,6 +242,11 @@ def test_what_is_no_file_of_ours(path):
     onnx.save(model, path)
     with pytest.raises(ModelFileError, match=r"none that seqlearn_onnx\.to_onnx wrote"):
         OnnxEstimator(path).predict(X)
+    for broken in ("{", "[]", '{"format": 1}', '{"format": "one"}'):
+        helper.set_model_props(model, {"seqlearn": broken})
+        onnx.save(model, path)
+        with pytest.raises(ModelFileError, match=r"What .* says of its model cannot"):
+            OnnxEstimator(path).predict(X)
     helper.set_model_props(model, {"seqlearn": '{"format": 2}'})
     onnx.save(model, path)
     with pytest.raises(ModelFileError, match=r"of format 2.*Update: python -m pip install"):

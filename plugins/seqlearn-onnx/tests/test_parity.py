@@ -85,7 +85,7 @@ def test_cores_and_readouts(fit, path, backend, bidirectional, num_layers, reado
 def test_further_backends(path, backend):
     if backend not in available_backends():
         pytest.skip(f"there is no backend {backend!r}")
-    model = LSTMClassifier(backend=backend, num_layers=2, **SMALL)
+    model = LSTMClassifier(backend=backend, **SMALL)
     found = exported(model.fit(ragged(12), labels(12, (3, 5))), path)
     for n, most in [(1, 1), (7, 5), (3, 200)]:
         assert_same_classes(found, model, ragged(n, most, seed=1))
