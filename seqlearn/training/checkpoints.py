@@ -81,6 +81,7 @@ class Checkpoints:
                 net.iterator_train__generator,
                 {name: one for name, one in given.items() if name not in WITHOUT_EFFECT},
                 str(net.autocast),
+                list(map(type, net.module_.modules())),
                 [found.of_callback(one) for one in watched if not isinstance(one, Scheduled)],
                 [one.name for one in planned],
                 net.module_.state_dict(),

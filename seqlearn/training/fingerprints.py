@@ -8,7 +8,14 @@ import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePath
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    EllipsisType,
+    FunctionType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
@@ -22,19 +29,21 @@ from seqlearn.registry import registered
 
 __all__ = ["Fingerprint"]
 
-PLAIN = (type(None), bool, int, float, complex, str, bytes)
-NAMED = (type, BuiltinFunctionType, np.ufunc, PurePath, torch.dtype, ModuleType)
-SIMPLE = (*PLAIN, *NAMED, np.generic, np.ndarray, Tensor, list, tuple, set, frozenset, Mapping)
+PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, range, EllipsisType)
+NAMED = (BuiltinFunctionType, np.ufunc, PurePath, torch.dtype, ModuleType)
+HOLDERS = (list, tuple, set, frozenset, Mapping)
+VERSIONED = {"builtins", "numpy", "seqlearn", "skorch", "sklearn", "torch"}  # by name alone
 NUMBERS = "numbers"  # what the name of an array begins with, whose part is its bytes
 CALLED = (FunctionType, MethodType, partial)
+SIMPLE = (*PLAIN, *NAMED, *HOLDERS, *CALLED, type, np.generic, np.ndarray, Tensor)
 
 
 class Fingerprint:
     """Takes values apart, and remembers what it met on the way.
 
-    Two values have one digest if they are of one type and hold the same; functions are known by
-    their code, classes by their names, backends by their parameters. Where a tensor lies does not
-    count.
+    Two values have one digest if they are of one type and hold the same. Functions are known by
+    their code; so are classes, but those of packages whose versions are known, by their names.
+    Where a tensor lies does not count.
 
     Attributes
     ----------
@@ -87,7 +96,7 @@ class Fingerprint:
         arguments = inspect.signature(type(callback)).parameters
         has_others = any(one.kind is one.VAR_KEYWORD for one in arguments.values())
         given = {
-            name: one if isinstance(one, SIMPLE + CALLED) else type(one)
+            name: _or_class(one)
             for name, one in vars(callback).items()
             if name in arguments or (has_others and not name.startswith("_") and name[-1] != "_")
         }
@@ -116,6 +125,8 @@ class Fingerprint:
             return f"list {kind.__name__}", list(value)
         if isinstance(value, set | frozenset):
             return f"set {kind.__name__}", sorted(value, key=self.of)
+        if isinstance(value, type):
+            return _class_apart(value)
         if isinstance(value, NAMED):
             return f"named {_name_of(value)}", []
         if isinstance(value, CALLED):
@@ -130,14 +141,14 @@ class Fingerprint:
             found = registered(kind)
             if found is not None:
                 self.backends[found[0]] = found[1]
-            return f"backend {_name_of(kind)}", [value.get_params(deep=False)]
+            return "backend", [kind, value.get_params(deep=False)]
         if not hasattr(value, "__dict__"):
             raise InvalidParameterError(
                 f"checkpoint= cannot be used with {short_repr(value)}, a {_name_of(kind)}: what it "
                 "holds cannot be seen, and so not whether another fit has the same. Leave it out, "
                 "or set checkpoint=None."
             )
-        return f"object {_name_of(kind)}", [vars(value)]
+        return "object", [kind, vars(value)]
 
 
 def _digest_of(value: Any) -> bytes:
@@ -176,5 +187,18 @@ def _function_apart(value: Any) -> tuple[str, list]:
         return "partial", [value.func, value.args, value.keywords]
     if isinstance(value, MethodType):
         return "method", [value.__func__, value.__self__]
-    held = [cell.cell_contents for cell in value.__closure__ or ()]
-    return f"function {_name_of(value)}", [value.__code__, value.__defaults__, held]
+    held = [getattr(cell, "cell_contents", None) for cell in value.__closure__ or ()]
+    given = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+    return f"function {_name_of(value)}", [value.__code__, *map(_or_class, [*held, *given])]
+
+
+def _class_apart(kind: type) -> tuple[str, list]:
+    name = f"class {_name_of(kind)}"
+    if kind.__module__.partition(".")[0] in VERSIONED:
+        return name, []
+    return name, [kind.__bases__, {k: v for k, v in vars(kind).items() if isinstance(v, CALLED)}]
+
+
+def _or_class(value: Any) -> Any:
+    """Return a value, or its class if it is of another kind than data and code."""
+    return value if isinstance(value, SIMPLE) else type(value)

@@ -162,6 +162,8 @@ def _as_plain(value: Any, place: str) -> Any:
     if isinstance(value, Tensor) and value.dtype is not torch.bfloat16:  # which NumPy has not
         lies = "on the CPU" if value.device.type == "cpu" else "on the device"
         return {lies: value.detach().cpu().numpy()}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"named": {key: _as_plain(one, place) for key, one in value.items()}}
     if isinstance(value, dict):
         pairs = [(_as_plain(key, place), _as_plain(one, place)) for key, one in value.items()]
         return {"dict": pairs}
@@ -184,6 +186,8 @@ def _from_plain(value: Any, device: torch.device) -> Any:
     if not isinstance(value, dict):
         return value
     [(kind, held)] = value.items()
+    if kind == "named":
+        return {key: _from_plain(one, device) for key, one in held.items()}
     if kind == "dict":
         return {_from_plain(key, device): _from_plain(one, device) for key, one in held}
     if kind in HOLDERS:

@@ -101,6 +101,22 @@ def test_what_holds_itself_has_a_digest():
     assert digest(one) == digest(other)
 
 
+def test_a_class_of_the_user_is_known_by_its_code():
+    def made(step):
+        class Own(load_backend("gru")):
+            def build(self, *args, **kwargs):
+                return super().build(*args, **kwargs), step
+
+            def again(self, marker=object()):  # noqa: B008
+                return {1, step, marker}
+
+        return Own
+
+    assert digest(made(1)) == digest(made(1)) and digest(made(1)()) == digest(made(1)())
+    assert digest(made(1)) != digest(made(2)) and digest(made(1)()) != digest(made(2)())
+    assert digest(torch.nn.LSTM) == digest(torch.nn.LSTM) != digest(torch.nn.GRU)
+
+
 def test_generators_and_backends_are_noted():
     found, generator = Fingerprint(), torch.Generator()
     found.of([{"a": generator}, Held(generator), load_backend("gru")()])
