@@ -216,6 +216,26 @@ class Dropout(nn.Module):
         """
         return torch.bernoulli(shares, generator=self._source(shares.device)).bool()
 
+    def get_state(self) -> Tensor | None:
+        """Return where the masks have come to, as a generator's state; None before the first."""
+        return None if self._generator is None else self._generator.get_state()
+
+    def set_state(self, state: Tensor | None, device: torch.device) -> None:
+        """Go on with the masks on ``device`` from what `get_state` returned there.
+
+        Examples
+        --------
+        >>> dropout = Dropout(0.5)
+        >>> _, state = dropout(torch.ones(4)), dropout.get_state()
+        >>> due = dropout(torch.ones(4))
+        >>> dropout.set_state(state, torch.device("cpu"))
+        >>> torch.equal(due, dropout(torch.ones(4)))
+        True
+        """
+        self._generator = None
+        if state is not None:
+            self._source(device).set_state(state)
+
     def _source(self, device: torch.device) -> torch.Generator:
         if self._generator is None or self._generator.device != device:
             self._generator = torch.Generator(device).manual_seed(self._seed)

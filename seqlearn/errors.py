@@ -44,7 +44,15 @@ class MissingDependencyError(SeqlearnError, ImportError):
 
 
 class ModelFileError(SeqlearnError, ValueError):
-    """A model cannot be saved, or a file is no model; the message says why, and what to do."""
+    """A model cannot be saved, or a file is no model; the message says why, and what to do.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong with a file that cannot be read.
+    """
+
+    reason = ""
 
 
 class TrainingDivergedError(SeqlearnError, ArithmeticError):

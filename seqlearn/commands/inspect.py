@@ -16,7 +16,9 @@ def inspect(path: str) -> int:
     print(f", Python {description['python']}")
     for name, distribution in description["backends"].items():
         print(f"backend {name!r} of {distribution}")
-    for depth, kind, state in _objects(description["model"], 0):
+    if "checkpoint" in description:
+        print(f"the state of a fit after epoch {description['checkpoint']['epoch']}")
+    for depth, kind, state in _objects(description.get("model"), 0):
         given = {key: one for key, one in state.items() if _is_parameter(key, one)}
         values = ", ".join(f"{key}={value!r}" for key, value in given.items())
         print(f"{'  ' * depth}{kind}({values})")

@@ -376,8 +376,9 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
             net.continue_from(self.net_)
         elif data.reading is not None:
             data.reading.begin(net.module_.input)
+        files = self._checkpoints(data.one_epoch)
         earlier = [] if data.before is None else data.before.history
-        return net, self._end_training(net, net.train(train), earlier)
+        return net, self._end_training(net, net.train(train, files), earlier)
 
     # Prediction.
 

@@ -7,6 +7,7 @@ Each check is a function of a value that returns None if it is accepted, else wh
 import difflib
 import inspect
 import math
+import os
 from collections.abc import Callable, Hashable
 from numbers import Integral, Real
 from typing import Any
@@ -86,6 +87,13 @@ def mapping(value: Any) -> str | None:
 def sequence(value: Any) -> str | None:
     """Accept a list or None."""
     return None if value is None or isinstance(value, list | tuple) else "a list or None"
+
+
+def folder(value: Any) -> str | None:
+    """Accept the path of a folder, or None."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    is_path = isinstance(text, str) and text != "" and "\0" not in text
+    return None if value is None or is_path else "the path of a folder or None"
 
 
 def label(value: Any) -> str | None:

@@ -56,6 +56,10 @@ random_state : int, RandomState or None, default=None
     Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
 verbose : int, default=0
     1 shows a progress bar, 2 prints a line an epoch.
+checkpoint : str, path-like or None, default=None
+    Folder into which ``fit`` writes the state of its training after each epoch. The same fit, which
+    needs a ``random_state``, goes on from there if it was interrupted, to the same bits; one that
+    was finished is not trained again. Other parameters or data begin anew.
 net_params : dict or None, default=None
     More settings for ``skorch.NeuralNet``, verbatim.
 
@@ -244,6 +248,7 @@ from seqlearn.estimators.parameter_checks import (
     Check,
     boolean,
     column,
+    folder,
     integer,
     mapping,
     number,
@@ -284,5 +289,6 @@ SHARED_CHECKS: dict[str, Check] = {
     "n_iter_no_change": integer(1),
     "tol": number("[0, inf)"),
     "verbose": integer(0, True, False),
+    "checkpoint": folder,
     "net_params": mapping,
 }

@@ -156,6 +156,10 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
+    checkpoint : str, path-like or None, default=None
+        Folder into which ``fit`` writes the state of its training after each epoch. The same fit,
+        which needs a ``random_state``, goes on from there if it was interrupted, to the same bits;
+        one that was finished is not trained again. Other parameters or data begin anew.
     net_params : dict or None, default=None
         More settings for ``skorch.NeuralNet``, verbatim.
 
@@ -221,6 +225,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         label_smoothing: float = 0.0,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint: Any = None,
         net_params: dict | None = None,
     ):
         self.hidden_size = hidden_size
@@ -249,6 +254,7 @@ class SktimeLSTMClassifier(_Adapter, BaseClassifier):
         self.label_smoothing = label_smoothing
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.net_params = net_params
         # </parameters>
         super().__init__()
@@ -322,6 +328,10 @@ class SktimeLSTMRegressor(_Adapter, BaseRegressor):
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
+    checkpoint : str, path-like or None, default=None
+        Folder into which ``fit`` writes the state of its training after each epoch. The same fit,
+        which needs a ``random_state``, goes on from there if it was interrupted, to the same bits;
+        one that was finished is not trained again. Other parameters or data begin anew.
     net_params : dict or None, default=None
         More settings for ``skorch.NeuralNet``, verbatim.
 
@@ -380,6 +390,7 @@ class SktimeLSTMRegressor(_Adapter, BaseRegressor):
         loss: str = "squared_error",
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint: Any = None,
         net_params: dict | None = None,
     ):
         self.hidden_size = hidden_size
@@ -406,6 +417,7 @@ class SktimeLSTMRegressor(_Adapter, BaseRegressor):
         self.loss = loss
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.net_params = net_params
         # </parameters>
         super().__init__()

@@ -22,6 +22,7 @@ from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 from seqlearn.modules.heads.head import Head
 from seqlearn.registry import resolve_backend
 from seqlearn.training.callbacks import ADVICE, chosen_callbacks
+from seqlearn.training.checkpoints import Checkpoints, refuse_folder
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
 from seqlearn.training.optimizers import OPTIMIZERS
@@ -120,6 +121,7 @@ class Trainable:
     tol: float
     random_state: Any
     verbose: int
+    checkpoint: Any
     net_params: dict | None
     # </annotations>
 
@@ -159,6 +161,13 @@ class Trainable:
         names = self.get_params(deep=False)
         shared = {name: check for name, check in SHARED_CHECKS.items() if name in names}
         check_parameters(self, shared | self._checks)
+        if self.checkpoint is not None:
+            refuse_folder(self.checkpoint)
+            if self.random_state is None:
+                raise InvalidParameterError(
+                    f"checkpoint={str(self.checkpoint)!r} needs a random_state: with None every "
+                    "fit draws other weights, and none could go on from another. Set an int."
+                )
         taken = sorted(
             name
             for name in self.net_params or {}
@@ -254,6 +263,12 @@ class Trainable:
             **self._decay(),
             **(self.net_params or {}),
         ).initialize()
+
+    def _checkpoints(self, one_epoch: bool = False) -> Checkpoints | None:
+        """Return the files of this fit, if it is to have some; one epoch has none."""
+        if self.checkpoint is None or one_epoch:
+            return None
+        return Checkpoints(self.checkpoint, type(self).__name__)
 
     def _decay(self) -> dict[str, float]:
         """Return the optimiser's argument for ``weight_decay``, if it takes one."""

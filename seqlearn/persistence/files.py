@@ -158,8 +158,10 @@ def _place_of_digest(header: bytes | bytearray, digest: str, path: Any) -> int:
 
 
 def _refuse(path: Any, what: str, cause: BaseException | None = None) -> NoReturn:
-    raise ModelFileError(
+    error = ModelFileError(
         f"{str(path)!r} is not a model that seqlearn.load can read: {what}. Nothing of it was "
         "used or executed. Save the model again, with estimator.save(path) or "
         "seqlearn.save(model, path)."
-    ) from cause
+    )
+    error.reason = what
+    raise error from cause

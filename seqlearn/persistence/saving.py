@@ -17,7 +17,7 @@ from seqlearn.persistence.types import name_of
 from seqlearn.persistence.values import Reader, Writer
 from seqlearn.registry import available_backends
 
-__all__ = ["load", "save"]
+__all__ = ["load", "origin", "save"]
 
 OURS = "scikit-seqlearn"  # whose backends are as the file's format says, in every version
 
@@ -77,17 +77,19 @@ def save(model: Any, path: Any, *, training_state: bool = False) -> None:
         )
     writer = Writer(training_state)
     tree = writer.tree(model, kind)
-    description = {
+    description = {**origin(), "class": kind, "backends": writer.backends, "model": tree}
+    write(path, description, writer.arrays)
+
+
+def origin() -> dict[str, Any]:
+    """Return what a file says of where it comes from: the format, and versions by name."""
+    return {
         "format": FORMAT,
         "seqlearn": _version(OURS),
         "python": platform.python_version(),
         "torch": _version("torch"),
         "scikit-learn": _version("scikit-learn"),
-        "class": kind,
-        "backends": writer.backends,
-        "model": tree,
     }
-    write(path, description, writer.arrays)
 
 
 def load(path: Any, *, any_version: bool = False) -> Any:
@@ -123,6 +125,12 @@ def load(path: Any, *, any_version: bool = False) -> Any:
     See `save`.
     """
     description, arrays = read(path)
+    if "checkpoint" in description:
+        raise ModelFileError(
+            f"{str(path)!r} is no model but a checkpoint, the state of a fit of "
+            f"{description.get('class')} that was under way. Call fit again with the same "
+            "parameters and data; it goes on from there."
+        )
     _check_backends(path, description.get("backends"), any_version)
     try:
         return Reader(arrays).value(description["model"])

@@ -8,6 +8,7 @@ written down is refused, and named by its place in the model.
 import inspect
 import math
 from enum import Enum
+from pathlib import Path, PurePath
 from typing import Any, NoReturn
 
 import numpy as np
@@ -80,6 +81,8 @@ class Writer:
         if kind is slice:
             ends = [value.start, value.stop, value.step]
             return {KIND: "slice", "ends": [self.tree(one, place) for one in ends]}
+        if isinstance(value, PurePath):
+            return {KIND: "path", "is": str(value)}
         if kind is np.random.RandomState:
             return {KIND: "RandomState", "state": self.tree(value.get_state(legacy=False), place)}
         if isinstance(value, type) and name_of(value) is not None:
@@ -243,6 +246,9 @@ class Reader:
         state = np.random.RandomState()
         state.set_state(self.value(tree["state"]))
         return state
+
+    def _make_path(self, tree: dict) -> Path:
+        return Path(tree["is"])
 
     def _make_class(self, tree: dict) -> type:
         return class_of(tree["name"])

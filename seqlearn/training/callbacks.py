@@ -31,6 +31,7 @@ __all__ = [
     "EpochProgress",
     "KeepFinite",
     "Scheduled",
+    "Watching",
     "answer_scorers",
     "chosen_callbacks",
     "only_parameters",
@@ -51,7 +52,14 @@ class Diverged(KeyboardInterrupt):
     """Ends a training, as callbacks of skorch do it, where the loss is no longer finite."""
 
 
-class KeepFinite(Callback):
+class Watching(Callback):
+    """A callback of ours, which is told of a fit that begins with checkpoints."""
+
+    def on_checkpoint(self, net, told: str):
+        """Hear where training begins; ``net`` is in the state that a checkpoint held, if any."""
+
+
+class KeepFinite(Watching):
     """Keep what the last epoch learned; stop when loss or weights stop being finite.
 
     Weights and the optimiser's state are kept, to go back to them.
@@ -71,12 +79,7 @@ class KeepFinite(Callback):
         """Keep the epoch, or stop."""
         weights = list(net.module_.state_dict().values())
         if math.isfinite(net.history[-1, "train_loss"]) and is_finite(weights):
-            tensors = _tensors(net)
-            if self._kept is None or len(self._kept) != len(tensors):
-                self._kept = [tensor.clone() for tensor in tensors]
-            else:
-                for kept, tensor in zip(self._kept, tensors, strict=True):
-                    kept.copy_(tensor)
+            self._keep(net)
             return
         epoch = net.history[-1, "epoch"]
         net.history[-1]["train_loss"] = math.nan
@@ -87,6 +90,19 @@ class KeepFinite(Callback):
             )
         self.diverged_epoch_ = epoch
         raise Diverged
+
+    def on_checkpoint(self, net, told: str):
+        """Keep the epoch that a checkpoint holds."""
+        if net.history:
+            self._keep(net)
+
+    def _keep(self, net) -> None:
+        tensors = _tensors(net)
+        if self._kept is None or len(self._kept) != len(tensors):
+            self._kept = [tensor.clone() for tensor in tensors]
+        else:
+            for kept, tensor in zip(self._kept, tensors, strict=True):
+                kept.copy_(tensor)
 
     def go_back(self, net) -> bool:
         """Go back to the end of the last epoch; return whether there was one."""
@@ -143,7 +159,7 @@ def progress_bar(shown: bool, total: int, name: str, unit: str) -> Iterator[Call
         yield bar.update
 
 
-class EpochProgress(Callback):
+class EpochProgress(Watching):
     """A progress bar over the epochs, in a terminal or a notebook."""
 
     def __init__(self, name: str):
@@ -152,6 +168,12 @@ class EpochProgress(Callback):
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
         self.bar_ = tqdm(total=net.max_epochs, desc=self.name, unit="epoch", leave=True)
+
+    def on_checkpoint(self, net, told: str):
+        """Begin with the epochs that a checkpoint holds; say so above the bar."""
+        self.bar_.write(told)
+        self.bar_.initial = self.bar_.n = len(net.history)
+        self.bar_.refresh()
 
     def on_epoch_end(self, net, **kwargs):
         """Advance it by one epoch."""
@@ -163,11 +185,15 @@ class EpochProgress(Callback):
         self.bar_.close()
 
 
-class EpochLines(Callback):
+class EpochLines(Watching):
     """A line of text an epoch, for log files."""
 
     def __init__(self, name: str):
         self.name = name
+
+    def on_checkpoint(self, net, told: str):
+        """Say where training begins."""
+        print(told)
 
     def on_epoch_end(self, net, **kwargs):
         """Print the line."""

@@ -15,6 +15,7 @@ from skorch import NeuralNet
 from seqlearn.data.batches import Batched
 from seqlearn.errors import InvalidParameterError
 from seqlearn.training.callbacks import Diverged, Scheduled, overriding
+from seqlearn.training.checkpoints import Checkpoints
 from seqlearn.training.cpu import kept_memory
 from seqlearn.training.device import adding_in_order
 from seqlearn.training.interrupt import Sigint
@@ -28,10 +29,15 @@ BATCH_EVENTS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 class Trained(NeuralNet):
     """Epochs of a skorch net whose batches are those of `seqlearn.data.batches`."""
 
-    def train(self, dataset: Batched) -> KeyboardInterrupt | None:
+    _checkpoints: Checkpoints | None = None
+
+    def train(
+        self, dataset: Batched, checkpoints: Checkpoints | None = None
+    ) -> KeyboardInterrupt | None:
         """Train for ``max_epochs``; return the user's interrupt, if that ended it.
 
-        The epochs that were finished by then are kept.
+        The epochs that were finished by then are kept. With ``checkpoints``, those of the same
+        training that were finished before are not trained again.
 
         Raises
         ------
@@ -42,17 +48,22 @@ class Trained(NeuralNet):
         KeyboardInterrupt
             The user interrupted it before the first epoch ended.
         """
-        interrupt = None
+        interrupt, n_epochs = None, self.max_epochs
+        if checkpoints is not None:
+            checkpoints.begin(self, dataset)
         with Sigint() as sigint:
             try:
                 self.notify("on_train_begin", X=dataset, y=None)
+                if checkpoints is not None:
+                    n_epochs = checkpoints.resume(self)
+                    self._checkpoints = checkpoints
                 with (
                     self.on_cpu(self.batch_size) as self._threads,
                     adding_in_order(self.device),
                     torch.enable_grad(),
                     kept_memory(),
                 ):
-                    self.fit_loop(dataset)
+                    self.fit_loop(dataset, epochs=n_epochs)
             except Diverged:
                 pass
             except KeyboardInterrupt as error:
@@ -64,6 +75,8 @@ class Trained(NeuralNet):
                     self.history.pop()
                 if unfinished or sigint.came:
                     interrupt = error
+                elif checkpoints is not None:
+                    checkpoints.write(self, stopped=True)
             except Exception as error:
                 if not self.history or not _looks_in_vain(error):
                     raise
@@ -72,7 +85,7 @@ class Trained(NeuralNet):
                 self.notify("on_train_end", X=dataset, y=None)
             except KeyboardInterrupt as error:
                 interrupt = interrupt or error
-        self._train_set = None
+        self._train_set = self._checkpoints = None
         self.passes_: dict[bool, list] = {}
         return interrupt
 
@@ -100,6 +113,8 @@ class Trained(NeuralNet):
         if method_name == "on_grad_computed":  # by skorch, in the steps of other optimisers
             kwargs["batch"] = self._shown(kwargs["batch"])
         super().notify(method_name, **kwargs)
+        if method_name == "on_epoch_end" and self._checkpoints is not None:
+            self._checkpoints.write(self)
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         """Open a row of the history; forget what the last epoch computed."""

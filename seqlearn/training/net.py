@@ -114,6 +114,11 @@ class SequenceNet(Trained, Scored, NeuralNet):
         super().__init__(Network, HeadLoss, kind, **(defaults | settings))
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """What it was made with, the data apart."""
+        return self._arguments
+
+    @property
     def _default_callbacks(self):
         # The timer comes first: an epoch that has a duration is finished, whatever ends the copy.
         return [("epoch_timer", EpochTimer()), ("keep_finite", KeepFinite())]

@@ -170,6 +170,10 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, Base
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
+    checkpoint : str, path-like or None, default=None
+        Folder into which ``fit`` writes the state of its training after each epoch. The same fit,
+        which needs a ``random_state``, goes on from there if it was interrupted, to the same bits;
+        one that was finished is not trained again. Other parameters or data begin anew.
     net_params : dict or None, default=None
         More settings for ``skorch.NeuralNet``, verbatim.
 
@@ -295,6 +299,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, Base
         tol: float = 1e-4,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint: Any = None,
         net_params: dict | None = None,
     ):
         self.method = method
@@ -327,6 +332,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, Base
         self.tol = tol
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.net_params = net_params
         # </parameters>
 
@@ -455,7 +461,7 @@ class LSTMAnomalyDetector(OutlierMixin, Trainable, Saved, ParameterObjects, Base
             max_epochs=max_epochs,
             one_epoch=False,
         )
-        return net, self._end_training(net, net.train(train), [])
+        return net, self._end_training(net, net.train(train, self._checkpoints()), [])
 
     def _calibrate(
         self,

@@ -79,6 +79,7 @@ class WindowTraining(Trainable):
     calibration: str | None
     random_state: Any
     verbose: int
+    checkpoint: Any
     net_params: dict | None
     # </annotations>
 
@@ -310,7 +311,9 @@ class WindowTraining(Trainable):
         )
         if before is not None:
             net.continue_from(before)
-        history = self._end_training(net, net.train(train), model.history, stacklevel=8)
+        history = self._end_training(
+            net, net.train(train, self._checkpoints(one_epoch)), model.history, stacklevel=8
+        )
         return replace(model, history=history), net
 
 

@@ -143,6 +143,10 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         Equal ints give equal bits. None draws fresh entropy. No global state is read or changed.
     verbose : int, default=0
         1 shows a progress bar, 2 prints a line an epoch.
+    checkpoint : str, path-like or None, default=None
+        Folder into which ``fit`` writes the state of its training after each epoch. The same fit,
+        which needs a ``random_state``, goes on from there if it was interrupted, to the same bits;
+        one that was finished is not trained again. Other parameters or data begin anew.
     net_params : dict or None, default=None
         More settings for ``skorch.NeuralNet``, verbatim.
 
@@ -244,6 +248,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
+        checkpoint: Any = None,
         net_params: dict | None = None,
     ):
         self.unit = unit
@@ -276,6 +281,7 @@ class LSTMLanguageModel(SequenceEstimator[Tokens]):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.net_params = net_params
         # </parameters>
 
