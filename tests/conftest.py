@@ -33,13 +33,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ragged():
-    """Forty ragged sequences of three features, three string classes that differ in their mean."""
+    """Forty ragged sequences of three features, three string classes that differ in their mean.
+
+    They are read-only, since all tests share them.
+    """
     rng = np.random.default_rng(0)
     y = np.array(["high", "low", "mid"])[np.arange(40) % 3]
     means = {"high": 1.0, "low": -1.0, "mid": 0.0}
     X = [rng.normal(means[label], 0.3, size=(rng.integers(1, 12), 3)) for label in y]
+    for array in (*X, y):
+        array.flags.writeable = False
     return X, y
 
 

@@ -14,12 +14,12 @@ from seqlearn.testing.material import names_for_vectors
 TOLERANCE = 1e-6
 
 
-@pytest.fixture(params=names_for_vectors())
+@pytest.fixture(scope="module", params=names_for_vectors())
 def backend(request):
     return request.param
 
 
-@pytest.fixture(params=[False, True], ids=["forwards", "bidirectional"])
+@pytest.fixture(scope="module", params=[False, True], ids=["forwards", "bidirectional"])
 def classifier(request, backend, ragged):
     X, y = ragged
     model = LSTMClassifier(
