@@ -14,6 +14,10 @@ process CPU time, medians. Beside it, with the same sizes and weights not traine
 write: a loop that calls ``nn.LSTM`` with one step, and one by hand that has multiplied all tokens
 by the input's weights before. "times" is how much faster seqlearn is than that row, and the bar of
 that.
+
+At last, whether what a language model has learned from texts helps others, see
+`benchmarks.language_features`: taggers of entities that read its states beside their own words, and
+classifiers of sentiment.
 """
 
 import re
