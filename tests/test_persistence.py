@@ -47,7 +47,6 @@ from seqlearn.data.plain import KIND, as_plain, from_plain
 from seqlearn.metrics import mrr_scorer
 from seqlearn.model_selection import TimeSplit
 from seqlearn.preprocessing import SequenceImputer, SequenceNormalizer, SequenceScaler, Tokenizer
-from seqlearn.testing.material import names_for_vectors
 
 SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
 RNG = np.random.default_rng(0)
@@ -84,12 +83,6 @@ def assert_equal_answers(model, X, method):
             continue
         for one, expected in zip(answer, due, strict=True):
             assert np.array_equal(one, expected)
-
-
-@pytest.mark.parametrize("backend", names_for_vectors())
-def test_every_backend(backend):
-    model = LSTMClassifier(**SMALL, backend=backend).fit(X, LABELS)
-    assert_equal_answers(model, X, "predict_proba")
 
 
 @pytest.mark.parametrize(
