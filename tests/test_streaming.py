@@ -112,18 +112,30 @@ def test_real_sequences_by_every_backend_and_readout(vowels, backend, readout):
         np.testing.assert_allclose(answers, model.predict_proba(prefixes(sequence)), **CLOSE)
 
 
-@pytest.mark.parametrize("n_streams", [1, 4, 6])
-@pytest.mark.parametrize(
-    "more", [{}, {"num_layers": 2, "dtype": "float64", "readout": "attention"}, {"backend": "gru"}]
+@pytest.fixture(
+    scope="module",
+    params=[
+        {},
+        {"num_layers": 2, "dtype": "float64", "readout": "attention"},
+        {"backend": "gru"},
+    ],
+    ids=str,
 )
-def test_labels_and_numbers(more, n_streams):
-    model = LSTMClassifier(**CAUSAL, **more).fit(X, LABELS)
+def of_labels_and_numbers(request):
+    numbers = (RNG.normal(size=16), RNG.normal(size=(16, 2)))
+    return LSTMClassifier(**CAUSAL, **request.param).fit(X, LABELS), [
+        LSTMRegressor(**CAUSAL, **request.param).fit(X, y) for y in numbers
+    ]
+
+
+@pytest.mark.parametrize("n_streams", [1, 4, 6])
+def test_labels_and_numbers(of_labels_and_numbers, n_streams):
+    model, regressors = of_labels_and_numbers
     stream = model.stream(n_streams)
     found = by_turns(stream, X, stream.step)
     for sequence, labels in zip(X, found, strict=True):
         assert list(labels) == list(model.predict(prefixes(sequence)))
-    for y in (RNG.normal(size=16), RNG.normal(size=(16, 2))):
-        model = LSTMRegressor(**CAUSAL, **more).fit(X, y)
+    for model in regressors:
         stream = model.stream(n_streams)
         found = by_turns(stream, X, stream.step)
         for sequence, numbers in zip(X, found, strict=True):
