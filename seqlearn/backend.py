@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from seqlearn.errors import InvalidParameterError
 from seqlearn.states import shapes
 from seqlearn.torch_internals import draws_from
-from seqlearn.torch_layers import project_layer, run_layer, step_layer
+from seqlearn.torch_layers import bind_layer, project_layer, run_layer, step_layer
 
 __all__ = [
     "Backend",
@@ -513,6 +513,27 @@ class Stack(nn.Module):
             x, last = step_layer(layer, x, before[i], projected and i == 0)
             states.append(last)
         return x, tuple(states)
+
+    def bind_step(self) -> Callable[[Tensor, tuple | None], tuple[Tensor, tuple]]:
+        """Return what does `step`, for many calls: all is looked up once, and nothing is checked.
+
+        What is written into the parameters later is seen. That of a subclass with a ``step`` of its
+        own is that ``step``.
+        """
+        if type(self).step is not Stack.step:
+            return self.step
+        (first, *others), dropout = map(bind_layer, self.layers), self.dropout
+
+        def step(x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+            before = self._states(None) if state is None else state
+            x, last = first(x, before[0])
+            states: tuple = (last,)
+            for run, was in zip(others, before[1:], strict=True):
+                x, last = run(dropout(x), was)
+                states += (last,)
+            return x, states
+
+        return step
 
     def project(self, x: Tensor) -> Tensor:
         """Compute what of a step does not depend on the state, for many steps (..., F) at once.

@@ -6,6 +6,8 @@ step is computed by torch's cell functions, for the layers spend most of it on p
 Nothing is prepared from the weights, so an update of them is always seen.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeGuard
 
 import torch
@@ -16,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from seqlearn.errors import InvalidParameterError
 from seqlearn.states import map_rows, n_rows, require_shapes
 
-__all__ = ["project_layer", "run_layer", "step_layer"]
+__all__ = ["bind_layer", "project_layer", "run_layer", "step_layer"]
 
 # Values of a state, B H, from which on a CPU runs one step of nn.LSTM faster than torch.lstm_cell:
 # of 64 units in 0.55 of the time at 1,024 rows and 0.37 at 8,192. nn.GRU never is.
@@ -53,14 +55,23 @@ def run_packed(layer: nn.Module, x: Tensor, lengths: Tensor, state: Any) -> tupl
 def step_layer(layer: nn.Module, x: Tensor, state: Any, projected: bool) -> tuple[Tensor, Any]:
     """Run one step (B, F), or its output of `project_layer`: outputs (B, H) and the state."""
     _check(layer, x, state)
+    if projected and _is_plain(layer):
+        return _PROJECTED[type(layer)](layer, x, _zeros(layer, x) if state is None else state)
+    return bind_layer(layer)(x, state)
+
+
+def bind_layer(layer: nn.Module) -> Callable[[Tensor, Any], tuple[Tensor, Any]]:
+    """Return what runs one step (B, F) of a layer, for many calls: `step_layer` without its checks.
+
+    The parameters are looked up now, so that what is written into them later is seen.
+    """
     if _is_plain(layer):
-        if state is None:
-            zeros = x.new_zeros(x.shape[0], layer.hidden_size)
-            state = (zeros, zeros) if isinstance(layer, nn.LSTM) else zeros
-        return _CELLS[type(layer)](layer, x, state, projected)
-    step = getattr(layer, "step", None)
-    if step is not None:
-        return step(x, state)
+        return partial(_CELLS[type(layer)], layer, _weights(layer))
+    return getattr(layer, "step", None) or partial(_run_step, layer)
+
+
+def _run_step(layer: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """Run a layer over rows of one step (B, F)."""
     outputs, state = run_layer(layer, x[:, None], None, state)
     return outputs[:, 0], state
 
@@ -75,43 +86,57 @@ def project_layer(layer: nn.Module, x: Tensor) -> Tensor:
     return linear(x, layer.weight_ih_l0, bias)
 
 
-def _lstm(layer, x, state, projected):
-    if projected:
-        h, c = state
-        z = torch.addmm(x, h, layer.weight_hh_l0.t())  # (B, 4H)
-        i, f, g, o = z.chunk(4, dim=1)  # (B, H) each
-        c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
-        h = o.sigmoid() * c.tanh()
-    elif state[0].numel() >= MANY_VALUES and not x.is_cuda:
-        outputs, state = run_layer(layer, x[:, None], None, state)
-        return outputs[:, 0], state
-    else:
-        h, c = torch.lstm_cell(x, state, *_weights(layer))
+def _lstm_step(layer, weights, x, state):
+    if state is None:
+        state = _zeros(layer, x)
+    if state[0].numel() >= MANY_VALUES and not x.is_cuda:
+        return _run_step(layer, x, state)
+    h, c = torch.lstm_cell(x, state, *weights)
     return h, (h, c)
 
 
-def _gru(layer, x, h, projected):
-    if projected:
-        r, z, n = x.chunk(3, dim=1)  # (B, H) each
-        from_state = linear(h, layer.weight_hh_l0, layer.bias_hh_l0).chunk(3, dim=1)
-        r, z = (r + from_state[0]).sigmoid(), (z + from_state[1]).sigmoid()
-        h = torch.lerp(torch.addcmul(n, r, from_state[2]).tanh(), h, z)
-    else:
-        h = torch.gru_cell(x, h, *_weights(layer))
+def _gru_step(layer, weights, x, h):
+    h = torch.gru_cell(x, _zeros(layer, x) if h is None else h, *weights)
     return h, h
 
 
-def _rnn(layer, x, h, projected):
-    if projected:
-        z = torch.addmm(x, h, layer.weight_hh_l0.t())
-        h = z.tanh() if layer.nonlinearity == "tanh" else z.relu()
-    else:
-        cell = torch.rnn_tanh_cell if layer.nonlinearity == "tanh" else torch.rnn_relu_cell
-        h = cell(x, h, *_weights(layer))
+def _rnn_step(layer, weights, x, h):
+    cell = torch.rnn_tanh_cell if layer.nonlinearity == "tanh" else torch.rnn_relu_cell
+    h = cell(x, _zeros(layer, x) if h is None else h, *weights)
     return h, h
 
 
-_CELLS = {nn.LSTM: _lstm, nn.GRU: _gru, nn.RNN: _rnn}
+def _lstm_projected(layer, p, state):
+    h, c = state
+    z = torch.addmm(p, h, layer.weight_hh_l0.t())  # (B, 4H)
+    i, f, g, o = z.chunk(4, dim=1)  # (B, H) each
+    c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
+    h = o.sigmoid() * c.tanh()
+    return h, (h, c)
+
+
+def _gru_projected(layer, p, h):
+    r, z, n = p.chunk(3, dim=1)  # (B, H) each
+    from_state = linear(h, layer.weight_hh_l0, layer.bias_hh_l0).chunk(3, dim=1)
+    r, z = (r + from_state[0]).sigmoid(), (z + from_state[1]).sigmoid()
+    h = torch.lerp(torch.addcmul(n, r, from_state[2]).tanh(), h, z)
+    return h, h
+
+
+def _rnn_projected(layer, p, h):
+    z = torch.addmm(p, h, layer.weight_hh_l0.t())
+    h = z.tanh() if layer.nonlinearity == "tanh" else z.relu()
+    return h, h
+
+
+_CELLS = {nn.LSTM: _lstm_step, nn.GRU: _gru_step, nn.RNN: _rnn_step}
+_PROJECTED = {nn.LSTM: _lstm_projected, nn.GRU: _gru_projected, nn.RNN: _rnn_projected}
+
+
+def _zeros(layer: nn.RNNBase, x: Tensor) -> Any:
+    """Return the state before the first step of rows (B, ...)."""
+    zeros = x.new_zeros(x.shape[0], layer.hidden_size)
+    return (zeros, zeros) if isinstance(layer, nn.LSTM) else zeros
 
 
 def _weights(layer: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -403,6 +403,39 @@ def test_a_projection_spares_the_product_with_the_input(kind):
         assert torch.allclose(run_steps(stack, projected, projected=True), expected, atol=1e-6)
 
 
+class Doubled(Stack):
+    """A stack with a step of its own."""
+
+    def step(self, x, state=None):
+        outputs, state = super().step(x, state)
+        return 2 * outputs, state
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("kind", [*KINDS, Summing])
+def test_a_bound_step_is_the_step_and_sees_what_is_written_into_weights(kind, num_layers):
+    stack = Stack(Summing, 3, 3, num_layers=num_layers, dropout=0.5)
+    if kind is not Summing:
+        stack = make_stack(kind, num_layers=num_layers, dropout=0.5)
+    stack.eval()
+    bound, x, state = stack.bind_step(), some_batch(), None
+    for t in range(3):
+        if t == 2:
+            with torch.no_grad():
+                for one in stack.parameters():
+                    one.mul_(0.5)
+        due = stack.step(x[:, t], state)
+        found = bound(x[:, t], state)
+        torch.testing.assert_close(found, due, rtol=0, atol=0)
+        state = due[1]
+
+
+def test_a_bound_step_is_that_of_a_subclass():
+    stack = Doubled(lambda size: nn.GRU(size, 8, batch_first=True), 3, 8)
+    x = some_batch()[:, 0]
+    torch.testing.assert_close(stack.bind_step()(x, None), stack.step(x), rtol=0, atol=0)
+
+
 def test_two_directions_refuse_a_step():
     with pytest.raises(InvalidParameterError, match="Build it with bidirectional=False"):
         make_stack(nn.LSTM, bidirectional=True).step(torch.zeros(4, 3))

@@ -4,6 +4,7 @@ Nothing of importlib is replaced: what is found here is found as an installed pl
 unlike any plugin's, so that the tests hold whatever else is installed.
 """
 
+import shutil
 import sys
 from importlib.machinery import PathFinder
 from importlib.metadata import distribution
@@ -192,6 +193,23 @@ def test_without_the_plugin_its_name_is_unknown(alone):
     assert "There is no backend 'layernorm'." in answer
     assert "Installed backends: gru, reference, rnn, torch" in answer
     assert "python -m pip install seqlearn-layernorm" in answer
+
+
+def test_what_is_installed_while_a_process_runs_is_found(alone):
+    """In a folder that has been read; also one that was read while only half of it was there."""
+    for name in ("scikit_seqlearn-0.dist-info", "other-0.dist-info"):
+        before = list(available_backends())
+        info = alone / name
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name[:5]}\nVersion: 0\n")
+        assert list(available_backends()) == before
+        entries = OWN if name.startswith("scikit") else "[seqlearn.backends]\nmine = collections:x"
+        (info / "entry_points.txt").write_text(entries)
+        with pytest.raises(UnknownBackendError):
+            load_backend("nothing")
+        assert len(available_backends()) > len(before)
+    shutil.rmtree(info)
+    assert "mine" not in available_backends() and load_backend("rnn").__name__ == "TorchRNN"
 
 
 @pytest.mark.parametrize("given", [None, 3, Ellipsis, ["torch"]], ids=repr)

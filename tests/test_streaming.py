@@ -112,22 +112,55 @@ def test_real_sequences_by_every_backend_and_readout(vowels, backend, readout):
         np.testing.assert_allclose(answers, model.predict_proba(prefixes(sequence)), **CLOSE)
 
 
-@pytest.mark.parametrize("n_streams", [1, 4, 6])
-@pytest.mark.parametrize(
-    "more", [{}, {"num_layers": 2, "dtype": "float64", "readout": "attention"}, {"backend": "gru"}]
+@pytest.fixture(
+    scope="module",
+    params=[
+        {},
+        {"num_layers": 2, "dtype": "float64", "readout": "attention"},
+        {"backend": "gru"},
+    ],
+    ids=str,
 )
-def test_labels_and_numbers(more, n_streams):
-    model = LSTMClassifier(**CAUSAL, **more).fit(X, LABELS)
+def of_labels_and_numbers(request):
+    numbers = (RNG.normal(size=16), RNG.normal(size=(16, 2)))
+    return LSTMClassifier(**CAUSAL, **request.param).fit(X, LABELS), [
+        LSTMRegressor(**CAUSAL, **request.param).fit(X, y) for y in numbers
+    ]
+
+
+@pytest.mark.parametrize("n_streams", [1, 4, 6])
+def test_labels_and_numbers(of_labels_and_numbers, n_streams):
+    model, regressors = of_labels_and_numbers
     stream = model.stream(n_streams)
     found = by_turns(stream, X, stream.step)
     for sequence, labels in zip(X, found, strict=True):
         assert list(labels) == list(model.predict(prefixes(sequence)))
-    for y in (RNG.normal(size=16), RNG.normal(size=(16, 2))):
-        model = LSTMRegressor(**CAUSAL, **more).fit(X, y)
+    for model in regressors:
         stream = model.stream(n_streams)
         found = by_turns(stream, X, stream.step)
         for sequence, numbers in zip(X, found, strict=True):
             np.testing.assert_allclose(numbers, model.predict(prefixes(sequence)), **CLOSE)
+
+
+@pytest.mark.parametrize("readout", ["mean", "last"])
+def test_thousands_of_streams_in_blocks(monkeypatch, readout):
+    model = LSTMClassifier(**CAUSAL, readout=readout).fit(X, LABELS)
+    rows = RNG.normal(size=(19, 4, 3))
+    one = model.stream(19)
+    monkeypatch.setattr("seqlearn.streaming.network_steps.BLOCK_VALUES", 64)  # 8 rows, at 8 units
+    stream, other = model.stream(19), model.stream(19)
+    for t in range(4):
+        due, found = one.step_proba(rows[:, t]), stream.step_proba(rows[:, t])
+        np.testing.assert_allclose(found, due, **CLOSE)
+        np.testing.assert_allclose(found, model.predict_proba(rows[:, : t + 1]), **CLOSE)
+        before = other.step_proba(rows[:, t])
+        np.testing.assert_array_equal(
+            np.delete(found, [7, 8], axis=0), np.delete(before, [7, 8], axis=0)
+        )
+        other.reset([7, 8])  # the last of a block, and the first of the next
+    assert [part.shape[0] for part in stream.state["rows"][1][0]] == [19, 19]
+    other.state = stream.state
+    np.testing.assert_array_equal(other.step(rows[:, 0]), stream.step(rows[:, 0]))
 
 
 def test_several_labels():
@@ -377,15 +410,16 @@ def test_a_state_is_plain_goes_on_and_is_not_changed_by_that(kind):
     stream.reset(2)
     kept = pickle.loads(pickle.dumps(stream.state))
     whole, deep = pickle.loads(pickle.dumps(stream)), copy.deepcopy(stream)
-    before = pickle.dumps(stream.state)
+    before = pickle.dumps(kept)
     due = [stream.step(step) for step in steps[3:]]
     other.state = kept
     assert other.n_steps.tolist() == [3, 3, 0]
     for one in (other, whole, deep):
         for step, answer in zip(steps[3:], due, strict=True):
             np.testing.assert_array_equal(one.step(step), answer)
-    other.state = kept  # it can be set again: going on did not change it
-    assert pickle.dumps(other.state) == before
+    assert pickle.dumps(kept) == before  # going on did not change it
+    other.state = kept  # and it can be set again
+    np.testing.assert_array_equal(other.step(steps[3]), due[0])
     assert "torch" not in repr(type(kept["rows"])) and forms(kept["n_steps"]) == ((3,), "int64")
 
 

@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -141,6 +142,13 @@ class Encoder(nn.Module):
     def step_core(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Do what `step` does, without a look at the arguments, and without filling rows up."""
         return step_core(self.core, self.shaped(x), state)
+
+    def bind_step(self) -> Callable[[Tensor, Any], tuple[Tensor, Any]]:
+        """Return what does `step_core`, for many calls: what a core can look up once is."""
+        if self.step_shape is not None:
+            return self.step_core
+        bind_step = getattr(self.core, "bind_step", None)
+        return getattr(self.core, "step", self.step_core) if bind_step is None else bind_step()
 
     def begin(self, n_rows: int) -> tuple[Any, Any]:
         """Return the states of core and readout of so many rows before their first step.

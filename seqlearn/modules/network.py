@@ -165,10 +165,8 @@ class Network(nn.Module):
             call gave for B rows. Nothing is checked, and no rows are filled up: in evaluation a row
             depends on no other if B is a multiple of ``encoder.step_block``.
         """
-        head, encoder, core = self.head, self.encoder, self.encoder.core
-        step = encoder.step_core
-        if encoder.step_shape is None:  # a shorter way for what is asked most often
-            step = getattr(core, "step", step)
+        head, encoder = self.head, self.encoder
+        step = encoder.bind_step()
         read = None
         if encoder.readout is not None and (encode or not head.reads_steps):
             read = encoder.readout.step

@@ -4,7 +4,9 @@ The rows of a state are filled up to a multiple of what the core computes alike,
 and nothing is checked again that the stream itself has made.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,17 @@ from torch.nn.functional import pad
 from seqlearn.data.one_step import finite_step, read_step, refuse_width
 from seqlearn.errors import InvalidParameterError
 from seqlearn.modules.heads.head import Head
+from seqlearn.modules.row_blocks import in_blocks
 from seqlearn.registry import describe_backend
 from seqlearn.states import map_rows
 from seqlearn.streaming.steps import Steps, begun_again, refuse_other_forms
 from seqlearn.training.cpu import flushed_denormals
 
 __all__ = ["NetworkSteps", "require_streams"]
+
+# Outputs of the core, rows times width, that a CPU computes at once: what they need in between then
+# fits its cache. 10,000 rows of 64 take 0.7 of the time that they take together.
+BLOCK_VALUES = 1 << 17
 
 
 class NetworkSteps(Steps):
@@ -42,7 +49,8 @@ class NetworkSteps(Steps):
     Notes
     -----
     A single stream is not filled up: a product with a vector takes half the time of one with four
-    rows, and rounds otherwise in the last digit.
+    rows, and rounds otherwise in the last digit. Thousands go through the network in equal blocks,
+    see `BLOCK_VALUES`; which streams share one never changes, so that no bit depends on it.
     """
 
     def __init__(
@@ -67,10 +75,16 @@ class NetworkSteps(Steps):
         self.net.evaluate()
         module = self.net.module_
         encoder, n = module.encoder, self.n_streams
-        self._missing = 0 if n == 1 else -n % encoder.step_block
         self._dtype, self._device = np.dtype(self.net.dtype), encoder.device
         self._on_cpu = self._device.type == "cpu"
         self._advance = module.advancer(self.encode)
+        multiple = 1 if n == 1 else encoder.step_block
+        most = max(BLOCK_VALUES // encoder.output_size, multiple) if self._on_cpu else n
+        n_blocks = math.ceil(n / most)
+        block = math.ceil(n / (n_blocks * multiple)) * multiple
+        self._missing = n_blocks * block - n
+        if n_blocks > 1:
+            self._advance = partial(in_blocks, self._advance, block, exact=True)
         self._step_input = None if module.input is None else module.input.step
         self._n_features = encoder.input_size
 

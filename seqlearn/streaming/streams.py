@@ -68,7 +68,7 @@ class Stream:
     def _begin(self) -> None:
         self._rows = self._steps.begin()
         self._of_transformers = self._fresh_transformers()
-        self._n_steps = np.zeros(self.n_streams, np.int64)
+        self._n_all, self._begun_at = 0, np.zeros(self.n_streams, np.int64)
 
     def _fresh_transformers(self) -> tuple:
         return tuple(one.begin_streams(self.n_streams) for _, one in self._transformers)
@@ -76,7 +76,7 @@ class Stream:
     @property
     def n_steps(self) -> np.ndarray:
         """Steps of each stream since it began, (B,), int64."""
-        return self._n_steps.copy()
+        return self._n_all - self._begun_at
 
     def step(self, x: Any, *more: Any) -> Any:
         """Take one step of every stream, and return what ``predict`` says of the steps so far.
@@ -144,7 +144,7 @@ class Stream:
             before = tuple(after)
         outputs, rows = steps.run(x, self._rows, *more)
         self._rows, self._of_transformers = rows, before
-        self._n_steps += 1
+        self._n_all += 1
         return outputs
 
     @torch_defaults()
@@ -173,7 +173,7 @@ class Stream:
         fresh = self._fresh_transformers()
         self._of_transformers = begun_again(self._of_transformers, fresh, chosen)
         self._rows = again
-        self._n_steps[chosen] = 0
+        self._begun_at[chosen] = self._n_all
         return self
 
     def _chosen(self, rows: Any) -> np.ndarray:
@@ -221,11 +221,11 @@ class Stream:
                 f"The state is of another model than this {owner}: its weights are others. Set it "
                 "in a stream of the model that it was taken from."
             )
-        refuse_other_forms(state["n_steps"], self._n_steps, owner)
+        refuse_other_forms(state["n_steps"], self.n_steps, owner)
         refuse_other_forms(state["transformers"], self._fresh_transformers(), owner)
         self._rows = self._steps.restored(state["rows"])
         self._of_transformers = map_rows(np.copy, state["transformers"])
-        self._n_steps = state["n_steps"].copy()
+        self._n_all, self._begun_at = 0, -state["n_steps"]
 
     @property
     def _model(self) -> str:
