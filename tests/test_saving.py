@@ -384,8 +384,10 @@ def test_a_disk_that_is_full_leaves_the_old_file(file, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         seqlearn.save(LSTMClassifier(**SMALL).fit(X, Y), file)
     assert file.read_bytes() == before and os.listdir(file.parent) == ["model"]
-    with pytest.raises(FileNotFoundError):
-        seqlearn.save(SequenceScaler().fit(X), file.parent / "none" / "model")
+    for name, due in {"none/model": FileNotFoundError, "model/more": NotADirectoryError}.items():
+        with pytest.raises(due) as caught:
+            seqlearn.save(SequenceScaler().fit(X), file.parent / name)
+        assert caught.value.filename == str(file.parent / name)  # not that of a temporary one
 
 
 def test_a_folder_that_may_not_be_written_to(file, monkeypatch):

@@ -16,7 +16,7 @@ import numpy as np
 
 from seqlearn.errors import ModelFileError
 
-__all__ = ["FORMAT", "read", "read_description", "write"]
+__all__ = ["FORMAT", "read", "read_description", "write", "write_bytes"]
 
 FORMAT = 1  # of the description; older ones stay readable
 KEY, DIGEST = "seqlearn", "digest"  # in the metadata
@@ -26,7 +26,7 @@ AT_ONCE = 1 << 20  # bytes that are hashed at once
 
 
 def write(path: Any, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write a file at once or not at all: a temporary one beside it takes its place at the end.
+    """Write a file at once or not at all.
 
     Parameters
     ----------
@@ -58,6 +58,17 @@ def write(path: Any, description: dict[str, Any], arrays: dict[str, np.ndarray])
         data[8 : 8 + _header_size(bytes(data[:8]), len(data), path)], BLANK, path
     )
     data[8 + place : 8 + place + 64] = hashlib.sha256(data).hexdigest().encode()
+    write_bytes(path, data)
+
+
+def write_bytes(path: Any, data: bytes | bytearray) -> None:
+    """Write a file at once or not at all: a temporary one beside it takes its place at the end.
+
+    Raises
+    ------
+    OSError
+        The folder is not there or may not be written to, or the disk is full.
+    """
     path = Path(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
@@ -66,8 +77,11 @@ def write(path: Any, description: dict[str, Any], arrays: dict[str, np.ndarray])
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as cause:
+        if os.path.exists(part):
+            os.unlink(part)
+        if isinstance(cause, OSError):  # by the name that the user knows, not the temporary one
+            raise OSError(cause.errno, cause.strerror, str(path)) from cause
         raise
 
 
@@ -124,12 +138,12 @@ def read(path: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def _header_size(first: bytes, size: int, path: Any) -> int:
     """Return the bytes of the header, which the first eight of a file tell."""
     if first[:2] == b"PK":
-        _refuse(path, "it is a zip file, as skops writes: use skops.io.load", None)
+        _refuse(path, "it is a zip file, as skops (see skops.io.load) and torch write", None)
     if first[:1] == b"\x80" and first[1:2] in b"\x02\x03\x04\x05":
         _refuse(path, "it is a pickle, which may run anything when it is loaded", None)
     n = int.from_bytes(first, "little")
     if len(first) < 8 or n > size - 8 or n < 2:
-        _refuse(path, f"of its {size} bytes, {n} would be its header. It is cut off, or damaged")
+        _refuse(path, f"of its {size} bytes, {n} would be its header. It is no model, or cut off")
     if n > LARGEST_HEADER:
         _refuse(path, f"its header would take {n} bytes, more than any model needs")
     return n

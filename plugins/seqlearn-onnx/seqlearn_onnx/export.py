@@ -4,9 +4,6 @@ The network's own nodes stand in `seqlearn_onnx.cores` and `seqlearn_onnx.statio
 exported in `seqlearn_onnx.models`.
 """
 
-import os
-import secrets
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +12,7 @@ import onnxruntime  # type: ignore[import-untyped]
 
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_tables import WordTable
+from seqlearn.persistence.files import write_bytes
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict
 from seqlearn_onnx.cores import NotTraced, run_core
@@ -109,7 +107,7 @@ def to_onnx(model: Any, path: Any) -> None:
     onnx.checker.check_model(made, full_check=True)
     content = made.SerializeToString()
     _compare(parts, content, is_native)
-    _write(path, content)
+    write_bytes(path, content)
 
 
 def _build(graph: Graph, parts: Parts) -> bool:
@@ -215,18 +213,3 @@ def _as_network(parts: Parts, found: np.ndarray, lengths: np.ndarray) -> np.ndar
     if task == "steps":
         return found[np.arange(found.shape[1]) < lengths[:, None]]  # (S, C)
     return found
-
-
-def _write(path: Any, content: bytes) -> None:
-    """Write a file at once or not at all: a temporary one beside it takes its place at the end."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -1,5 +1,6 @@
 """What is refused, by name and without a file; files, scikit-learn's ways with the estimator."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -8,7 +9,6 @@ import sys
 import numpy as np
 import onnx
 import pytest
-import seqlearn_onnx.export as export
 import torch
 from onnx import helper
 from seqlearn_onnx import OnnxEstimator, to_onnx
@@ -211,9 +211,9 @@ def test_a_file_is_written_at_once_or_not_at_all(path, classifier, monkeypatch):
     path.write_bytes(b"before")
 
     def fails(*arguments):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(export.os, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="no space left"):
         to_onnx(classifier, path)
     assert path.read_bytes() == b"before" and os.listdir(path.parent) == [path.name]
