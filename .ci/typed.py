@@ -86,7 +86,7 @@ def use(X: list[np.ndarray], y: np.ndarray, texts: list[str], tags: list[list[st
     seqlearn.RiskDisplay.from_estimator(classifier, X[0], X, y, n_bins=5)
     clips, _, directions = seqlearn.datasets.make_moving_digits(8)
     video: LSTMClassifier = LSTMClassifier(frames=Frames(size=8)).fit(clips, directions)
-    assert_type(video.input_gradients(clips), list[np.ndarray])
+    assert_type(video.attribute(clips, "saliency"), list[np.ndarray])
     seqlearn.FramesDisplay.from_estimator(video, clips[0])
     held: Sequences = seqlearn.to_sequences(X)
     stays = seqlearn.datasets.fetch_physionet2012("test")

@@ -31,10 +31,11 @@ class Classifier:
     def predict_proba(self, X):
         return np.array([[0.25, 0.75]])
 
-    def input_gradients(self, X):
-        gradient = np.zeros(X[0].shape)
-        gradient[2, 0, 0] = -2.0
-        return [gradient]
+    def attribute(self, X, method):
+        assert method == "saliency"
+        saliency = np.zeros(X[0].shape)
+        saliency[2, 0, 0] = 2.0
+        return [saliency]
 
 
 def test_the_picture_is_what_the_classifier_says():
@@ -54,7 +55,7 @@ def test_a_fitted_classifier_is_drawn():
     X, y = np.stack([CLIP, CLIP[::-1]] * 4), np.arange(8) % 2
     model = LSTMClassifier(hidden_size=4, max_epochs=1, random_state=0).fit(X, y)
     display = FramesDisplay.from_estimator(model, X[0])
-    due = np.abs(model.input_gradients(X[:1])[0]).max(-1)
+    due = model.attribute(X[:1], "saliency")[0].max(-1)
     np.testing.assert_array_equal(display.saliency, due)
 
 

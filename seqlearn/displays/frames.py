@@ -1,7 +1,7 @@
 """`FramesDisplay`: a clip of video, what a classifier says of it, and which pixels that hangs on.
 
 What lives here says what is in the picture. It knows a classifier by its methods ``predict_proba``
-and ``input_gradients``, and imports none.
+and ``attribute``, and imports none.
 """
 
 from typing import Any
@@ -20,7 +20,8 @@ class FramesDisplay:
     """Frames of a clip above each other with their saliency, and the saliency of whole frames.
 
     The saliency of a pixel is the size of the gradient of the predicted label's score with respect
-    to it, the largest of its colours [1]_: where a small change would change the answer most. That
+    to it, the largest of its colours [1]_: where a small change would change the answer most; of
+    two labels the score is the log-odds. That
     of a frame is the sum over its pixels. Make one with `from_estimator` or `from_saliency`, which
     check and draw; parameters are stored as attributes, and `plot` draws again.
 
@@ -46,7 +47,7 @@ class FramesDisplay:
     --------
     FramesDisplay.from_estimator : Draw what a fitted classifier looks at.
     FramesDisplay.from_saliency : Draw saliency that is there already.
-    LSTMClassifier.input_gradients : Where saliency comes from.
+    LSTMClassifier.attribute : Where saliency comes from.
 
     References
     ----------
@@ -97,10 +98,10 @@ class FramesDisplay:
         frames = _frames(clip)
         chances = classifier.predict_proba([frames])[0]
         best = chances.argmax()
-        gradient = np.abs(classifier.input_gradients([frames])[0])  # (T, H, W, C)
+        saliency = classifier.attribute([frames], method="saliency")[0]  # (T, H, W, C)
         prediction = f"{classifier.classes_[best]}, probability {chances[best]:.2f}"
         return cls.from_saliency(
-            frames, gradient.max(axis=-1), prediction=prediction, **plot_params
+            frames, saliency.max(axis=-1), prediction=prediction, **plot_params
         )
 
     @classmethod

@@ -5,16 +5,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from seqlearn.data.containers import unpack
-from seqlearn.data.sequences import Sequences
-from seqlearn.errors import DataFormatError
-from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
+from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.looking_inside import Explained
 from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead
-from seqlearn.training.prediction import gradients
 
 __all__ = ["LSTMClassifier"]
 
@@ -372,47 +368,6 @@ class LSTMClassifier(ClassifierMixin, Explained, SequenceEstimator[Classes]):
         ndarray of shape (N, C)
         """
         return self._record.targets.probabilities(self._outputs(X), log=True)
-
-    def input_gradients(self, X: Any) -> list[np.ndarray]:
-        """Return how the score of the predicted label changes with each value of X: its gradient.
-
-        Where it is large, a small change of X would change the answer most; `FramesDisplay` draws
-        it for video.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, T) or (N, T, F), or list of N arrays of shape (T_i, F)
-            Sequences of numbers, or frames of video. Values of uint8 frames count in units of 255.
-
-        Returns
-        -------
-        list of N ndarrays of shape (T_i, F), or (T_i, H, W, C) of frames
-            Of the output before the softmax; with multilabel targets, of the largest one.
-
-        Raises
-        ------
-        DataFormatError
-            X has words or feature dictionaries, which have no gradient.
-
-        Examples
-        --------
-        >>> from seqlearn import LSTMClassifier
-        >>> from seqlearn.datasets import make_noisy_sines
-        >>> X, y = make_noisy_sines(60, 20, random_state=0)
-        >>> classifier = LSTMClassifier(hidden_size=8, max_epochs=2, random_state=0).fit(X, y)
-        >>> classifier.input_gradients(X[:2])[1].shape
-        (20, 1)
-        """
-        found: list[np.ndarray] = []
-        for first, piece in pieces(unpack(X)):
-            sequences = self._encoded(piece, first)
-            if sequences.dictionary is not None:
-                raise DataFormatError(
-                    "X has words or feature dictionaries; input_gradients are those of numbers."
-                )
-            values = gradients(self.net_, sequences)
-            found += list(Sequences(values, sequences.offsets, step_shape=sequences.step_shape))
-        return found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of the sequences whose label, or set of labels, is right.

@@ -146,8 +146,8 @@ class Explained(InnerStates):
             one. Of a regressor with several numbers the column of y.
         baseline : {"mean", "zero"} or array-like of shape (F,) or (T, F), default="mean"
             What stands for "nothing": the mean step of the training data, zeros, or a step or
-            sequence of your own, where X holds numbers. Zeros are neutral where that is the mean.
-            Saliency has none.
+            sequence of your own, where X holds numbers without gaps, or frames. Zeros are neutral
+            where that is the mean. Saliency has none.
         n_steps : int, default=32
             Points between baseline and sequence, of integrated gradients alone. Where the sum
             misses by more than 1 %, more are taken where the score is steep.
@@ -155,9 +155,11 @@ class Explained(InnerStates):
         Returns
         -------
         list of N ndarray of shape (T_i, F)
-            Of words, feature dictionaries, series read with ``missing="mask"`` and frames read with
-            ``frames=`` (T_i,): the sum over the values of a step's vector. A 2-D X has F = 1;
-            frames without ``frames=`` have their own shape, (T_i, H, W, C).
+            Of words and feature dictionaries (T_i,): the sum over the values of a step's vector. A
+            2-D X has F = 1. Frames have their own shape, (T_i, H, W, C), a number for each pixel;
+            those of uint8 count from 0 to 1. With ``missing="mask"`` the number of a feature is the
+            sum of what its last value counts, whether there is one now, and the time since; where
+            nothing was observed, that it was not may count too.
 
         Raises
         ------
@@ -218,16 +220,17 @@ class Explained(InnerStates):
         if isinstance(baseline, str) and baseline == "zero":
             return np.zeros_like(mean)
         accepted = "'mean', 'zero'"
-        if self.net_.module_.input is None:
-            n_steps, width = np.unique(sequences.lengths), len(mean)
-            shapes = [(width,), *((int(n), width) for n in n_steps if len(n_steps) == 1)]
+        station = self.net_.module_.input
+        if station is None or station.differentiable:
+            n_steps, step = np.unique(sequences.lengths), sequences.step_shape or mean.shape
+            shapes = [step, *((int(n), *step) for n in n_steps if len(n_steps) == 1)]
             accepted += f" or numbers of shape {' or '.join(map(str, shapes))}"
             given = _numbers(baseline)
             if given is not None:
                 if self.input_kind_ == "series" and given.ndim == 1:
                     given = given[:, None]  # a series (T,), as those of X
                 if given.shape in shapes and np.isfinite(given).all():
-                    return given
+                    return given.reshape(*given.shape[: -len(step)], len(mean))
         raise InvalidParameterError(
             f"baseline={baseline!r} is not accepted: give {accepted}."
             + ("" if "numbers" in accepted else " X holds no numbers but is read as vectors.")

@@ -43,6 +43,7 @@ class GapInput(Input):
     """
 
     with_gaps = True
+    parts = 3
     mean: Tensor
     gap_scale: Tensor
 

@@ -59,6 +59,8 @@ class ImageInput(Input):
        improved quality, stability, and variation. ICLR, section 4.1. There numbers are of size 1.
     """
 
+    differentiable = True
+
     def __init__(
         self,
         step_shape: tuple[int, int, int],

@@ -34,12 +34,20 @@ class Input(nn.Module, ABC):
         As in `seqlearn.modules.heads.head.Head`.
     with_gaps : bool
         Values, mask and gaps stand side by side, as `seqlearn.backend.Backend.missing` has it.
+    differentiable : bool
+        What it reads are numbers (B, T, F) of which each counts for itself: an attribution goes on
+        through the input, to them.
+    parts : int
+        Where it is not ``differentiable``: how many values it makes of each feature, all first
+        ones, then all second ones; 0 if its values belong to whole steps.
     input_size : int
         Values a step that it reads, where they may be more than it gives: memory hangs on them.
     """
 
     grows: ClassVar[tuple[str, ...]] = ()
     with_gaps: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = False
+    parts: ClassVar[int] = 0
     input_size: int = 0
 
     def __init__(self, output_size: int):

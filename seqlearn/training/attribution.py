@@ -2,8 +2,8 @@
 says of it.
 
 The methods ask scores of rows that differ from the given ones, or the gradient of a score. What
-they change are the values that the core reads: of numbers the numbers themselves, of words their
-vectors. `seqlearn.estimators.looking_inside` calls `attribute`.
+they change are numbers: those of X, pixels too, and of words their vectors; of a series with gaps
+what the core reads of each feature. `seqlearn.estimators.looking_inside` calls `attribute`.
 
 The network computes in evaluation, where dropout does nothing, and is left in the mode it was in.
 """
@@ -40,7 +40,7 @@ def attribute(
     baseline: np.ndarray,
     n_steps: int,
 ) -> np.ndarray:
-    """Return what each value that the core reads counts for the score of its row.
+    """Return what each feature of a step counts for the score of its row.
 
     Parameters
     ----------
@@ -61,14 +61,15 @@ def attribute(
 
     Returns
     -------
-    ndarray of shape (S, E), or (S,) where an input stands before the core
-        With an input, the sum over the E values that it makes of a step.
+    ndarray of shape (S, F), or (S,) where no value belongs to a feature
+        The sum over the values of each feature, or of each step.
     """
     module, lengths = net.module_, sequences.lengths
     dataset = SequenceDataset(sequences, device=net.device, dtype=net._dtype)
     base = torch.as_tensor(baseline, dtype=net._dtype, device=net.device)
     at_once = net.rows_at_once(len(lengths) * n_steps, int(lengths.max()))
-    whole_steps = module.input is not None
+    of_feature = torch.as_tensor(_of_feature(module.input, baseline.shape[-1]), device=net.device)
+    whole_steps = not (_is_read_in_score(module) or module.input.parts)
     result: Any = None
     with _evaluating(net):
         weights = choose(predict(net, sequences))
@@ -76,14 +77,12 @@ def attribute(
         for rows in length_batches(lengths, max(at_once // n_steps, 1)):
             inputs = dataset.inputs(rows)
             with net.on_cpu(at_once):
-                values, own, _ = _read(module, inputs["x"], unless_full(inputs["lengths"]))
+                values, own = _varied(module, inputs["x"], unless_full(inputs["lengths"]))
                 is_step = np.arange(values.shape[1]) < lengths[rows][:, None]  # (B, T)
                 of_rows = base.expand_as(values), of_output[torch.as_tensor(rows)]
-                asked = _Asked(module, values, own, *of_rows, is_step, whole_steps, at_once)
-                found = METHODS[method](asked, n_steps)  # (B, T, E)
-            if whole_steps:
-                found = found.sum(-1)
-            steps = found.cpu().numpy()
+                asked = _Asked(module, values, own, *of_rows, is_step, of_feature, at_once)
+                found = METHODS[method](asked, n_steps)  # (B, T, F)
+            steps = (found[..., 0] if whole_steps else found).cpu().numpy()
             if result is None:
                 result = np.empty((len(sequences.values), *steps.shape[2:]))
             _put(result, steps, sequences.offsets[rows], lengths[rows])
@@ -91,7 +90,7 @@ def attribute(
 
 
 def mean_step(net: Any, sequences: Sequences, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean of the values that the core reads, over the steps of weighted rows, (E,).
+    """Return the mean of what `attribute` changes, over the steps of weighted rows, (E,).
 
     Of very many steps, evenly chosen rows with about `MEAN_STEPS` of them are enough.
     """
@@ -104,7 +103,7 @@ def mean_step(net: Any, sequences: Sequences, rows: np.ndarray, weights: np.ndar
         for some in length_batches(lengths, net.rows_at_once(len(lengths), int(lengths.max()))):
             inputs = dataset.inputs(some)
             with net.on_cpu(len(some)):
-                values, _, _ = _read(net.module_, inputs["x"], unless_full(inputs["lengths"]))
+                values, _ = _varied(net.module_, inputs["x"], unless_full(inputs["lengths"]))
             valid = valid_steps(inputs["lengths"], values.shape[1])  # (B, T)
             of_step = valid * torch.as_tensor(weights[some])[:, None]
             of_step = of_step.to(values.device)[..., None]
@@ -160,52 +159,76 @@ def _read(module: Any, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor |
     return module.read(x, lengths)
 
 
+def _is_read_in_score(module: Any) -> bool:
+    """Whether what is changed is what the network reads, and not what its core does."""
+    return module.input is None or module.input.differentiable
+
+
+def _varied(module: Any, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the values of a batch that are changed, (B, T, E), and lengths."""
+    return (x, lengths) if _is_read_in_score(module) else _read(module, x, lengths)[:2]
+
+
+def _of_feature(station: Any, width: int) -> np.ndarray:
+    """Return the number of the feature that each value of a step belongs to, (E,)."""
+    if station is None or station.differentiable:
+        return np.arange(width)
+    return np.arange(width) % (width // station.parts) if station.parts else np.zeros(width, int)
+
+
 class _Asked(NamedTuple):
     """A batch, and what is asked of it."""
 
     module: Any
-    values: Tensor  # what the core reads, (B, T, E)
+    values: Tensor  # what is changed, (B, T, E)
     lengths: Tensor | None  # (B,), on the CPU
     base: Tensor  # (B, T, E)
     weights: Tensor  # of the outputs in the score, (B, C)
     is_step: np.ndarray  # which are steps of their row, (B, T)
-    whole_steps: bool  # whether the values of a step belong together
+    of_feature: Tensor  # the feature that each value of a step belongs to, (E,)
     at_once: int  # rows that memory holds
 
     def score(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the scores (K,) of values (K, T, E) that belong to rows (K,) of the batch."""
         lengths = None if self.lengths is None else self.lengths[rows.cpu()]
+        if _is_read_in_score(self.module):
+            values, lengths, _ = self.module.read(values, lengths)
         seen = Seen(None, values, lengths, None, None, self.module)
         outputs = self.module.head.read(self.module.answer(seen)[0])  # (K, C)
         return (outputs * self.weights[rows.to(self.weights.device)]).sum(dim=1)
+
+    def by_feature(self, found: Tensor) -> Tensor:
+        """Return the sums over the values of each feature, (B, T, F), of values (B, T, E)."""
+        sums = found.new_zeros(*found.shape[:2], int(self.of_feature.max()) + 1)
+        return sums.index_add_(2, self.of_feature, found)
 
 
 def _integrated_gradients(asked: _Asked, n_steps: int) -> Tensor:
     unit = asked.weights.abs().sum(dim=1)
     ways = asked.values, asked.base, unit
-    return integrated_gradients(asked.score, *ways, n_steps=n_steps, at_once=asked.at_once)
+    found = integrated_gradients(asked.score, *ways, n_steps=n_steps, at_once=asked.at_once)
+    return asked.by_feature(found)
 
 
 def _saliency(asked: _Asked, n_steps: int) -> Tensor:
     """Absolute gradient at the row itself."""
-    return gradient(asked.score, asked.values, torch.arange(len(asked.values))).abs()
+    found = gradient(asked.score, asked.values, torch.arange(len(asked.values)))
+    return asked.by_feature(found.abs())
 
 
 @torch.inference_mode()
 def _occlusion(asked: _Asked, n_steps: int) -> Tensor:
-    """What the score loses with a value, or with all values of a step, at the baseline."""
+    """What the score loses with the values of a feature at the baseline."""
     values, base = asked.values, asked.base
     before = asked.score(values, torch.arange(len(values)))
-    found = torch.zeros_like(values[..., :1] if asked.whole_steps else values)
+    found = asked.by_feature(torch.zeros_like(values))
     which = np.repeat(asked.is_step[..., None], found.shape[-1], axis=-1)
-    places = torch.as_tensor(np.argwhere(which))  # (P, 3): row, step, value
-    for rows, steps, parts in (some.unbind(1) for some in places.split(asked.at_once)):
-        changed, k = values[rows], torch.arange(len(rows))
-        if asked.whole_steps:
-            changed[k, steps] = base[rows, steps]
-        else:
-            changed[k, steps, parts] = base[rows, steps, parts]
-        found[rows, steps, parts] = before[rows] - asked.score(changed, rows)
+    places = torch.as_tensor(np.argwhere(which), device=values.device)  # (P, 3)
+    for rows, steps, features in (some.unbind(1) for some in places.split(asked.at_once)):
+        changed, k = values[rows], torch.arange(len(rows), device=values.device)
+        is_put = asked.of_feature == features[:, None]  # (K, E)
+        changed[k, steps] = torch.where(is_put, base[rows, steps], values[rows, steps])
+        found[rows, steps, features] = before[rows] - asked.score(changed, rows)
     return found
 
 

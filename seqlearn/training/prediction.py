@@ -19,10 +19,9 @@ from seqlearn.data.batches import (
     unless_full,
 )
 from seqlearn.data.sequences import Sequences
-from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.kernel_gradients import THREAD_MULTIPLY_ADDS, multiply_adds
 
-__all__ = ["gradients", "predict"]
+__all__ = ["predict"]
 
 
 def predict(
@@ -75,26 +74,6 @@ def predict(
             n_results = int(own.sum()) if per_step else n
             result = np.empty((n_results, *batch.shape[1:]), batch.dtype)
         result[rows] = batch
-    return result
-
-
-@torch_defaults()
-def gradients(net: Any, sequences: Sequences) -> np.ndarray:
-    """Return the gradient of each row's largest output with respect to its values, (S, F)."""
-    net.evaluate()
-    lengths = sequences.lengths
-    data = SequenceDataset(sequences, device=net.device, dtype=getattr(torch, net.dtype))
-    result = np.empty(sequences.values.shape, net.dtype)
-    n_rows = net.rows_at_once(len(lengths), int(lengths.max()))
-    for rows in length_batches(lengths, n_rows):
-        with net.on_cpu(len(rows)), torch.inference_mode(False), torch.enable_grad():
-            inputs = data.inputs(rows)
-            x = inputs["x"].clone().requires_grad_()
-            largest = net.module_(x, unless_full(inputs["lengths"])).amax(dim=1)  # (B,)
-            found = torch.autograd.grad(largest.sum(), x)[0].cpu().numpy()  # (B, T, F)
-        for row, own in zip(rows, found, strict=True):
-            start, stop = sequences.offsets[row], sequences.offsets[row + 1]
-            result[start:stop] = own[: stop - start]
     return result
 
 

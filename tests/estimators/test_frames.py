@@ -213,23 +213,34 @@ def test_parameters_of_frames_are_checked(wrong):
 
 
 @pytest.mark.parametrize("how", [{}, {"frames": FEW}, {"backend": WantsFrames()}], ids=str)
-def test_input_gradients_are_those_of_small_steps(how):
+def test_pixels_have_attributions(how):
     X, y = data(8)
     floats = [clip / 255.0 for clip in X[:3]] + [X[3, :2] / 255.0]
     model = LSTMClassifier(dtype="float64", **SMALL, **how).fit(floats, y[:4])
-    found = model.input_gradients(floats)
+    found = model.attribute(floats, "saliency")
     assert [one.shape for one in found] == [(4, 6, 5, 1)] * 3 + [(2, 6, 5, 1)]
-    direction = np.random.default_rng(0).normal(size=(4, 6, 5))
-    ends = []
-    for sign in (1, -1):
-        moved = [clip + sign * 1e-6 * direction[: len(clip)] for clip in floats]
-        ends.append(model._outputs(moved).max(axis=1))
-    due = (ends[0] - ends[1]) / 2e-6
-    along = [(one[..., 0] * direction[: len(one)]).sum() for one in found]
-    np.testing.assert_allclose(along, due, rtol=1e-4, atol=1e-6)
-
-
-def test_input_gradients_need_numbers():
-    words = LSTMClassifier(**SMALL).fit([["a"], ["b"]], [0, 1])
-    with pytest.raises(DataFormatError, match="words"):
-        words.input_gradients([["a"]])
+    for pixel in ((0, 0, 0), (1, 2, 3), (1, 5, 4)):  # the size of the gradient: by small steps
+        ends = []
+        for sign in (1, -1):
+            moved = [clip.copy() for clip in floats]
+            for clip in moved:
+                clip[pixel] += sign * 1e-6
+            ends.append(model._outputs(moved))
+        slopes = (ends[0] - ends[1]) / 2e-6  # of each output, (N, C)
+        outputs = model._outputs(floats)
+        assert outputs.shape[1] == 2
+        due = np.abs(slopes[:, 1] - slopes[:, 0])
+        np.testing.assert_allclose([one[pixel][0] for one in found], due, rtol=1e-4, atol=1e-6)
+    whole = model.attribute(floats)  # from the mean frame on, to the frames
+    mean = model._record.mean_step.reshape(6, 5)
+    odds, base = (
+        model.decision_function(rows) * np.where(model.decision_function(floats) > 0, 1, -1)
+        for rows in (floats, [np.broadcast_to(mean, clip.shape) for clip in floats])
+    )
+    due = odds - base
+    np.testing.assert_allclose([one.sum() for one in whole], due, rtol=0.01, atol=1e-3)
+    zeros = model.attribute(floats, baseline=np.zeros((6, 5, 1)))
+    for one, expected in zip(zeros, model.attribute(floats, baseline="zero"), strict=True):
+        np.testing.assert_array_equal(one, expected)
+    own = model.attribute(floats[:1], "occlusion", baseline=floats[0][..., None])
+    assert own[0].shape == (4, 6, 5, 1) and np.abs(own[0]).max() < 1e-12

@@ -375,6 +375,32 @@ def test_the_mean_step_is_that_of_the_rows_trained_on(data):
     assert_close(pickle.loads(pickle.dumps(model)).attribute(X), model.attribute(X), atol=0)
 
 
+@pytest.mark.parametrize("time_column", [None, 0])
+def test_series_with_gaps_have_a_number_for_each_feature(time_column):
+    """The label is the last feature's value, or whether it was observed at all."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 6, 3)), np.arange(60) % 2
+    X[..., 0] = np.abs(X[..., 0]).cumsum(axis=1)
+    X[rng.random(X.shape) < 0.3 * (np.arange(3) > 0)] = np.nan
+    by_value, by_gap = X.copy(), X.copy()
+    by_value[..., 2] = np.where(y == 1, 2.0, -2.0)[:, None]
+    by_gap[y == 1, :, 2] = np.nan
+    for rows in (by_value, by_gap):
+        model = LSTMClassifier(
+            hidden_size=8, max_epochs=15, random_state=0, missing="mask", time_column=time_column
+        ).fit(rows, y)
+        odds = model.decision_function(rows)
+        for method in METHODS:
+            found = np.stack(model.attribute(rows, method, target=1))
+            assert found.shape == rows.shape and np.isfinite(found).all()
+            assert np.abs(found).mean(axis=(0, 1)).argmax() == 2
+            if method == "integrated_gradients":  # all begin at one baseline
+                rest = odds - found.sum(axis=(1, 2))
+                assert np.ptp(rest) < 0.02 * np.ptp(odds)
+    with pytest.raises(InvalidParameterError, match="is not accepted: give 'mean', 'zero'"):
+        model.attribute(X, baseline=np.zeros(3))
+
+
 def test_baselines_of_ones_own(data, classifier):
     X, _ = data
     mean = classifier._record.mean_step
