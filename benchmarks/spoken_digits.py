@@ -24,6 +24,7 @@ from benchmarks.peers.time_warping import NearestWarped
 from benchmarks.table import Row, print_table
 from benchmarks.timing import alternate, cpu_seconds
 from benchmarks.utterances import chosen, connected_digits, faster
+from benchmarks.voices import SPEEDS
 from seqlearn import LSTMClassifier
 from seqlearn.datasets import SpokenDigits, fetch_fsdd
 from seqlearn.preprocessing import MelFeatures
@@ -31,7 +32,6 @@ from seqlearn.preprocessing import MelFeatures
 SEEDS = range(3)
 FEATURES: dict[str, Any] = {"mfcc": True, "deltas": True}
 SETTINGS: dict[str, Any] = {"max_epochs": 20}
-SPEEDS = (0.8, 1.25)
 COPIES = 2  # of each recording, at other speeds
 BAR, AIM = 0.79, 0.83
 N_UTTERANCES, REPEATS = 200, 5

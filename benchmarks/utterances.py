@@ -4,7 +4,7 @@ What is drawn hangs on the generator alone: `numpy.random.default_rng(SEED)` is 
 the benchmarks of speech and handwriting.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -36,6 +36,7 @@ def connected_digits(
     n: int,
     rng: np.random.Generator,
     speeds: tuple[float, float] = (1.0, 1.0),
+    gain: Callable[[np.random.Generator], float] = lambda rng: rng.uniform(*GAINS),
 ) -> tuple[list[np.ndarray], list[str]]:
     """Draw utterances of 3 to 7 digits of one speaker.
 
@@ -49,12 +50,15 @@ def connected_digits(
         Where chance comes from.
     speeds : (low, high)
         How much faster an utterance is than it was recorded, and higher its voice.
+    gain : callable
+        From a generator, how much louder an utterance is than recorded; by default 0.7 to 1.4.
+        The noise is always as loud.
 
     Returns
     -------
     waveforms : list of N arrays of shape (T_i,), float32
         Digits with pauses of 50 to 300 ms before, between and behind, louder or quieter by a
-        common factor of 0.7 to 1.4, in white noise.
+        common factor, in white noise.
     texts : list of N str
         Their digits, such as "72".
     """
@@ -65,7 +69,7 @@ def connected_digits(
         rows = rng.choice(own, rng.integers(LENGTHS[0], LENGTHS[1] + 1))
         speed = rng.uniform(*speeds)
         digits = [faster(recordings.waveforms[i], speed) for i in rows]
-        waveforms.append(_joined(digits, recordings.sample_rate, rng))
+        waveforms.append(_joined(digits, recordings.sample_rate, rng, gain))
         texts.append("".join(map(str, recordings.digits[rows])))
     return waveforms, texts
 
@@ -83,13 +87,18 @@ def faster(waveform: np.ndarray, speed: float) -> np.ndarray:
     return np.interp(at, np.arange(len(waveform)), waveform).astype(np.float32)
 
 
-def _joined(digits: list[np.ndarray], rate: int, rng: np.random.Generator) -> np.ndarray:
+def _joined(
+    digits: list[np.ndarray],
+    rate: int,
+    rng: np.random.Generator,
+    gain: Callable[[np.random.Generator], float],
+) -> np.ndarray:
     seconds = rng.uniform(*PAUSES, len(digits) + 1)
     pauses = [np.zeros(round(one * rate), dtype=np.float32) for one in seconds]
     parts = [pauses[0]]
     for digit, pause in zip(digits, pauses[1:], strict=True):
         parts += [digit, pause]
-    joined = np.concatenate(parts) * np.float32(rng.uniform(*GAINS))
+    joined = np.concatenate(parts) * np.float32(gain(rng))
     return joined + rng.normal(0.0, NOISE, len(joined)).astype(np.float32)
 
 

@@ -8,7 +8,9 @@ import pytest
 from benchmarks import spoken_digits
 from benchmarks.peers.time_warping import NearestWarped, distances
 from benchmarks.utterances import chosen, connected_digits, faster, in_words, pen_strings
+from benchmarks.voices import GAINS, likeliest, other_gain, other_voices
 from seqlearn.datasets import PenDigits, SpokenDigits
+from seqlearn.preprocessing import MelFeatures
 
 RATE = 1000
 
@@ -56,6 +58,54 @@ def test_faster_is_shorter_and_higher():
     spectrum = np.abs(np.fft.rfft(fast))
     assert np.fft.rfftfreq(1600, 1 / RATE)[spectrum.argmax()] == pytest.approx(62.5)
     assert np.array_equal(faster(tone, 1.0), tone)
+
+
+def test_other_loudness_leaves_the_noise_as_it_is(recordings):
+    rng = np.random.default_rng(0)
+    gains = [other_gain(rng) for _ in range(400)]
+    assert GAINS[0] <= min(gains) and max(gains) <= GAINS[1]
+    assert abs(np.median(np.log(gains))) < 0.5  # as often quieter as louder
+    louder, _ = connected_digits(recordings, 3, np.random.default_rng(0), gain=lambda _: 100.0)
+    assert all(np.abs(one[:50]).max() < 0.01 for one in louder)  # a pause, and noise of it
+    assert all(np.abs(one).max() > 90 for one in louder)
+
+
+def test_other_voices_are_of_other_throats_and_tempos():
+    mel = MelFeatures(8000, n_mels=20, f_min=60.0, f_max=3600.0, normalize=None)
+    tone = np.sin(2 * np.pi * 1500 * np.arange(8000) / 8000).astype(np.float32)
+    voices = other_voices(mel, [tone] * 600, np.random.default_rng(0))
+    (own,) = mel.transform([tone])
+    steps = np.array([len(voice) for voice in voices]) / len(own)
+    assert 0.74 < steps.min() < 0.85 and 1.2 < steps.max() < 1.35
+    bands = np.array([voice.mean(axis=0).argmax() for voice in voices])
+    band = own.mean(axis=0).argmax()
+    assert bands.min() < band < bands.max()
+    assert all(len(set(steps[i : i + 30])) == 1 for i in range(0, 600, 30))
+    assert all(voice.shape[1] == 20 and voice.dtype == np.float32 for voice in voices)
+    assert mel.f_min == 60.0  # its own settings stay
+
+
+class Transcriber:
+    """Says how high the loudest band is, and believes it the more, the closer it is to one."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def predict_n_best(self, X, n, return_scores):
+        assert n == 1 and return_scores
+        bands = [int(one.mean(axis=0).argmax()) for one in X]
+        return [[str(b)] for b in bands], [np.array([-abs(b - self.wanted)]) for b in bands]
+
+
+def test_the_likeliest_throat_is_one_for_each_utterance():
+    mel = MelFeatures(8000, n_mels=40, f_min=60.0, f_max=3600.0, normalize=None)
+    time = np.arange(4000) / 8000
+    tones = [np.sin(2 * np.pi * hertz * time).astype(np.float32) for hertz in (1400, 1500, 1600)]
+    own = [int(one.mean(axis=0).argmax()) for one in mel.transform(tones)]
+    assert len(set(own)) == 3
+    said = likeliest(mel, Transcriber(own[1]), tones)  # bands move, so that all are where it is
+    assert max(abs(int(band) - own[1]) for band in said) <= 1
+    assert said[1] == str(own[1])
 
 
 def test_pen_strings_are_digits_side_by_side():
