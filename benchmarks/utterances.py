@@ -98,8 +98,12 @@ def _joined(
     parts = [pauses[0]]
     for digit, pause in zip(digits, pauses[1:], strict=True):
         parts += [digit, pause]
-    joined = np.concatenate(parts) * np.float32(gain(rng))
-    return joined + rng.normal(0.0, NOISE, len(joined)).astype(np.float32)
+    return noisy(np.concatenate(parts) * np.float32(gain(rng)), rng)
+
+
+def noisy(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a waveform in white noise."""
+    return waveform + rng.normal(0.0, NOISE, len(waveform)).astype(np.float32)
 
 
 def pen_strings(

@@ -15,6 +15,7 @@ from seqlearn import LSTMTranscriber
 from seqlearn.preprocessing import MelFeatures
 
 GAINS = (0.1, 10.0)  # how much louder than recorded; noise that is added later stays
+LOUDNESS = (0.004, 0.1)  # root mean square of a recording, before noise is added
 SPEEDS = (0.8, 1.25)  # how much faster than recorded, voice and all
 THROATS = (0.85, 1.11)  # what all frequencies of an utterance are divided by, but not its tempo
 TEMPOS = (0.75, 1.33)  # how much slower it is spoken, its frequencies as they were
@@ -31,6 +32,19 @@ def drawn(rng: np.random.Generator, between: tuple[float, float]) -> float:
 def other_gain(rng: np.random.Generator) -> float:
     """Return how much louder an utterance is to be than it was recorded."""
     return drawn(rng, GAINS)
+
+
+def as_loud(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a waveform at another loudness: its root mean square is drawn between two.
+
+    Examples
+    --------
+    >>> loud = as_loud(np.full(5, 0.5, dtype=np.float32), np.random.default_rng(0))
+    >>> 0.004 <= float(np.sqrt((loud**2).mean())) <= 0.1
+    True
+    """
+    power = np.sqrt((waveform**2).mean())
+    return waveform * np.float32(drawn(rng, LOUDNESS) / power)
 
 
 def other_voices(
