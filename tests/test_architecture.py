@@ -114,6 +114,7 @@ def room_of_file(path):
     return "" if parts == ("__init__",) else parts[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_follow_the_table(path):
     here = room_of_file(path)
@@ -131,6 +132,7 @@ def test_backends_do_not_import_each_other(path):
     assert not [m for m in imported_modules(path) if m.startswith("seqlearn.backends")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_open_with_a_text_and_stay_small(path):
     tree = ast.parse(path.read_text())
@@ -155,6 +157,7 @@ def test_plugins_use_public_modules_only():
                 assert room(module) in public, f"{path.name} imports {module}"
 
 
+@pytest.mark.slow
 def test_only_the_command_line_and_the_lines_of_verbose_print():
     printing = {
         str(path.relative_to(ROOT))

@@ -22,6 +22,7 @@ LENGTHS = torch.tensor([4, 7, 1, 6])
 SHAPES = [(1, False), (1, True), (2, False), (2, True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [
@@ -34,6 +35,7 @@ def test_contract(check):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", backend_checks(TorchRNN("relu")))
 def test_contract_of_relu(check):
     check()

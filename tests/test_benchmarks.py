@@ -269,6 +269,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(rate, "STEPS", 4)
 
 
+@pytest.mark.slow
 def test_a_page_is_written_from_the_files_of_runs(tiny, tmp_path, capsys):
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     assert program.main(["scale", "--json", str(first), "--plot", str(tmp_path / "drawn")]) == 0
@@ -397,6 +398,7 @@ def test_windows_that_touch_become_one():
     assert anomaly._windows([100, 130, 300], 1000) == [(84, 146), (284, 316)]
 
 
+@pytest.mark.slow
 def test_a_sweep_without_suppression_is_that_of_the_metric(monkeypatch):
     monkeypatch.setattr(anomaly, "N_THRESHOLDS", 100_000)
     corpus = anomaly.generated(0, n=1000)[:2]

@@ -67,6 +67,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(monitoring, "SETTINGS", monitoring.SETTINGS | small)
 
 
+@pytest.mark.slow
 def test_every_model_is_trained_and_judged(tiny, capsys):
     table, gains = monitoring.run().values()
     names = [row["by"] for row in table]

@@ -42,6 +42,7 @@ def test_points_do_not_know_where_and_how_large_a_digit_was():
     np.testing.assert_allclose(transcription._points(3 * paths + 5), points)
 
 
+@pytest.mark.slow
 def test_all_tables_are_made(digits, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     shapes = rng.uniform(0, 100, size=(10, 8, 2))

@@ -57,6 +57,7 @@ def test_a_class_that_cannot_be_made_is_broken_and_disturbs_no_other(
         backend_checks("a-sick")
 
 
+@pytest.mark.slow
 def test_the_contract_of_one_backend_is_a_table(capsys):
     assert main(["backends", "--check", "gru"]) == 0
     shown = capsys.readouterr().out
@@ -65,6 +66,7 @@ def test_the_contract_of_one_backend_is_a_table(capsys):
     assert rules == [check.name for check in backend_checks("gru")]
 
 
+@pytest.mark.slow
 def test_a_broken_rule_is_said_with_figures_and_status(install, capsys):
     source = (
         "from seqlearn.backends.torch_gru import TorchGRU\nclass Odd(TorchGRU):\n    causal = 1\n"

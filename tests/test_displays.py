@@ -266,6 +266,7 @@ def test_variables_can_be_chosen(several):
         ForecastDisplay.from_estimator(forecaster, variable="d")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [(3,), (2, 3)])
 def test_a_series_of_a_panel_is_chosen_by_name(levels):
     y = _make_hierarchical(levels, min_timepoints=12, max_timepoints=12, random_state=0)

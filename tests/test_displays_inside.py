@@ -89,6 +89,7 @@ def test_states_are_drawn_in_the_order_of_their_largest_step(classifier):
     assert texts(named.ax_.get_xticklabels())[0] == "a\u2423\\$"
 
 
+@pytest.mark.slow
 def test_attributions_are_drawn_as_heat_map_line_or_bars(classifier):
     pipe = make_pipeline(SequenceScaler(), LSTMClassifier(**SMALL)).fit(X, Y)
     display = SaliencyDisplay.from_estimator(pipe, X[0], method="occlusion", target=2)

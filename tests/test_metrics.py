@@ -90,6 +90,7 @@ def test_spans_are_those_of_seqeval(seqeval, scheme, mode):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "mode"), MODES)
 def test_scores_are_those_of_seqeval(seqeval, scheme, mode):
     @property_test
@@ -111,6 +112,7 @@ def test_scores_are_those_of_seqeval(seqeval, scheme, mode):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "mode"), MODES)
 def test_report_has_the_numbers_of_seqeval(seqeval, scheme, mode):
     @property_test
@@ -228,6 +230,7 @@ def test_default_mode_reads_alike_in_all_schemes_that_have_the_prefixes(pair):
         assert classification_report_spans(*pair, scheme=scheme) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["default", "strict"])
 @property_test
 @given(pair=pairs("BIOES"))

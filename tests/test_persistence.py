@@ -85,6 +85,7 @@ def assert_equal_answers(model, X, method):
             assert np.array_equal(one, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "X", "y", "method"),
     [
@@ -167,6 +168,7 @@ INDEXES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", INDEXES, ids=lambda index: type(index).__name__)
 def test_forecasters_of_every_index(index):
     frame = series(index, u=np.arange(len(index)) % 7.0)
@@ -257,6 +259,7 @@ def test_weights_of_true_and_false_are_two_weights():
         assert np.array_equal(other.fit(X, LABELS == "a").predict(X), model.predict(X))
 
 
+@pytest.mark.slow
 def test_optimisers_and_backends_with_options_are_trusted_too():
     model = LSTMClassifier(**SMALL, optimizer=torch.optim.NAdam, backend="gru")
     model.set_params(backend="torch", backend__forget_bias=2.0).fit(X, LABELS)

@@ -127,6 +127,7 @@ def bytes_of_weights(model):
     return sum(one.numel() * one.element_size() for one in net.module_.state_dict().values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "backend"),
     [(a, b) for a in EXAMPLES for b in available_backends() if is_accepted(a, load_backend(b)())],

@@ -100,6 +100,7 @@ def vowels():
     return [train[i] for i in rows], y[rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", READOUTS)
 @pytest.mark.parametrize("backend", STATEFUL)
 def test_real_sequences_by_every_backend_and_readout(vowels, backend, readout):

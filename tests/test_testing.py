@@ -854,6 +854,7 @@ def check_named(name, backend):
     return next(check for check in backend_checks(backend) if check.name == name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "backend", "found"),
     BROKEN,
@@ -895,6 +896,7 @@ def test_bfloat16_is_asked_where_it_can_be_computed(monkeypatch):
         assert ("bfloat16" in names) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check", [*backend_checks(TrainsInBfloat16()), *backend_checks(KnowsOfGaps())]
 )
@@ -902,6 +904,7 @@ def test_sound_backend_passes(check):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", backend_checks(ReadsFrames()))
 def test_sound_backend_that_reads_frames_passes(check):
     check()
@@ -927,6 +930,7 @@ def test_checks_follow_what_is_declared():
     assert {check.name for check in backend_checks(ReadsFrames())} - names == {"frames"}
 
 
+@pytest.mark.slow
 def test_own_dropout_and_batch_normalisation_are_allowed():
     class DropsInputs(Sound):
         def finish(self, core):
@@ -994,6 +998,7 @@ def test_no_backend_is_refused_at_once():
         backend_checks(Sound)
 
 
+@pytest.mark.slow
 def test_kit_leaves_global_random_states():
     before = torch.get_rng_state(), np.random.get_state(), random.getstate()
     for name, backend, _ in BROKEN:

@@ -43,6 +43,7 @@ def in_zone(index, zone):
     return index.tz_localize(zone) if zone else index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freq", GRIDS)
 @pytest.mark.parametrize("place", [0, 1, 2, 20, 60])
 def test_a_time_stamp_astray_is_named_whatever_the_step_and_the_place(freq, place):

@@ -168,6 +168,7 @@ def joined(old, new, index):
     return both.reindex(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INDEXES)
 @given(cut=st.integers(3, 20), start=st.integers(0, 25), length=st.integers(1, 10))
 @settings(deadline=None, max_examples=12)
@@ -179,6 +180,7 @@ def test_followed_by_is_concatenation(name, cut, start, length):
     assert_is(series, joined(old, new, index))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*GAPPED, *EVEN, *CALENDAR])
 @given(start=st.integers(5, 15), kept=st.sets(st.integers(0, 9), min_size=1, max_size=4))
 @example(start=9, kept={3, 7, 8})  # months whose gaps are multiples of 30 days

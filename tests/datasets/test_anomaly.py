@@ -63,6 +63,7 @@ def test_labels_are_the_windows(write, tmp_path):
     assert fetch_nab(JUMPS, data_home=tmp_path)[0].windows == [(2787, 3190)]
 
 
+@pytest.mark.slow
 def test_nab_itself():
     home = nab_home()
     published = json.loads((home / "labels" / "combined_windows.json").read_text())

@@ -91,6 +91,7 @@ def test_what_was_written_with_tabs_is_read_back(corpus, tmp_path_factory):
     assert read_conll(path, range(len(expected)), separator="\t") == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(corpus=corpora("\t"), data=st.data())
 def test_what_was_written_as_conllu_is_read_back(corpus, data, tmp_path_factory):

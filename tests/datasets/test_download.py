@@ -218,6 +218,7 @@ def test_a_wrong_checksum(machine, remote):
     assert find_file(remote()).read_bytes() == BODY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "reason"),
     [

@@ -223,6 +223,7 @@ def real():
             pytest.skip(f"needs {name} in $SEQLEARN_DATA")
 
 
+@pytest.mark.slow
 def test_the_real_files(real):
     from sktime.datatypes import check_is_mtype
 

@@ -127,6 +127,7 @@ def test_absent_files_and_parts_are_told(tmp_path, monkeypatch):
         fetch_physionet2012()
 
 
+@pytest.mark.slow
 def test_counts_of_the_real_sets():
     home = data_home()
     if home is None or not (home / "physionet2012").is_dir():

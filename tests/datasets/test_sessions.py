@@ -79,6 +79,7 @@ def test_min_items_that_are_refused(min_items):
         fetch_entree(min_items=min_items)
 
 
+@pytest.mark.slow
 def test_entree_itself():
     folder = data_home()
     if folder is None or not (folder / "entree_sessions" / "session").is_dir():

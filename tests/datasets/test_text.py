@@ -30,6 +30,7 @@ def real(folder):
     return {"data_home": home, "download_if_missing": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subset", "n_sentences", "n_words"),
     [("train", 12_544, 204_577), ("dev", 2_001, 25_147), ("test", 2_077, 25_094)],

@@ -28,6 +28,7 @@ def write(tmp_path):
 # Against sktime
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["JapaneseVowels", "BasicMotions"])
 @pytest.mark.parametrize("part", ["TRAIN", "TEST"])
 def test_reads_what_sktime_reads(name, part):

@@ -42,6 +42,7 @@ def test_two_classes_have_one_score(ragged):
     np.testing.assert_allclose(odds[:, 1] - odds[:, 0], scores, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labels", [["c", "a", "b"], [30, 10, 20], [2.0, 0.0, 1.0], [True, False, True], [-1, 5, 7]]
 )
@@ -76,6 +77,7 @@ def test_multilabel(ragged):
     assert more.predict(X).shape == Y.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", ["last", "mean", "max", "attention"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2])

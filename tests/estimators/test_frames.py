@@ -72,6 +72,7 @@ ESTIMATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"frames": FEW}, {"backend": WantsFrames()}], ids=str)
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("name", ESTIMATORS)

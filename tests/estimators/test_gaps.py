@@ -64,6 +64,7 @@ def answers(model, X):
     return np.concatenate(list(found)) if found.dtype == object else found
 
 
+@pytest.mark.slow
 @each_kind
 @pytest.mark.parametrize(
     ("reads", "dtype"),
@@ -98,6 +99,7 @@ def test_the_tag_says_whether_nan_is_accepted():
 # What must not matter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [TIMED, {"time_column": 0}], ids=repr)
 @pytest.mark.parametrize("factor", [60, 1 / 24])
 def test_the_unit_of_time_changes_nothing_after_a_refit(reads, factor):
@@ -171,6 +173,7 @@ def test_a_tagger_refuses_steps_of_one_time():
         BiLSTMTagger(**SMALL, **TIMED).fit(X, step_labels(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "gru"])
 def test_a_column_that_is_all_nan_changes_nothing_beyond_noise(backend):
     X, y = series(60)
@@ -231,6 +234,7 @@ def test_they_are_learned_from_the_rows_that_are_trained_on(monkeypatch):
     assert seen == [30]
 
 
+@pytest.mark.slow
 def test_a_row_without_observation_gets_the_prior():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(8, 2)) for _ in range(200)]

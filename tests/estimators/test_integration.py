@@ -101,6 +101,7 @@ def test_halving_search_over_epochs(ragged):
     assert search.best_estimator_.max_epochs in search.n_resources_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", [list, object_array, to_sequences])
 def test_cross_validation_of_every_container(container, pipe, ragged):
     X, y = ragged
@@ -131,6 +132,7 @@ def test_calibration(method, pipe, ragged):
     assert frozen.predict(X).shape == (40,)
 
 
+@pytest.mark.slow
 def test_stacking_and_voting(pipe, ragged):
     X, y = ragged
     pipe.set_params(lstmclassifier__max_epochs=30)
@@ -191,6 +193,7 @@ def test_clone_and_parameters(Estimator):
         Estimator(hiden_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "gru", TorchLSTM(0.3)], ids=str)
 @pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor, SequenceEncoder])
 def test_pickle_and_joblib(Estimator, backend, ragged, tmp_path):

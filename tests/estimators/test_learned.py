@@ -146,6 +146,7 @@ def test_a_copy_with_the_same_parameters_knows_nothing(fitted):
         getattr(model, fitted[3])(fitted[1])
 
 
+@pytest.mark.slow
 def test_files_name_no_type_of_a_record(fitted):
     model, X, _, method = fitted
     data = skops.io.dumps(model)
@@ -174,6 +175,7 @@ class Fail(Callback):
         raise OSError("disk full")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "change", "error"),
     [
@@ -267,6 +269,7 @@ class OrdinalClassifier(LSTMClassifier):
         return MultilabelHead, {"output_size": data.targets.output_size, "dropout": self.dropout}
 
 
+@pytest.mark.slow
 def test_an_ordinal_classifier_of_a_few_lines():
     ordinal = [0, 1, 2] * 8
     moved = [x + rank for x, rank in zip(X, ordinal, strict=True)]

@@ -170,6 +170,7 @@ def test_attention_is_what_the_readout_weighs_by(data, classifier):
 # Attributions.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "gru", "rnn", "reference", *PLUGINS])
 def test_integrated_gradients_are_complete(data, backend):
     X, y = data
@@ -273,6 +274,7 @@ def test_the_estimator_is_left_as_it_was(data):
     assert np.array_equal(model.predict_proba(X), proba)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("readout", ["last", "max"])
 def test_captum_says_the_same(data, method, readout):
@@ -315,6 +317,7 @@ def test_permuting_the_classes_permutes_the_attributions(data):
     assert_close(mixed, [by_label[label][i] for i, label in enumerate(y)])
 
 
+@pytest.mark.slow
 def test_a_planted_event_is_found():
     rng = np.random.default_rng(0)
 

@@ -29,6 +29,7 @@ def same(a, b):
     return all(np.array_equal(p, q) for p, q in zip(weights(a), weights(b), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "gru", "reference"])
 def test_numpy_integers_are_integers(backend):
     grid = {"hidden_size": 2 ** np.arange(1, 3), "num_layers": np.arange(1, 3)}

@@ -38,6 +38,7 @@ def largest_difference(a, b):
     return (np.abs(a - b) / np.maximum(np.abs(a), 1.0)).max()
 
 
+@pytest.mark.slow
 def test_batch_mates_and_order_do_not_matter(classifier, ragged):
     X, _ = ragged
     together = classifier.decision_function(X)
@@ -48,6 +49,7 @@ def test_batch_mates_and_order_do_not_matter(classifier, ragged):
         assert largest_difference(together, other) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_long_neighbour_does_not_matter(classifier, ragged):
     X, _ = ragged
     giant = np.full((200, 3), 50.0)

@@ -15,6 +15,7 @@ def sums(ragged):
     return X, np.array([x[:, 0].mean() for x in X])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
 def test_every_loss_learns(loss, sums):
     X, y = sums
@@ -38,6 +39,7 @@ def test_several_outputs(sums):
     assert np.corrcoef(predicted[:, 1], -100 * y)[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_the_shape_of_y_comes_back(sums):
     X, y = sums
     assert LSTMRegressor(**SMALL).fit(X, y).predict(X).shape == (40,)
@@ -45,6 +47,7 @@ def test_the_shape_of_y_comes_back(sums):
     assert LSTMRegressor(**SMALL).fit(X, y).predict(X).dtype == np.float64
 
 
+@pytest.mark.slow
 def test_absolute_error_fits_the_median_and_squared_error_the_mean():
     rng = np.random.default_rng(0)
     X, y = np.zeros((200, 3, 1)), rng.exponential(size=200)

@@ -24,6 +24,7 @@ def fit(X, y, random_state=0, **params):
     return LSTMClassifier(**{**SETTINGS, **params}, random_state=random_state).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "gru", "rnn", "reference"])
 def test_equal_seeds_give_equal_bits(backend, ragged):
     X, y = ragged

@@ -78,6 +78,7 @@ OLDER = {
 }
 
 
+@pytest.mark.slow
 @parametrize_with_checks(ESTIMATORS)
 @pytest.mark.filterwarnings("default")  # the checks provoke warnings on purpose
 def test_sklearn_check(estimator, check):
@@ -97,6 +98,7 @@ def test_column_names_are_checked(Estimator):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize(
     "estimator",

@@ -28,6 +28,7 @@ SKTIME_BEFORE_1_2 = Version(sktime.__version__) < Version("1.2")
 CONTAINERS = ["df-list", "pd-multiindex", "nested_univ"]
 
 
+@pytest.mark.slow
 @parametrize_with_checks([SktimeLSTMClassifier, SktimeLSTMRegressor])
 @pytest.mark.filterwarnings("default")  # the checks provoke warnings on purpose
 def test_sktime_check(obj, test_name):

@@ -104,6 +104,7 @@ def object_array(X):
 # Learning and answering.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("characters", [None, 4])
 def test_the_classifier_learns(form, characters, reviews):
     X, y = form(reviews[0]), reviews[1]
@@ -186,6 +187,7 @@ def test_features_count_by_their_weight(reviews):
     assert once == model.decision_function([[{"w": ["good", "never seen"], "t": False}]])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pack",
     [
@@ -268,6 +270,7 @@ def test_the_order_of_rows_does_not_matter(form, reviews):
     assert np.array_equal(fit(X, y).predict_proba(X), shuffled.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_weights_equal_repetition_to_the_bit(early_stopping, form, reviews):
     X, y = form(reviews[0]), reviews[1]
@@ -395,6 +398,7 @@ def test_partial_fit_keeps_the_vocabulary_and_takes_new_words(form, reviews):
     assert not np.array_equal(model.predict_proba(X), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", [LSTMClassifier, LSTMRegressor])
 def test_warm_start_goes_on_with_the_vocabulary(Estimator, form, reviews):
     X, y = form(reviews[0]), np.arange(40) % 2
@@ -558,6 +562,7 @@ def test_another_kind_of_X_after_fit(fitted, given, method, reviews):
     assert state_of(model) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("X", "message"),
     [

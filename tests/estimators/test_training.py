@@ -69,6 +69,7 @@ def test_the_training_loss_is_the_loss(ragged):
     assert model.loss_curve_[0] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "constant_then_decay"])
 def test_schedules_end_near_zero_and_never_exceed_lr(schedule, ragged):
     model = LSTMClassifier(**SMALL, lr=0.01, lr_schedule=schedule).set_params(max_epochs=20)
@@ -358,6 +359,7 @@ def test_net_params_may_not_shadow_parameters(name, ragged):
         LSTMClassifier(**SMALL, net_params={name: 1}).fit(*ragged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop", torch.optim.Adagrad])
 def test_every_optimizer_learns(optimizer, ragged):
     X, y = ragged
@@ -366,6 +368,7 @@ def test_every_optimizer_learns(optimizer, ragged):
     assert model.fit(X, y).score(X, y) > 0.9
 
 
+@pytest.mark.slow
 def test_weight_decay_shrinks_the_weights(ragged):
     def size(decay):
         model = LSTMClassifier(**SMALL, weight_decay=decay).set_params(max_epochs=40).fit(*ragged)

@@ -82,6 +82,7 @@ def all_paths(crf, scores):
     return np.array(paths), torch.tensor(totals, dtype=torch.float64)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(problem=problems(), choice=st.integers(0, 10**6))
 def test_all_answers_agree_with_all_paths(problem, choice):
@@ -233,6 +234,7 @@ def test_lengths_without_any_allowed_sequence_are_known():
 # Numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [None, "BIO", "BIOES"])
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_a_thousand_steps_in_float32_agree_with_float64(scheme, scale):

@@ -58,6 +58,7 @@ networks = st.fixed_dictionaries(
 rows = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(networks, rows, st.booleans())
 def test_outputs_and_gradients_are_those_of_modules_and_autograd(network, lengths, equal):

@@ -35,6 +35,7 @@ def batch(seed, n_symbols, n_rows=3, longest=6):
     return p, lengths
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, n_symbols=st.integers(1, 3))
 def test_a_wide_beam_finds_the_sum_over_all_paths_of_every_string(seed, n_symbols):
@@ -120,6 +121,7 @@ class Table(Nothing):
         return self.ends[state]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, forbids=st.booleans())
 def test_what_a_scorer_knows_is_added_to_every_string(seed, forbids):

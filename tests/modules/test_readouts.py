@@ -36,6 +36,7 @@ def by_hand(name, outputs, lengths, bidirectional, readout):
     return torch.stack(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("name", READOUTS)
 @given(batch=batches(), garbage=st.sampled_from([0.0, 1e6, torch.nan, torch.inf]))

@@ -144,6 +144,7 @@ ENCODERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("columns", [["x"], ["p", "q"], "x", "p"])
 def test_encoders_in_a_column_transformer(name, columns):

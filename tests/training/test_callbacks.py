@@ -151,6 +151,7 @@ def test_all_callbacks_of_skorch_are_known_here(tmp_path):
     assert set(skorch_callbacks.__all__) <= {*all_callbacks(tmp_path), "InputShapeSetter"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_all_callbacks_of_skorch_work_in_every_estimator(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(NeptuneLogger, "_model_summary_file", staticmethod(str))
@@ -179,6 +180,7 @@ WATCHERS = (
 ).split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["classifier", "modules", "tagger", "forecaster"])
 def test_loggers_leave_every_bit_of_a_fit_as_it_is(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(NeptuneLogger, "_model_summary_file", staticmethod(str))
@@ -191,6 +193,7 @@ def test_loggers_leave_every_bit_of_a_fit_as_it_is(name, tmp_path, monkeypatch, 
     assert seen.history[:, "train_loss"] == plain.history[:, "train_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("backend", ["torch", "gru", "reference"])

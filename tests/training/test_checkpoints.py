@@ -161,6 +161,7 @@ def went_on(make, data, folder, crash, at=3):
     return make(checkpoint=str(folder)).fit(*data), due
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*infeasible.*")
 @pytest.mark.parametrize("name", CASES)
 def test_a_fit_goes_on_to_the_bit(name, tmp_path, crash):
@@ -254,6 +255,7 @@ CALLBACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callbacks_go_on_too(name, tmp_path, crash):
     def make(**more):

@@ -117,6 +117,7 @@ def undisturbed():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_what_a_script_sets_for_itself_changes_no_bit(situation, model, undisturbed):

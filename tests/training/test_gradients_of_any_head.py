@@ -154,6 +154,7 @@ def assert_the_same(make, batches):
     return kernels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("given", [{"input": False}, {}, {"frozen": True}])
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def interrupted(train, model, note):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_finished_epochs_are_kept_and_the_interrupt_is_raised(name):
     """As an oracle, a callback that ends the training after the second epoch, as skorch's do."""

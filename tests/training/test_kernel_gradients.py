@@ -26,6 +26,7 @@ def by_autograd(monkeypatch):
     return fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_classifier_learns_the_same(readout, bidirectional, ragged, by_autograd):
@@ -220,6 +221,7 @@ def test_it_trains_where_autograd_is_switched_off(ragged):
 # Any head, any input
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("decoder", ["crf", "softmax"])

@@ -30,6 +30,7 @@ def fitted(request):
     return detector.fit([sine(800)])
 
 
+@pytest.mark.slow
 def test_scores_are_as_long_as_the_input_and_finite_from_the_first_row(fitted):
     X = [sine(n, seed=n) for n in (1, 2, 15, 16, 17, 200)]
     scores = fitted.anomaly_scores(X)
@@ -142,6 +143,7 @@ def test_signs_are_those_of_scikit_learn(fitted):
     assert scores.dtype == np.float64
 
 
+@pytest.mark.slow
 def test_a_relation_that_breaks_is_seen_though_no_channel_is_unusual():
     train, test, labels, channels = make_broken_relation(random_state=0)
     detector = LSTMAnomalyDetector("forecast", smoothing=5, random_state=0).fit([train])

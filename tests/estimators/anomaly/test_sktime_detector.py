@@ -63,6 +63,7 @@ def ours(**params):
 # The suite of sktime, all of it.
 
 
+@pytest.mark.slow
 @parametrize_with_checks([SktimeLSTMAnomalyDetector])
 @pytest.mark.filterwarnings("default")  # the checks provoke warnings on purpose
 def test_sktime_check(obj, test_name):
@@ -121,6 +122,7 @@ def test_finds_what_was_put_in(fitted):
 # Containers and indexes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", INDEXES)
 def test_answers_have_the_index_of_X_or_count_its_rows(index):
     X = frame(index)
@@ -198,6 +200,7 @@ def test_works_in_a_pipeline():
 # Later rows, and states.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", INDEXES)
 def test_update_learns_from_all_rows(index):
     X = frame(index)

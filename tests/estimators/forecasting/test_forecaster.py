@@ -231,6 +231,7 @@ def fitted_at(forecaster, y, X=None):
     return copy.deepcopy(forecaster).update(y, X=X, update_params=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 def test_it_learns(decoding):
     t = np.arange(144)
@@ -419,6 +420,7 @@ def test_conformal_calibration_repairs_coverage():
 # Backtests, updates.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_backtest_is_predict_at_each_cutoff(variants, variant):
     one, y = variants[variant], two(75)

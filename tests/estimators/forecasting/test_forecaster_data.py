@@ -79,6 +79,7 @@ def test_an_update_with_gaps_takes_in_x_of_all_steps():
     pd.testing.assert_frame_equal(found.predict(X=X[43:]), expected.predict(X=X[43:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 def test_columns_known_ahead_help(decoding):
     X = known(250)
@@ -168,6 +169,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_backtest_is_predict_at_each_cutoff_with_x(options):
     index = pd.period_range("2020-01", periods=75, freq="M")
@@ -356,6 +358,7 @@ def test_pretraining_goes_on_with_further_panels():
 # Missing values.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "index",
     [
@@ -378,6 +381,7 @@ def test_a_row_of_nan_is_a_row_left_out(index):
         np.testing.assert_array_equal(first.backtest(hole), second.backtest(dropped))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["window", "series", None])
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 def test_training_with_holes_works(normalization, decoding):

@@ -34,6 +34,7 @@ def answers(one, y):
 # Sizes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["window", "series"])
 @pytest.mark.parametrize(
     ("level", "unit"), [(2.0**40, 1.0), (-(2.0**40), 1.0), (0.0, 1e155), (0.0, 1e-165)]
@@ -164,6 +165,7 @@ def panel(keys, n_levels=1):
     return pd.concat([y.xs(key, level="id", drop_level=False) for key in keys])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"calibration": "conformal", "validation_fraction": 0.3}])
 @pytest.mark.parametrize("n_levels", [1, 2])
 def test_the_order_of_the_series_changes_no_bit(options, n_levels):

@@ -496,6 +496,7 @@ def test_combinations_of_sampling_options_run(of_walk):
         assert {len(one) for one in found} == {4}
 
 
+@pytest.mark.slow
 def test_every_token_counts_alike_whichever_batch_it_is_in():
     texts = [*(["b"] * 8), "ab" * 200]
     model = LSTMLanguageModel(

@@ -92,6 +92,7 @@ def one_by_one(model, X):
 # Vectors of texts.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("readout", "oracle"),
     [
@@ -256,6 +257,7 @@ def test_the_network_reads_what_stands_before_a_word(reader):
     assert not np.allclose(words.contexts[0, 2], words.contexts[1, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True, "max_epochs": 4}])
 def test_weights_are_repetitions_and_order_is_no_matter(name, options, reader):

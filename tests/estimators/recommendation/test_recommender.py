@@ -53,6 +53,7 @@ def test_it_learns_what_comes_next(fitted):
     assert predicted.tolist() == [4, 7, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

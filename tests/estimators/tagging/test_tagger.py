@@ -175,6 +175,7 @@ CONTAINERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_every_container_is_the_same_training_set(name):
     X, y = corpus()
@@ -206,6 +207,7 @@ def test_ragged_input_gives_an_object_array_of_one_array_a_sequence(form, decode
     assert model.score(X, y) == pytest.approx((joined(predicted) == joined(y)).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("n_dim", [2, 3])
 def test_an_array_of_sequences_gives_an_array_of_labels(n_dim, decoder):
@@ -224,6 +226,7 @@ def test_an_array_of_sequences_gives_an_array_of_labels(n_dim, decoder):
     assert np.array_equal(np.stack(ragged.predict([r.reshape(6, -1) for r in given])), predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("decoder", "labels"),
     [("crf", ["no", "yes"]), ("crf", [3, 7]), ("softmax", [False, True])],
@@ -484,6 +487,7 @@ def test_a_length_no_label_sequence_can_have_is_refused_by_its_number():
 # Weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_heavier_class_is_predicted_more_often(decoder):
     X, y = corpus(n=60, labels=["a", "a", "a", "b"])
@@ -528,6 +532,7 @@ def test_bad_class_weights(class_weight, message):
         fit(*corpus(), class_weight=class_weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
@@ -576,6 +581,7 @@ def test_the_score_weights_sequences():
 # Chance, padding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_seeds_fix_every_bit_also_in_threads_and_whatever_the_order_of_rows(decoder):
     X, y = corpus()
@@ -604,6 +610,7 @@ def test_global_random_states_are_neither_read_nor_changed():
 FORMS = {"tokens": list, "features": bags, "numbers": numbers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "form", "decoder"),
     [
@@ -1027,6 +1034,7 @@ def test_nothing_is_printed(capfd):
 # In scikit-learn's tools
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("form", [list, bags, numbers], ids=["tokens", "features", "numbers"])
 def test_pickle_joblib_and_clone(form, decoder, tmp_path):
@@ -1043,6 +1051,7 @@ def test_pickle_joblib_and_clone(form, decoder, tmp_path):
     assert same(copy.fit(X, y), model, X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "of_y"),
     [(list, list), (list, objects), (bags, rows_of_arrays), (numbers, list)],
@@ -1098,6 +1107,7 @@ def test_pipelines():
 # It learns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("form", [list, bags, numbers], ids=["tokens", "features", "numbers"])
 def test_labels_that_depend_on_both_neighbours_are_learned(form, decoder):

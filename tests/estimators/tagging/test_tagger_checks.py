@@ -43,6 +43,7 @@ def test_the_suite_is_whole(estimator, n_checks):
     assert len(list(estimator_checks_generator(estimator))) >= n_checks
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         BiLSTMTagger(max_epochs=4),  # no check asks it how well it has learned

@@ -51,6 +51,7 @@ def rough():
     return LSTMTranscriber(**{**SMALL, "hidden_size": 8}, max_epochs=4).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_it_learns(fitted):
     answers = fitted.predict(X_NEW)
     assert type(answers) is list and set(map(type, answers)) == {str}
@@ -62,6 +63,7 @@ def test_it_learns(fitted):
     assert len(fitted.history_) == fitted.n_iter_ == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
@@ -77,6 +79,7 @@ def test_it_learns_with_other_networks(params):
     assert model.score(X_NEW, Y_NEW) > 0.85
 
 
+@pytest.mark.slow
 def test_answers_come_as_y_was():
     models = [LSTMTranscriber(**SMALL, max_epochs=15).fit(X, y) for y in (LISTS, Y)]
     of_words = LSTMTranscriber("word", **SMALL, max_epochs=15).fit(X, WORDS)
@@ -265,6 +268,7 @@ def test_weights_are_repetitions_and_equal_seeds_equal_bits():
     )
 
 
+@pytest.mark.slow
 def test_training_goes_on_with_the_symbols_of_the_first_call():
     model = LSTMTranscriber(**{**SMALL, "lr": 0.01}, stack=2)
     for _ in range(25):
@@ -291,6 +295,7 @@ def test_it_stops_early_by_what_it_would_score():
     assert 0 < max(row["valid_score"] for row in model.history_) <= 1
 
 
+@pytest.mark.slow
 def test_it_stands_in_pipelines_and_searches():
     pipe = make_pipeline(SequenceScaler(), LSTMTranscriber(**SMALL, max_epochs=12, stack=2))
     assert pipe.fit(X, Y).score(X_NEW, Y_NEW) > 0.8
@@ -321,6 +326,7 @@ def test_other_forms_of_X():
 # Long recordings.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", [1, 3])
 def test_chunks_give_what_the_whole_gives_where_they_overlap_enough(stack):
     model = LSTMTranscriber(**SMALL, stack=stack, max_epochs=12).fit(X, Y)

@@ -52,6 +52,7 @@ def of_texts():
     return model.fit(TEXTS, SPOKEN)
 
 
+@pytest.mark.slow
 def test_it_learns(fitted):
     answers = fitted.predict(X_NEW)
     assert np.mean([one == due for one, due in zip(answers, Y_NEW, strict=True)]) > 0.8
@@ -59,6 +60,7 @@ def test_it_learns(fitted):
     assert fitted.loss_curve_[-1] < fitted.loss_curve_[0] / 2
 
 
+@pytest.mark.slow
 def test_answers_are_what_y_was(fitted, of_texts):
     answers = fitted.predict(X_NEW)
     assert answers.dtype == object
@@ -73,6 +75,7 @@ def test_answers_are_what_y_was(fitted, of_texts):
     assert of_texts.score(TEXTS[:50], SPOKEN[:50]) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [1, 4])
 def test_answers_do_not_depend_on_other_rows(fitted, beams):
     model = clone_fitted(fitted).set_params(num_beams=beams)
@@ -216,6 +219,7 @@ def test_training_goes_on():
             clone_fitted(model).set_params(**options).fit(X[:60], Y[:60])
 
 
+@pytest.mark.slow
 def test_it_stands_in_searches_and_cross_validation():
     model = LSTMTranslator(**{**SMALL, "max_epochs": 4})
     scores = cross_val_score(model, X[:90], Y[:90], cv=2)
@@ -229,6 +233,7 @@ def test_it_stands_in_searches_and_cross_validation():
     assert search.fit(X[:200], Y[:200]).best_params_["hidden_size"] == 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["auto", "bpe", "word", "char"])
 def test_texts_are_cut_and_joined(tokenizer):
     model = LSTMTranslator(tokenizer, **TINY).fit(TEXTS[:60], SPOKEN[:60])
@@ -262,6 +267,7 @@ def copies(n, symbols, seed, unseen=()):
     return rows
 
 
+@pytest.mark.slow
 def test_unseen_tokens_are_copied():
     rows = copies(600, list("abcdefghij"), 0)
     unseen = copies(100, list("abcdefghij"), 1, ["K", "L", "M", "N", "O"])
@@ -343,12 +349,14 @@ def test_kernels_and_autograd_train_alike(monkeypatch):
     np.testing.assert_allclose(by_kernels.loss_curve_, by_autograd.loss_curve_, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_trains_in_bf16(fit_in_bf16):
     model = fit_in_bf16(LSTMTranslator(**SMALL, max_epochs=16, precision="bf16"), X, Y)
     assert model.score(X_NEW, Y_NEW) > 0.9
     assert model.net_.module_.head.autocast == torch.bfloat16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", [False, True])
 def test_float64_and_layers(copy):
     options = {**TINY, "copy": copy, "num_layers": 2, "coverage": 0.1}
@@ -360,6 +368,7 @@ def test_float64_and_layers(copy):
     assert models[0].log_likelihood(X[:3], Y[:3]).dtype == np.float64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", names_for_vectors(gaps=False))
 def test_any_core_reads_and_any_causal_one_writes(backend):
     decoder = backend if resolve_backend(backend).causal else "torch"

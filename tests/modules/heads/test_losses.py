@@ -52,6 +52,7 @@ HEADS += [
 # Losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("loss", CLASS_LOSSES)
 @given(
@@ -122,6 +123,7 @@ def test_the_loss_of_several_labels_is_the_sum_of_their_cross_entropies():
 # Gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("Kind", "arguments"), HEADS)
 @given(n_rows=st.integers(1, 5), n_outputs=st.integers(2, 4), seed=st.integers(0, 100))
 def test_gradients_are_autograds(Kind, arguments, n_rows, n_outputs, seed):

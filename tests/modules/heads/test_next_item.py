@@ -162,6 +162,7 @@ def test_the_correction_takes_the_popularity_of_negatives_off():
     torch.testing.assert_close(model.offsets.numpy(), offsets)
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_corrected_has_the_gradient_of_all_items_on_average():
     """Learned on samples, log-odds come out as those of the data, popular or not."""
     counts = np.array([50.0, 30.0, 10.0, 5.0, 5.0])

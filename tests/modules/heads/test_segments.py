@@ -421,6 +421,7 @@ def test_quantiles_move_what_gives_their_distances_alone(point_is_median):
 # Rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoding", ["parallel", "recursive"])
 @pytest.mark.parametrize("backend", names_for_vectors(gaps=False))
 def test_a_row_has_the_same_forecast_in_any_batch(backend, decoding):
