@@ -48,6 +48,7 @@ ALLOWED = {
         "inputs",
         "metrics",
         "modules",
+        "parameter_checks",
         "printing",
         "registry",
         "saved",
@@ -59,6 +60,7 @@ ALLOWED = {
     "model_selection": {"data", "errors"},
     "inputs": {"backend", "errors", "modules"},
     "modules": {"backend", "errors", "metrics", "registry", "states", "torch_internals"},
+    "parameter_checks": {"data", "errors", "printing"},
     "persistence": {"backend", "errors", "printing", "registry"},  # classes by name
     "pipelines": {"errors"},
     "preprocessing": {"data", "errors", "estimators", "saved"},  # estimators lazily

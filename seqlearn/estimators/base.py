@@ -31,7 +31,6 @@ from seqlearn.data.validation import as_sequences
 from seqlearn.data.vocabulary import Vocabulary
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.learned_input import LearnedInput
-from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.reading import check_continued, compared, learn_input
 from seqlearn.estimators.series_input import PLAIN
@@ -41,6 +40,7 @@ from seqlearn.estimators.token_input import TokenInput
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.station import Input
 from seqlearn.modules.heads.head import Head
+from seqlearn.parameter_checks import check_arguments, integer
 from seqlearn.saved import Saved
 from seqlearn.streaming.steps import Steps
 from seqlearn.streaming.streams import Stream

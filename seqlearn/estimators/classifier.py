@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
+from seqlearn.estimators.class_losses import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.looking_inside import Explained
-from seqlearn.estimators.parameter_checks import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.targets import Classes, SeveralLabels
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ClassHead, MultilabelHead

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from seqlearn.estimators.parameter_checks import Check, check_parameters, integer, number
+from seqlearn.parameter_checks import Check, check_parameters, integer, number
 
 __all__ = ["Frames", "check_frames"]
 

@@ -17,9 +17,9 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.validation import has_steps
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
-from seqlearn.estimators.parameter_checks import check_arguments, integer, one_of
 from seqlearn.modules.gates import core_gates
 from seqlearn.modules.readouts import Attention
+from seqlearn.parameter_checks import check_arguments, integer, one_of
 from seqlearn.training.attribution import METHODS, attribute, look_at_steps, mean_step
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet

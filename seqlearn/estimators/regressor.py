@@ -9,11 +9,11 @@ from sklearn.metrics import r2_score
 from seqlearn.data.targets import read_numbers, read_weights
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
 from seqlearn.estimators.looking_inside import Explained
-from seqlearn.estimators.parameter_checks import one_of
 from seqlearn.estimators.targets import Numbers
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.linear import ValueHead
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
+from seqlearn.parameter_checks import one_of
 
 __all__ = ["LSTMRegressor"]
 

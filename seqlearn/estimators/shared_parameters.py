@@ -244,7 +244,9 @@ dropout : float, default=0.25
 import torch
 
 from seqlearn.estimators.frames import check_frames
-from seqlearn.estimators.parameter_checks import (
+from seqlearn.estimators.words import check_words
+from seqlearn.modules.readouts import READOUTS
+from seqlearn.parameter_checks import (
     Check,
     boolean,
     column,
@@ -255,8 +257,6 @@ from seqlearn.estimators.parameter_checks import (
     one_of,
     sequence,
 )
-from seqlearn.estimators.words import check_words
-from seqlearn.modules.readouts import READOUTS
 from seqlearn.training.optimizers import OPTIMIZERS
 from seqlearn.training.schedules import SCHEDULES
 

@@ -17,9 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from seqlearn.data.batches import Batched
 from seqlearn.errors import InvalidParameterError
-from seqlearn.estimators.parameter_checks import Check, check_parameters
 from seqlearn.estimators.shared_parameters import SHARED_CHECKS
 from seqlearn.modules.heads.head import Head
+from seqlearn.parameter_checks import Check, check_parameters
 from seqlearn.registry import resolve_backend
 from seqlearn.training.callbacks import ADVICE, chosen_callbacks
 from seqlearn.training.checkpoints import Checkpoints, refuse_folder

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from seqlearn.data.plain import PlainState
-from seqlearn.estimators.parameter_checks import Check, boolean, check_parameters, integer, number
+from seqlearn.parameter_checks import Check, boolean, check_parameters, integer, number
 from seqlearn.printing import by_size, short_repr
 
 __all__ = ["Words", "check_words"]

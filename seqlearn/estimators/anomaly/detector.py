@@ -43,11 +43,11 @@ from seqlearn.estimators.anomaly.reading import (
 from seqlearn.estimators.anomaly.streams import DetectorSteps
 from seqlearn.estimators.anomaly.windows import UsualWindows
 from seqlearn.estimators.base import pieces
-from seqlearn.estimators.parameter_checks import check_arguments, integer, number, one_of
 from seqlearn.estimators.parameter_objects import ParameterObjects
 from seqlearn.estimators.trainable import Trainable, training
 from seqlearn.inputs.windows import WindowInput
 from seqlearn.modules.heads.windows import ReconstructionHead, StepsAheadHead
+from seqlearn.parameter_checks import check_arguments, integer, number, one_of
 from seqlearn.saved import Saved
 from seqlearn.streaming.streams import Stream
 from seqlearn.training.defaults import torch_defaults

@@ -18,9 +18,9 @@ from seqlearn.estimators.forecasting.settings import CHECKS
 from seqlearn.estimators.forecasting.streams import ForecastSteps
 from seqlearn.estimators.forecasting.training import WindowTraining
 from seqlearn.estimators.forecasting.windows import WindowModel
-from seqlearn.estimators.parameter_checks import check_arguments, integer
 from seqlearn.estimators.parameter_objects import SktimeParameterObjects
 from seqlearn.estimators.trainable import restored_on_error, training
+from seqlearn.parameter_checks import check_arguments, integer
 from seqlearn.streaming.streams import Stream
 
 __all__ = ["LSTMForecaster"]

@@ -12,8 +12,8 @@ import numpy as np
 from seqlearn.data.calendar import estimate_season, season_length
 from seqlearn.data.plain import Record
 from seqlearn.data.series import TimeSeries
-from seqlearn.estimators.parameter_checks import Check, boolean, integer, levels, one_of, sequence
 from seqlearn.modules.heads.losses import REGRESSION_LOSSES
+from seqlearn.parameter_checks import Check, boolean, integer, levels, one_of, sequence
 
 __all__ = [
     "CHECKS",

@@ -25,7 +25,12 @@ from seqlearn.estimators.language.vectors import (
     text_vectors,
     word_vectors,
 )
-from seqlearn.estimators.parameter_checks import (
+from seqlearn.inputs.station import Input
+from seqlearn.inputs.tokens import TokenEmbedding
+from seqlearn.modules.heads.head import Head
+from seqlearn.modules.heads.next_token import NextTokenHead
+from seqlearn.modules.sampling import Choice, generate
+from seqlearn.parameter_checks import (
     Check,
     boolean,
     check_arguments,
@@ -33,11 +38,6 @@ from seqlearn.estimators.parameter_checks import (
     number,
     one_of,
 )
-from seqlearn.inputs.station import Input
-from seqlearn.inputs.tokens import TokenEmbedding
-from seqlearn.modules.heads.head import Head
-from seqlearn.modules.heads.next_token import NextTokenHead
-from seqlearn.modules.sampling import Choice, generate
 from seqlearn.registry import resolve_backend
 from seqlearn.streaming.steps import Steps
 from seqlearn.training.callbacks import progress_bar

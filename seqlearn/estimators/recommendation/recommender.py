@@ -25,7 +25,15 @@ from seqlearn.data.sessions import (
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData
-from seqlearn.estimators.parameter_checks import (
+from seqlearn.estimators.recommendation.next_items import NextItems
+from seqlearn.estimators.recommendation.streams import NextItemSteps
+from seqlearn.inputs.items import ItemEmbedding
+from seqlearn.inputs.station import Input
+from seqlearn.metrics.ranking import mrr_at_k
+from seqlearn.modules.heads.head import Head
+from seqlearn.modules.heads.item_losses import ITEM_LOSSES
+from seqlearn.modules.heads.next_item import CUTOFF, NextItemHead
+from seqlearn.parameter_checks import (
     boolean,
     check_arguments,
     check_parameters,
@@ -35,14 +43,6 @@ from seqlearn.estimators.parameter_checks import (
     one_of,
     sequence,
 )
-from seqlearn.estimators.recommendation.next_items import NextItems
-from seqlearn.estimators.recommendation.streams import NextItemSteps
-from seqlearn.inputs.items import ItemEmbedding
-from seqlearn.inputs.station import Input
-from seqlearn.metrics.ranking import mrr_at_k
-from seqlearn.modules.heads.head import Head
-from seqlearn.modules.heads.item_losses import ITEM_LOSSES
-from seqlearn.modules.heads.next_item import CUTOFF, NextItemHead
 from seqlearn.streaming.steps import Steps
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict

@@ -12,19 +12,15 @@ from seqlearn.data.labels import RowNumbers, split_steps, without_empty
 from seqlearn.data.validation import has_steps
 from seqlearn.errors import InvalidParameterError
 from seqlearn.estimators.base import Learned, SequenceEstimator, TrainingData, pieces
+from seqlearn.estimators.class_losses import CLASS_LOSS_CHECKS, refuse_other_loss
 from seqlearn.estimators.looking_inside import InnerStates
-from seqlearn.estimators.parameter_checks import (
-    CLASS_LOSS_CHECKS,
-    boolean,
-    one_of,
-    refuse_other_loss,
-)
 from seqlearn.estimators.streams import network_steps
 from seqlearn.estimators.tagging.step_labels import StepLabels
 from seqlearn.estimators.targets import Classes
 from seqlearn.modules.crf import LinearChainCRF
 from seqlearn.modules.heads.head import Head
 from seqlearn.modules.heads.labels import LabelHead
+from seqlearn.parameter_checks import boolean, one_of
 from seqlearn.streaming.steps import Steps
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.prediction import predict

@@ -12,13 +12,6 @@ from seqlearn.data.messages import listed
 from seqlearn.data.transcripts import TranscriptDataset
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
-from seqlearn.estimators.parameter_checks import (
-    check_arguments,
-    check_parameters,
-    integer,
-    number,
-    one_of,
-)
 from seqlearn.estimators.transcription.decoding import greedy, placed, searched
 from seqlearn.estimators.transcription.knowledge import (
     Knowledge,
@@ -33,6 +26,13 @@ from seqlearn.metrics.edit_distance import token_error_rate
 from seqlearn.modules.ctc_paths import steps_needed
 from seqlearn.modules.heads.ctc import CTCHead, SymbolStrings
 from seqlearn.modules.heads.head import Head
+from seqlearn.parameter_checks import (
+    check_arguments,
+    check_parameters,
+    integer,
+    number,
+    one_of,
+)
 from seqlearn.training.defaults import torch_defaults
 
 __all__ = ["LSTMTranscriber"]

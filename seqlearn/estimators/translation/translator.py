@@ -14,14 +14,6 @@ from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import read_weights
 from seqlearn.errors import DataFormatError, InvalidParameterError
 from seqlearn.estimators.base import SequenceEstimator, TrainingData
-from seqlearn.estimators.parameter_checks import (
-    boolean,
-    check_arguments,
-    check_parameters,
-    integer,
-    number,
-    one_of,
-)
 from seqlearn.estimators.translation.decoding import (
     Search,
     attention_of,
@@ -35,6 +27,14 @@ from seqlearn.metrics.chrf import chrf_score
 from seqlearn.metrics.edit_distance import token_error_rate
 from seqlearn.modules.heads.attention_decoder import AttentionDecoder, TargetTokens
 from seqlearn.modules.heads.head import Head
+from seqlearn.parameter_checks import (
+    boolean,
+    check_arguments,
+    check_parameters,
+    integer,
+    number,
+    one_of,
+)
 from seqlearn.registry import resolve_backend
 from seqlearn.training.defaults import torch_defaults
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from seqlearn.data.messages import show
 from seqlearn.errors import InvalidParameterError
-from seqlearn.modules.heads.losses import CLASS_LOSSES
 from seqlearn.printing import short_repr
 
 __all__ = ["check_arguments", "check_parameters", "integer", "levels", "number", "one_of"]
@@ -117,21 +116,6 @@ def levels(value: Any) -> str | None:
         return wanted
     inside = [isinstance(v, NUMBER) and not isinstance(v, bool) and 0 < v < 1 for v in value]
     return None if all(inside) and len(set(value)) == len(value) else wanted
-
-
-CLASS_LOSS_CHECKS: dict[str, Check] = {
-    "loss": one_of(*CLASS_LOSSES),
-    "label_smoothing": number("[0, 1)"),
-}
-
-
-def refuse_other_loss(loss: str, label_smoothing: float, where: str) -> None:
-    """Raise an InvalidParameterError unless loss and label_smoothing are left as they come."""
-    if loss != "cross_entropy" or label_smoothing:
-        raise InvalidParameterError(
-            f"loss={loss!r} and label_smoothing={label_smoothing}, but {where} there is one loss "
-            "alone, the likelihood. Leave both out: loss='cross_entropy', label_smoothing=0.0."
-        )
 
 
 def check_arguments(method: str, /, **arguments: tuple[Any, Check]) -> None:
