@@ -10,21 +10,29 @@ import math
 import os
 from collections.abc import Callable, Hashable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NoReturn
 
 from seqlearn.data.messages import show
 from seqlearn.errors import InvalidParameterError
 from seqlearn.printing import short_repr
 
-__all__ = ["check_arguments", "check_parameters", "integer", "levels", "number", "one_of"]
+__all__ = [
+    "check_arguments",
+    "check_parameters",
+    "integer",
+    "levels",
+    "number",
+    "one_of",
+    "refuse",
+]
 
 Check = Callable[[Any], str | None]
 NUMBER: Any = Real  # which has no comparison with floats, as far as type checkers know
 
 
-def integer(low: int, *also: Any) -> Check:
-    """Accept an int of at least ``low``, or one of ``also``."""
-    wanted = " or ".join([f"an int >= {low}", *map(repr, also)])
+def integer(low: int, *also: Any, said: str | None = None) -> Check:
+    """Accept an int of at least ``low``, or one of ``also``; ``said`` is that in other words."""
+    wanted = said or " or ".join([f"an int >= {low}", *map(repr, also)])
 
     def check(value):
         if _is_among(value, also):
@@ -35,10 +43,13 @@ def integer(low: int, *also: Any) -> Check:
     return check
 
 
-def number(interval: str, *also: Any) -> Check:
-    """Accept a finite number in ``interval``, for example "[0, 1)", or one of ``also``."""
+def number(interval: str, *also: Any, said: str | None = None) -> Check:
+    """Accept a finite number in ``interval``, for example "[0, 1)", or one of ``also``.
+
+    ``said`` is that in other words, for a message.
+    """
     low, high = (float(end) for end in interval[1:-1].split(","))
-    wanted = " or ".join([f"a number in {interval}", *map(repr, also)])
+    wanted = said or " or ".join([f"a number in {interval}", *map(repr, also)])
 
     def check(value):
         if _is_among(value, also):
@@ -141,11 +152,14 @@ def check_parameters(estimator: Any, checks: dict[str, Check]) -> None:
         Naming the first parameter whose value is not accepted, and what would be.
     """
     for name, check in checks.items():
-        value = getattr(estimator, name)
-        wanted = check(value)
+        wanted = check(getattr(estimator, name))
         if wanted is not None:
-            owner = type(estimator).__name__
-            raise InvalidParameterError(
-                f"The {name!r} parameter of {owner} must be {wanted}. Got "
-                f"{short_repr(value)} instead."
-            )
+            refuse(estimator, name, wanted)
+
+
+def refuse(estimator: Any, name: str, wanted: str) -> NoReturn:
+    """Refuse the value of a parameter: ``wanted`` says what is accepted."""
+    raise InvalidParameterError(
+        f"The {name!r} parameter of {type(estimator).__name__} must be {wanted}. Got "
+        f"{short_repr(getattr(estimator, name))} instead."
+    )

@@ -63,7 +63,13 @@ ALLOWED = {
     "parameter_checks": {"data", "errors", "printing"},
     "persistence": {"backend", "errors", "printing", "registry"},  # classes by name
     "pipelines": {"errors"},
-    "preprocessing": {"data", "errors", "estimators", "saved"},  # estimators lazily
+    "preprocessing": {  # estimators lazily
+        "data",
+        "errors",
+        "estimators",
+        "parameter_checks",
+        "saved",
+    },
     "printing": set(),
     "registry": {"backend", "errors", "printing"},
     "saved": {"persistence"},  # lazily

@@ -4,9 +4,8 @@ Recordings are cut into windows, blocks of them at a time, so that memory grows 
 and not with the waveforms. NumPy and SciPy alone compute, on one thread.
 """
 
-import math
 from collections.abc import Iterator
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import scipy.fft
 import scipy.signal
 
 from seqlearn.data.sequences import Sequences
+from seqlearn.parameter_checks import boolean, check_parameters, integer, number, refuse
 from seqlearn.preprocessing.mel_bank import mel_bank
 from seqlearn.preprocessing.normalizer import standardize
 from seqlearn.preprocessing.stateless import StatelessTransformer
@@ -24,6 +24,17 @@ __all__ = ["MelFeatures"]
 WINDOWS = {"hann": scipy.signal.windows.hann, "hamming": scipy.signal.windows.hamming}
 SCALES = ("htk", "slaney")
 BLOCK = 1024  # windows that are computed at once, 1 MB: they stay in the processor's cache
+ABOVE_0 = number("(0, inf)", said="a number above 0, in seconds")
+CHECKS = {
+    "sample_rate": number("[1, inf)", said="samples a second, a number of 1 or more"),
+    "window_seconds": ABOVE_0,
+    "hop_seconds": ABOVE_0,
+    "pre_emphasis": number("[0, 1]", said="a number from 0 to 1"),
+    "floor": number("[1e-30, 1]", said="a number from 1e-30 to 1"),
+    "n_mels": integer(1, said="an integer of 1 or more"),
+    "n_mfcc": integer(1, said="an integer of 1 or more"),
+    "mfcc": boolean,
+}
 REACH = 2  # steps to each side that a delta is computed from
 
 
@@ -252,7 +263,8 @@ class MelFeatures(StatelessTransformer):
         bank = mel_bank(self.n_mels, n_fft, self.sample_rate, *self._edges(), self.mel_scale)
         empty = int((np.diff(bank.indptr) == 0).sum())
         if empty:
-            self._refuse(
+            refuse(
+                self,
                 "n_mels",
                 f"so few that each band holds a frequency of the spectrum, which has one every "
                 f"{self.sample_rate / n_fft:g} Hz; {empty} of them hold none (or make "
@@ -281,53 +293,30 @@ class MelFeatures(StatelessTransformer):
 
     def _check(self) -> None:
         """Check every parameter."""
-        self._number("sample_rate", 1, math.inf, "samples a second, a number of 1 or more")
-        self._number("window_seconds", 0, math.inf, "a number above 0, in seconds", above=True)
-        self._number("hop_seconds", 0, math.inf, "a number above 0, in seconds", above=True)
-        self._number("pre_emphasis", 0, 1, "a number from 0 to 1")
-        self._number("floor", 1e-30, 1, "a number from 1e-30 to 1")
-        self._integer("n_mels", 1, math.inf, "an integer of 1 or more")
+        check_parameters(self, CHECKS)
         half = self.sample_rate / 2
         where = f"a frequency in hertz from 0 to {half:g}, half of sample_rate"
-        self._number("f_min", 0, half, where)
-        if self.f_max is not None:
-            self._number("f_max", 0, half, f"{where}, or None")
+        f_min = number(f"[0, {half}]", said=where)
+        f_max = number(f"[0, {half}]", None, said=f"{where}, or None")
+        check_parameters(self, {"f_min": f_min, "f_max": f_max})
         if self.f_min >= self._edges()[1]:
-            self._refuse("f_min", f"below f_max, {self._edges()[1]:g} Hz")
+            refuse(self, "f_min", f"below f_max, {self._edges()[1]:g} Hz")
         for name, accepted in (("window", tuple(WINDOWS)), ("mel_scale", SCALES)):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in accepted:
-                self._refuse(name, f"one of {accepted}")
+                refuse(self, name, f"one of {accepted}")
         if self.normalize is not None and (
             not isinstance(self.normalize, str) or self.normalize != "utterance"
         ):
-            self._refuse("normalize", "'utterance' or None")
-        if not isinstance(self.mfcc, bool | np.bool_):
-            self._refuse("mfcc", "True or False")
-        self._integer("n_mfcc", 1, math.inf, "an integer of 1 or more")
+            refuse(self, "normalize", "'utterance' or None")
         if self.mfcc and self.n_mfcc > self.n_mels:
-            self._refuse("n_mfcc", f"at most n_mels, {self.n_mels}")
+            refuse(self, "n_mfcc", f"at most n_mels, {self.n_mels}")
         if not isinstance(self.deltas, bool | np.bool_ | Integral) or self.deltas not in (0, 1, 2):
-            self._refuse("deltas", "False, True or one of 0, 1, 2")
+            refuse(self, "deltas", "False, True or one of 0, 1, 2")
         if self._n_window < 2:
-            self._refuse("window_seconds", f"two samples or more at {self.sample_rate:g} a second")
+            refuse(self, "window_seconds", f"two samples or more at {self.sample_rate:g} a second")
         if self._n_hop < 1:
-            self._refuse("hop_seconds", f"a sample or more at {self.sample_rate:g} a second")
-
-    def _number(
-        self, name: str, low: float, high: float, wanted: str, *, above: bool = False
-    ) -> None:
-        value = getattr(self, name)
-        is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-        if not is_number or not math.isfinite(value) or not low <= value <= high:
-            self._refuse(name, wanted)
-        if above and value == low:
-            self._refuse(name, wanted)
-
-    def _integer(self, name: str, low: float, high: float, wanted: str) -> None:
-        self._number(name, low, high, wanted)
-        if not isinstance(getattr(self, name), Integral):
-            self._refuse(name, wanted)
+            refuse(self, "hop_seconds", f"a sample or more at {self.sample_rate:g} a second")
 
 
 def _blocks(

@@ -19,7 +19,7 @@ from seqlearn.data.input_record import InputRecord, read_X
 from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
 from seqlearn.data.sequences import Sequences
-from seqlearn.errors import InvalidParameterError
+from seqlearn.parameter_checks import refuse
 from seqlearn.preprocessing.frames import cells_of, frame_of, table_like
 from seqlearn.saved import Saved
 
@@ -75,10 +75,7 @@ class StepTransformer(Saved, PlainState, TransformerMixin, BaseEstimator):
 
     def _check_method(self, methods: dict[str, Any]) -> None:
         if not isinstance(self.method, str) or self.method not in methods:
-            raise InvalidParameterError(
-                f"The 'method' parameter of {type(self).__name__} must be one of {tuple(methods)}. "
-                f"Got {self.method!r} instead."
-            )
+            refuse(self, "method", f"one of {tuple(methods)}")
 
 
 def change_steps(

@@ -5,7 +5,6 @@ observed; nothing here pads, and nothing here needs torch.
 """
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,12 @@ from seqlearn.data.input_record import read_X
 from seqlearn.data.one_step import refuse_width
 from seqlearn.data.plain import Record
 from seqlearn.errors import InvalidParameterError
+from seqlearn.parameter_checks import check_parameters, number
 from seqlearn.preprocessing.packing import StepTransformer, change_steps
 
 __all__ = ["SequenceScaler"]
+
+CLIP = number("(0, inf)", None, said="a positive number or None")
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +258,7 @@ class SequenceScaler(StepTransformer):
             With `set_output`, a data frame if `fit` had a table of sequences or names.
         """
         check_is_fitted(self)
-        self._check_clip()
+        check_parameters(self, {"clip": CLIP})
         return change_steps(self, X, lambda rows: self._scale(rows.values), transform=True)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -286,7 +288,7 @@ class SequenceScaler(StepTransformer):
 
     def _learn(self, X: Any, reset: bool) -> "SequenceScaler":
         """Update the statistics, or start them; attributes are set only once all is well."""
-        self._check_clip()
+        check_parameters(self, {"clip": CLIP})
         sequences, known = read_X(self, unpack(X), None if reset else self._input, allow_nan=True)
         chosen = scaled_columns(self.columns, self.time_column, known, sequences.n_features)
         if not reset and not np.array_equal(chosen, self._is_scaled):
@@ -316,11 +318,3 @@ class SequenceScaler(StepTransformer):
             limit = np.where(self._is_scaled, self.clip, np.inf)
             np.clip(values, -limit, limit, out=values)
         return values
-
-    def _check_clip(self) -> None:
-        is_number = isinstance(self.clip, Real) and not isinstance(self.clip, bool)
-        if self.clip is not None and not (is_number and 0 < self.clip < np.inf):
-            raise InvalidParameterError(
-                "The 'clip' parameter of SequenceScaler must be a positive number or None. Got "
-                f"{self.clip!r} instead."
-            )

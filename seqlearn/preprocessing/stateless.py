@@ -3,12 +3,12 @@
 They turn what is no sequence of numbers yet, texts, waveforms and pen paths, into sequences.
 """
 
-from typing import Any, NoReturn
+from typing import Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from seqlearn.data.messages import listed
-from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.errors import DataFormatError
 from seqlearn.saved import Saved
 
 __all__ = ["StatelessTransformer", "refuse_named_tuple"]
@@ -41,12 +41,6 @@ class StatelessTransformer(Saved, TransformerMixin, BaseEstimator):
         self
         """
         return self
-
-    def _refuse(self, name: str, wanted: str) -> NoReturn:
-        raise InvalidParameterError(
-            f"The {name!r} parameter of {type(self).__name__} must be {wanted}. Got "
-            f"{getattr(self, name)!r} instead."
-        )
 
 
 def refuse_named_tuple(X: Any) -> None:

@@ -3,8 +3,6 @@
 All paths are resampled at once: their strokes are laid end to end on one axis, the way of the pen.
 """
 
-import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,12 @@ from seqlearn.data.messages import listed, show
 from seqlearn.data.refusals import packages_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError
+from seqlearn.parameter_checks import check_parameters, number
 from seqlearn.preprocessing.stateless import StatelessTransformer, refuse_named_tuple
 
 __all__ = ["StrokeFeatures"]
 
+SPACING = number("[0.001, 1]", said="a number from 0.001 to 1")
 NAMES = ("dx", "dy", "pen_up", "height", "turn_cos", "turn_sin")
 ACCEPTED = (
     "a list of N paths, each an array of shape (T_i, 2), (T_i, 3) with 1 where the pen is down and "
@@ -107,7 +107,7 @@ class StrokeFeatures(StatelessTransformer):
         DataFormatError
             X is not as above, or a path has no point or one that is not finite.
         """
-        self._check()
+        check_parameters(self, {"spacing": SPACING})
         _read_paths(X)
         return self
 
@@ -130,7 +130,7 @@ class StrokeFeatures(StatelessTransformer):
         DataFormatError
             X is not as above, or a path has no point or one that is not finite.
         """
-        self._check()
+        check_parameters(self, {"spacing": SPACING})
         paths = _read_paths(X)
         values, offsets = _steps(paths, float(self.spacing))
         return list(Sequences(values.astype(np.float32), offsets))
@@ -148,12 +148,6 @@ class StrokeFeatures(StatelessTransformer):
         ndarray of str
         """
         return np.array(NAMES, dtype=object)
-
-    def _check(self) -> None:
-        spacing = self.spacing
-        is_number = isinstance(spacing, Real) and not isinstance(spacing, bool | np.bool_)
-        if not is_number or not math.isfinite(spacing) or not 0.001 <= spacing <= 1:
-            self._refuse("spacing", "a number from 0.001 to 1")
 
 
 # Reading.

@@ -12,6 +12,7 @@ import numpy as np
 from seqlearn.data.messages import show
 from seqlearn.data.texts import read_column, word_pattern
 from seqlearn.errors import DataFormatError
+from seqlearn.parameter_checks import refuse
 from seqlearn.preprocessing.stateless import StatelessTransformer
 
 __all__ = ["Tokenizer"]
@@ -150,19 +151,19 @@ class Tokenizer(StatelessTransformer):
     def _compile(self) -> re.Pattern[str] | None:
         """Check the parameters; return the pattern of a token, None for single characters."""
         if not isinstance(self.level, str) or self.level not in LEVELS:
-            self._refuse("level", f"one of {LEVELS}")
+            refuse(self, "level", f"one of {LEVELS}")
         if not isinstance(self.lowercase, bool) and type(self.lowercase).__name__ != "bool":
-            self._refuse("lowercase", "True or False")
+            refuse(self, "lowercase", "True or False")
         if self.pattern is None:
             return word_pattern() if self.level == "word" else None
         if self.level != "word":
-            self._refuse("pattern", f"None with level={self.level!r}: each character is a token")
+            refuse(self, "pattern", f"None with level={self.level!r}: each character is a token")
         try:
             pattern = re.compile(self.pattern)
         except (TypeError, re.error) as cause:
-            self._refuse("pattern", f"a regular expression ({cause}) or None")
+            refuse(self, "pattern", f"a regular expression ({cause}) or None")
         if not isinstance(pattern.pattern, str):
-            self._refuse("pattern", "a regular expression for str, not bytes, or None")
+            refuse(self, "pattern", "a regular expression for str, not bytes, or None")
         return pattern
 
 
