@@ -36,7 +36,7 @@ class StringScorer(Protocol):
         """Return the states, put together, of the strings with these numbers."""
 
     def end(self, state: Any) -> np.ndarray:
-        """Return the score of ending, (M,)."""
+        """Return the score of ending, (M,), or (1,) if all have the same."""
 
 
 class Found(NamedTuple):
@@ -251,4 +251,7 @@ class _Known:
 
     def ends(self, beam: _Beam) -> Any:
         """Return what ending adds to each string, (N, K)."""
-        return 0.0 if self.scorer is None else self.scorer.end(self.state).reshape(beam.known.shape)
+        if self.scorer is None:
+            return 0.0
+        scores = self.scorer.end(self.state)  # of each string, or one of all
+        return np.broadcast_to(scores, beam.known.size).reshape(beam.known.shape)

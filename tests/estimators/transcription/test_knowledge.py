@@ -73,6 +73,18 @@ def test_a_language_model_and_a_bonus_are_added_to_every_string(knowing, ends):
         np.testing.assert_allclose(of_own, [due[text] for text in best], atol=1e-5)
 
 
+def test_a_bonus_alone_is_added_to_every_symbol(knowing):
+    posteriors = knowing().predict_log_proba(SHORT)
+    model = knowing(beam_width=400, symbol_bonus=0.9)
+    answers, scores = model.predict_n_best(SHORT, 3, return_scores=True)
+    for values, own, of_own in zip(posteriors, answers, scores, strict=True):
+        found = all_strings(values, model.symbols_)
+        due = {text: value + 0.9 * len(text) for text, value in found.items()}
+        assert own == sorted(due, key=due.get, reverse=True)[:3]
+        np.testing.assert_allclose(of_own, [due[text] for text in own], atol=1e-5)
+    assert all(len(one) == 1 for one in knowing(symbol_bonus=0.9).predict_n_best(X[:3], 1))
+
+
 def test_a_lexicon_leaves_its_words_alone(knowing):
     words = ["ab", "ba"]
     posteriors = knowing().predict_log_proba(SHORT)
