@@ -46,8 +46,8 @@ def last_step(estimator: Any, X: Any, method: str) -> tuple[Any, Any]:
         remedy = (
             f"Pass the best_estimator_ of {name}."
             if hasattr(estimator, "best_estimator_")
-            else "Pass a fitted LSTMClassifier or LSTMRegressor, or a Pipeline whose last step is "
-            "one."
+            else "Pass a fitted estimator that has it, LSTMClassifier for example, or a Pipeline "
+            "whose last step is one."
         )
         raise InvalidParameterError(f"{name} has no {method!r}. {remedy}") from cause
     return estimator, X

@@ -63,7 +63,8 @@ def step_layer(layer: nn.Module, x: Tensor, state: Any, projected: bool) -> tupl
 def bind_layer(layer: nn.Module) -> Callable[[Tensor, Any], tuple[Tensor, Any]]:
     """Return what runs one step (B, F) of a layer, for many calls: `step_layer` without its checks.
 
-    The parameters are looked up now, so that what is written into them later is seen.
+    The parameters are looked up now: what is written into them later is seen, others that are put
+    in their place are not.
     """
     if _is_plain(layer):
         return partial(_CELLS[type(layer)], layer, _weights(layer))

@@ -37,7 +37,7 @@ ALLOWED = {
         "registry",
         "testing",
     },
-    "data": {"errors"},
+    "data": {"errors", "printing"},
     "datasets": {"errors"},
     "displays": {"errors", "pipelines"},
     "errors": set(),

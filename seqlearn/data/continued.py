@@ -3,6 +3,7 @@
 from typing import Any
 
 from seqlearn.errors import InvalidParameterError
+from seqlearn.printing import short_repr
 
 __all__ = ["refuse_change"]
 
@@ -12,5 +13,6 @@ def refuse_change(name: str, was: Any, now: Any) -> None:
     if now != was:
         raise InvalidParameterError(
             f"warm_start and partial_fit continue the network of the last fit, in which {name} was "
-            f"{was!r}; now it is {now!r}. Set it back, or call fit with warm_start=False."
+            f"{short_repr(was)}; now it is {short_repr(now)}. Set it back, or call fit with "
+            "warm_start=False."
         )

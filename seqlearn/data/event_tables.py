@@ -15,7 +15,7 @@ import numpy as np
 from seqlearn.data.channels import Channels
 from seqlearn.data.containers import is_missing, values_of
 from seqlearn.data.frame_columns import check_columns, column_labels, column_numbers, refuse_rows
-from seqlearn.data.messages import listed, show
+from seqlearn.data.messages import listed, repeated, show
 from seqlearn.data.sequences import Sequences
 from seqlearn.errors import DataFormatError, InvalidParameterError
 
@@ -228,8 +228,7 @@ def _check_keys(chosen: Any, parameter: str) -> list:
         what = "holds a missing one" if keys else "is empty"
         raise InvalidParameterError(f"{parameter} {what}; name at least one, and none that is NaN.")
     if len(set(keys)) < len(keys):
-        twice = [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
-        raise InvalidParameterError(f"{parameter} names {listed(twice)} more than once.")
+        raise InvalidParameterError(f"{parameter} names {listed(repeated(keys))} more than once.")
     return keys
 
 

@@ -21,8 +21,7 @@ def mean_positive(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     >>> mean_positive(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]]), np.ones(3))
     array([3., 1.])
     """
-    total, weight = _positive(values, weights)
-    return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), 1.0)
+    return _mean(*_positive(values, weights))
 
 
 def mean_gaps(sequences: Sequences, weights: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
@@ -54,6 +53,11 @@ def mean_gaps(sequences: Sequences, weights: np.ndarray, elapsed: np.ndarray) ->
         shares = np.repeat(weights[begin : begin + ROWS], own.lengths)
         parts = _positive(gaps, shares)
         total, weight = total + parts[0], weight + parts[1]
+    return _mean(total, weight)
+
+
+def _mean(total: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the means; 1 where nothing has weight."""
     return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), 1.0)
 
 

@@ -150,38 +150,24 @@ def read_X(
     if read is not None and known is not None:
         _check_channels(name, known, read[0])
         return read[0], known
+    how: dict[str, Any] = {"dtype": dtype, "kind": kind, "allow_nan": allow_nan, "frames": frames}
+    how |= {"first": first, "owner": name, "or_else": or_else}
     if known is None:
-        sequences, found = read or as_sequences(
-            X,
-            dtype=dtype,
-            allow_nan=allow_nan,
-            frames=frames,
-            first=first,
-            owner=name,
-            or_else=or_else,
-        )
+        sequences, found = read or as_sequences(X, **how)
         return sequences, InputRecord.of(X, sequences, found)
     is_table = kind == "series" and hasattr(X, "columns")
     if is_table:  # column names first: a missing column may be one of NaN
         _check_columns(estimator, X, known, warn)
-    sequences, found = as_sequences(
-        X,
-        dtype=dtype,
-        kind=kind,
-        allow_nan=allow_nan,
-        frames=frames,
-        first=first,
-        owner=name,
-        or_else=or_else,
-    )
+    sequences, found = as_sequences(X, **how)
     if found != kind:
-        any_length = (
-            "A 2-D array (N, T) holds univariate series of one fixed length T; give "
-            f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
-            "allow any length."
-        )
-        any_length = any_length if {found, kind} == {"series", "sequences"} else SAME_KIND
-        _refuse_kind(found, known.kind, any_length)
+        hint = SAME_KIND
+        if {found, kind} == {"series", "sequences"}:
+            hint = (
+                "A 2-D array (N, T) holds univariate series of one fixed length T; give "
+                f"{name} an array (N, T, 1) or a list of (T_i, 1) arrays, in fit and after it, to "
+                "allow any length."
+            )
+        _refuse_kind(found, known.kind, hint)
     if kind == "frames":
         _check_frames(known, sequences)
     if kind == "series" and not is_table:

@@ -1,9 +1,10 @@
 """Parts that many messages about data share: values, lists and rows in words."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["listed", "name_rows", "show"]
+__all__ = ["listed", "name_rows", "repeated", "show"]
 
 
 def show(value: Any) -> str:
@@ -18,6 +19,11 @@ def listed(things: Iterable) -> str:
     if len(names) > 5:
         names[5:] = [f"{len(names) - 5} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def repeated(things: Iterable) -> list:
+    """Return what is there more than once, in the order of its first places."""
+    return [thing for thing, n in Counter(things).items() if n > 1]
 
 
 def name_rows(rows: Any) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from seqlearn.data.channels import Channels, channel_names
 from seqlearn.data.frame_columns import column_labels, column_numbers
+from seqlearn.data.messages import repeated
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.to_sequences import to_sequences
 from seqlearn.errors import DataFormatError
@@ -90,7 +91,7 @@ def _channels(sequences: Sequences, labels: list | None, k: int) -> Channels | N
         return None
     names = channel_names(labels) or tuple(f"static{i}" for i in range(k))
     every = [*known.names, *names]
-    twice = [name for name in dict.fromkeys(every) if every.count(name) > 1]
+    twice = repeated(every)
     if twice:
         raise DataFormatError(
             f"{', '.join(map(repr, twice))}: there would be more than one feature of that name. "

@@ -63,10 +63,10 @@ def read_steps(
         return sequences, record
     name = type(estimator).__name__
     column = column_index(time_column, record, sequences.n_features)
-    of_step = _elapsed(sequences, column, first)
+    elapsed = _elapsed(sequences, column, first)
     if not allow_nan:
         refuse_not_finite(sequences, first, name)
-    again = of_step == 0.0
+    again = elapsed == 0.0
     again[sequences.offsets[:-1]] = False
     if again.any():
         if not merges:
@@ -78,10 +78,11 @@ def read_steps(
                 f"{name} labels every step, so it cannot make one of two. Merge such steps, and "
                 "their labels, first.",
             )
-        sequences, of_step = merge_equal_times(sequences, ~again), of_step[~again]
+        sequences, elapsed = merge_equal_times(sequences, ~again), elapsed[~again]
     values = sequences.values.copy()  # they may be the user's
-    values[:, column] = of_step
+    values[:, column] = elapsed
     sequences = sequences.replace_values(values)
+    # Refuses what ``dtype`` does not hold; the values stay float64.
     as_sequences(sequences, dtype=dtype, allow_nan=allow_nan, first=first, owner=name)
     return sequences, record
 

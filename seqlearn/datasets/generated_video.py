@@ -106,12 +106,12 @@ def make_moving_digits(
     starts = rng.randint(size, size=(n_clips, 2))  # row and column of the upper left pixel
     moves = np.array(list(DIRECTIONS.values()))[of_clip]  # (N, 2)
     clips = np.empty((n_clips, n_frames, size, size), np.uint8)
-    pixels = np.arange(SIDE)
+    pixels, shown = np.arange(SIDE), data.images[chosen] / 16
     for frame in range(n_frames):  # one frame of all clips at a time: little memory
         canvas = np.zeros((n_clips, size, size))
         rows, columns = ((starts + frame * moves)[:, :, None] + pixels).transpose(1, 0, 2) % size
         at = np.arange(n_clips)[:, None, None]
-        canvas[at, rows[:, :, None], columns[:, None, :]] = data.images[chosen] / 16
+        canvas[at, rows[:, :, None], columns[:, None, :]] = shown
         canvas += rng.normal(scale=noise, size=canvas.shape) if noise else 0.0
         clips[:, frame] = np.rint(canvas.clip(0, 1) * 255)
     return clips, data.target[chosen], np.array(list(DIRECTIONS))[of_clip]

@@ -194,6 +194,7 @@ def _read_events(path: Path, files: dict[int, bytes], ids: np.ndarray) -> "pd.Da
     import pandas as pd
 
     chosen = [files[i] for i in ids.tolist()]
+    counts = [one.count(b"\n") + 1 for one in chosen]
     try:
         table = pd.read_csv(
             io.BytesIO(b"\n".join(chosen)),
@@ -206,11 +207,10 @@ def _read_events(path: Path, files: dict[int, bytes], ids: np.ndarray) -> "pd.Da
         )
         clock = table["time"].cat.categories
         hours = np.array([_hours(one) for one in clock])
-        if len(table) != sum(one.count(b"\n") + 1 for one in chosen):
+        if len(table) != sum(counts):
             raise ValueError("rows were lost")
     except ValueError as error:
         raise DataFormatError(_first_fault(path, files)) from error
-    counts = [one.count(b"\n") + 1 for one in chosen]
     table["time"] = hours[table["time"].cat.codes]
     table.insert(0, "id", np.repeat(ids, counts))
     return table

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LIGHTEST, DARKEST = 0.82, 0.45  # share of white in the shade of the widest and narrowest interval
 SPACE = "\u2423"  # what white space is drawn as
 WIDTH_OF_ONE_STEP = 7.0  # points
-SPACE = "\u2423"  # what a space at the border of a token is drawn as
 INCH_A_STEP, LEAST_INCHES, MOST_INCHES = 0.28, 6.0, 14.0
 
 

@@ -21,9 +21,9 @@ class FramesDisplay:
 
     The saliency of a pixel is the size of the gradient of the predicted label's score with respect
     to it, the largest of its colours [1]_: where a small change would change the answer most; of
-    two labels the score is the log-odds. That
-    of a frame is the sum over its pixels. Make one with `from_estimator` or `from_saliency`, which
-    check and draw; parameters are stored as attributes, and `plot` draws again.
+    two labels the score is the log-odds. That of a frame is the sum over its pixels. Make one with
+    `from_estimator` or `from_saliency`, which check and draw; parameters are stored as attributes,
+    and `plot` draws again.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqlearn.displays.drawing import check_matplotlib, make_pair, shown
 from seqlearn.errors import DataFormatError, InvalidParameterError
+from seqlearn.pipelines import last_step
 
 __all__ = ["TranscriptionDisplay"]
 
@@ -123,10 +124,7 @@ class TranscriptionDisplay:
             matplotlib is not installed.
         """
         check_matplotlib("TranscriptionDisplay.from_estimator")
-        transcriber, X = estimator, [x]
-        if hasattr(estimator, "steps"):
-            transcriber = estimator[-1]
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        transcriber, X = last_step(estimator, [x], "predict_log_proba")
         frames = np.asarray(X[0], dtype=float)
         if frames.ndim != 2:
             raise DataFormatError(
@@ -185,7 +183,10 @@ class TranscriptionDisplay:
         self.axes_ = make_pair(ax, (width, HEIGHT), sharex=kind == "frames")
         self.figure_ = self.axes_[0].figure
         colors = self._colors()
-        (self._draw_image if kind == "frames" else self._draw_path)(self.axes_[0], cmap, colors)
+        if kind == "frames":
+            self._draw_image(self.axes_[0], cmap)
+        else:
+            self._draw_path(self.axes_[0], colors)
         self._draw_probabilities(self.axes_[1], colors)
         return self
 
@@ -203,13 +204,13 @@ class TranscriptionDisplay:
         palette, n = colormaps["tab20" if many else "tab10"], 20 if many else 10
         return {symbol: palette(i % n) for i, symbol in enumerate(found)}
 
-    def _draw_image(self, ax: Any, cmap: Any, colors: dict) -> None:
+    def _draw_image(self, ax: Any, cmap: Any) -> None:
         n, n_values = self.frames.shape
         extent = (0, n * self._unit, -0.5, n_values - 0.5)
         ax.imshow(self.frames.T, origin="lower", aspect="auto", cmap=cmap, extent=extent)
         ax.set(ylabel="Feature")
 
-    def _draw_path(self, ax: Any, cmap: Any, colors: dict) -> None:
+    def _draw_path(self, ax: Any, colors: dict) -> None:
         points = np.cumsum(self.frames[:, :2], axis=0)
         inside = np.flatnonzero(self.frames[:, 2] > 0)
         for stroke in np.split(points, inside[inside > 0]):

@@ -70,7 +70,8 @@ class Learned(Record, Generic[T]):
     targets : Targets
         What y was.
     reading : LearnedInput or None
-        What is known of words, features or gaps; None for plain numbers.
+        What was learned of words, features, gaps or times, or the shape of frames; None for
+        numbers that are read as they are.
     history : list of dict
         One row an epoch.
     mean_step : ndarray of shape (E,) or None
@@ -106,7 +107,7 @@ class TrainingData(Generic[T]):
     targets : Targets
         How y was encoded.
     reading : LearnedInput or None
-        How X was, words say; None for plain numbers.
+        How X is read; None for numbers that are read as they are.
     seeds : Seeds
         Source of all chance.
     before : Learned or None
@@ -240,7 +241,7 @@ class SequenceEstimator(Trainable, Saved, ParameterObjects, BaseEstimator, ABC, 
         return hasattr(self, "net_")
 
     def _mean_step(self, net: SequenceNet, data: TrainingData[T]) -> np.ndarray | None:
-        """Return the mean of what the core reads, (E,), for whoever asks for it later."""
+        """Return the mean step, (E,), that attributions compare with by default; None of none."""
         return None
 
     # The one way to fit.

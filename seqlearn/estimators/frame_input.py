@@ -42,7 +42,7 @@ class FrameInput(LearnedInput):
         Raises
         ------
         InvalidParameterError
-            X has no frames, or training is to go on with other parameters than it began with.
+            X has no frames, or the last fit had no ``frames``.
         """
         frames = getattr(estimator, "frames", None)
         if frames is not None and sequences.step_shape is None:
@@ -53,7 +53,6 @@ class FrameInput(LearnedInput):
             )
         known = None if before is None else before.reading
         if isinstance(known, FrameInput):
-            known.check_continued(estimator)
             return known
         if frames is None:
             return None

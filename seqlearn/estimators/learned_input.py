@@ -1,4 +1,4 @@
-"""What an estimator learns of X before there is a network: words or gaps; of plain numbers nothing.
+"""What an estimator learns of X before there is a network: words, gaps, times or frames.
 
 `seqlearn.estimators.base` learns it in ``fit`` from the rows that are trained on, keeps it beside
 the net, and encodes whatever the net reads by it.

@@ -20,7 +20,13 @@ from seqlearn.estimators.base import SequenceEstimator, TrainingData, pieces
 from seqlearn.modules.gates import core_gates
 from seqlearn.modules.readouts import Attention
 from seqlearn.parameter_checks import check_arguments, integer, one_of
-from seqlearn.training.attribution import METHODS, attribute, look_at_steps, mean_step
+from seqlearn.training.attribution import (
+    METHODS,
+    attribute,
+    is_read_in_score,
+    look_at_steps,
+    mean_step,
+)
 from seqlearn.training.defaults import torch_defaults
 from seqlearn.training.net import SequenceNet
 
@@ -220,8 +226,7 @@ class Explained(InnerStates):
         if isinstance(baseline, str) and baseline == "zero":
             return np.zeros_like(mean)
         accepted = "'mean', 'zero'"
-        station = self.net_.module_.input
-        if station is None or station.differentiable:
+        if is_read_in_score(self.net_.module_):
             n_steps, step = np.unique(sequences.lengths), sequences.step_shape or mean.shape
             shapes = [step, *((int(n), *step) for n in n_steps if len(n_steps) == 1)]
             accepted += f" or numbers of shape {' or '.join(map(str, shapes))}"

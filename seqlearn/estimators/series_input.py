@@ -112,7 +112,7 @@ def refuse_other_reading(was: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 def refuse_reading(reads: dict[str, Any], what: str) -> None:
-    """Raise if what are no numbers, words say, are to be read as series with gaps or times."""
+    """Raise if ``missing`` or ``time_column`` is set, but X holds no numbers but ``what``."""
     for name, default in PLAIN.items():
         if reads[name] != default:
             raise InvalidParameterError(

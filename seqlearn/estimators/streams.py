@@ -82,9 +82,11 @@ class FrameSteps(NetworkSteps):
     def read(self, x: Any) -> Any:
         """Return one flat frame of each stream, (B, H * W * C)."""
         values = frames_of_step(x, self.n_streams, self.step_shape, self.of_bytes, self.owner)
-        if not self.of_bytes:
+        if self.of_bytes:
+            values = values.copy()  # they may be read-only
+        else:
             values = finite_step(values, self._dtype, self.owner)
-        step = torch.as_tensor(values.copy()).to(self._device)
+        step = torch.as_tensor(values).to(self._device)
         return as_numbers(step, getattr(torch, str(self._dtype)))
 
 

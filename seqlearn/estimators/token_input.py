@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from seqlearn.data.continued import refuse_change
 from seqlearn.data.encoding import Encoding
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.word_tables import ContextTable
@@ -23,7 +24,6 @@ from seqlearn.estimators.learned_input import LearnedInput
 from seqlearn.estimators.words import Words
 from seqlearn.inputs.embeddings import BagEmbedding, WordEmbedding
 from seqlearn.inputs.station import Input
-from seqlearn.printing import short_repr
 from seqlearn.registry import resolve_backend
 
 __all__ = ["TokenInput", "for_task"]
@@ -151,13 +151,7 @@ class TokenInput(LearnedInput):
         """Raise if training is to go on with other parameters than it began with."""
         words = for_task(estimator.words, estimator._characters)
         for name, now in _parameters(words).items():
-            was = self.parameters[name]
-            if was != now:
-                raise InvalidParameterError(
-                    f"warm_start and partial_fit continue the network of the last fit, in which "
-                    f"{name} was {short_repr(was)}; now it is {short_repr(now)}. Set it back, or "
-                    "call fit with warm_start=False."
-                )
+            refuse_change(name, self.parameters[name], now)
 
 
 def for_task(words: Words | None, characters: int | None) -> Words:

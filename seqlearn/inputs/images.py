@@ -96,7 +96,7 @@ class ImageInput(Input):
     def forward(self, x: Tensor, lengths: Tensor | None) -> Inputs:
         """Return the vectors of frames (B, T, H * W * C), (B, T, E)."""
         frames = x.flatten(0, 1)  # (B T, H W C)
-        if self.training or not x.device.type == "cpu":
+        if self.training or x.device.type != "cpu":
             vectors = self._vectors(frames)
         else:  # as many at once always: convolutions of few frames may round differently
             vectors = in_blocks(self._vectors, self.block, frames, exact=True)

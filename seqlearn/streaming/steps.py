@@ -1,7 +1,8 @@
 """What a stream is made of: one step of an estimator, as a function of what came before.
 
-`Steps` is the base; an estimator makes one in ``_steps``. It changes nothing: a step takes a state
-and gives the next one, so that a step that fails leaves a stream as it was.
+`Steps` is the base; an estimator makes one in ``_steps``, or in its own ``stream``. It changes
+nothing: a step takes a state and gives the next one, so that a step that fails leaves a stream as
+it was.
 """
 
 import hashlib

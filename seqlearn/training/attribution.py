@@ -68,8 +68,8 @@ def attribute(
     dataset = SequenceDataset(sequences, device=net.device, dtype=net._dtype)
     base = torch.as_tensor(baseline, dtype=net._dtype, device=net.device)
     at_once = net.rows_at_once(len(lengths) * n_steps, int(lengths.max()))
-    of_feature = torch.as_tensor(_of_feature(module.input, baseline.shape[-1]), device=net.device)
-    whole_steps = not (_is_read_in_score(module) or module.input.parts)
+    of_feature = torch.as_tensor(_of_feature(module, baseline.shape[-1]), device=net.device)
+    whole_steps = not (is_read_in_score(module) or module.input.parts)
     result: Any = None
     with _evaluating(net):
         weights = choose(predict(net, sequences))
@@ -127,10 +127,8 @@ def look_at_steps(
     look : callable
         Takes the network, what its core reads, (B, T, E), and lengths, and gives (B, T, ...).
     """
-    dataset, lengths = (
-        SequenceDataset(sequences, device=net.device, dtype=net._dtype),
-        sequences.lengths,
-    )
+    dataset = SequenceDataset(sequences, device=net.device, dtype=net._dtype)
+    lengths = sequences.lengths
     result: dict[str, np.ndarray] = {}
     with _evaluating(net):
         for rows in length_batches(lengths, net.rows_at_once(len(lengths), int(lengths.max()))):
@@ -159,21 +157,22 @@ def _read(module: Any, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor |
     return module.read(x, lengths)
 
 
-def _is_read_in_score(module: Any) -> bool:
+def is_read_in_score(module: Any) -> bool:
     """Whether what is changed is what the network reads, and not what its core does."""
     return module.input is None or module.input.differentiable
 
 
 def _varied(module: Any, x: Any, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return the values of a batch that are changed, (B, T, E), and lengths."""
-    return (x, lengths) if _is_read_in_score(module) else _read(module, x, lengths)[:2]
+    return (x, lengths) if is_read_in_score(module) else _read(module, x, lengths)[:2]
 
 
-def _of_feature(station: Any, width: int) -> np.ndarray:
+def _of_feature(module: Any, width: int) -> np.ndarray:
     """Return the number of the feature that each value of a step belongs to, (E,)."""
-    if station is None or station.differentiable:
+    if is_read_in_score(module):
         return np.arange(width)
-    return np.arange(width) % (width // station.parts) if station.parts else np.zeros(width, int)
+    parts = module.input.parts
+    return np.arange(width) % (width // parts) if parts else np.zeros(width, int)
 
 
 class _Asked(NamedTuple):
@@ -191,7 +190,7 @@ class _Asked(NamedTuple):
     def score(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the scores (K,) of values (K, T, E) that belong to rows (K,) of the batch."""
         lengths = None if self.lengths is None else self.lengths[rows.cpu()]
-        if _is_read_in_score(self.module):
+        if is_read_in_score(self.module):
             values, lengths, _ = self.module.read(values, lengths)
         seen = Seen(None, values, lengths, None, None, self.module)
         outputs = self.module.head.read(self.module.answer(seen)[0])  # (K, C)

@@ -32,7 +32,7 @@ from seqlearn.persistence.values import Reader, Writer
 from seqlearn.printing import short_repr
 from seqlearn.training.callbacks import Scheduled, Watching
 from seqlearn.training.fingerprints import Fingerprint
-from seqlearn.training.training_state import restore, state_of
+from seqlearn.training.training_state import optimized, restore, state_of
 
 __all__ = ["Checkpoints", "refuse_folder"]
 
@@ -85,7 +85,7 @@ class Checkpoints:
                 [found.of_callback(one) for one in watched if not isinstance(one, Scheduled)],
                 [one.name for one in planned],
                 net.module_.state_dict(),
-                [dict(net.optimizer_.state.get(one, {})) for one in _parameters(net)],
+                [dict(net.optimizer_.state.get(one, {})) for one in optimized(net)],
                 list(net.get_split_datasets(dataset)),
             ]
         )
@@ -103,7 +103,6 @@ class Checkpoints:
         text = json.dumps(self._conditions).encode()
         self._tag = hashlib.blake2b(text, digest_size=4).hexdigest()
         self._place = self._folder / f"{self._owner}-{self._fit}"
-        refuse_folder(self._folder)
         try:
             self._place.mkdir(parents=True, exist_ok=True)
             self._clear_away()
@@ -261,10 +260,6 @@ def _cannot_write(folder: Any, cause: Any) -> InvalidParameterError:
         f"checkpoint={short_repr(str(folder))} cannot be written to: {cause}. Give a folder in "
         "which this process may make files; nothing was trained."
     )
-
-
-def _parameters(net: Any) -> list[torch.Tensor]:
-    return [one for group in net.optimizer_.param_groups for one in group["params"]]
 
 
 def _line(row: dict[str, Any]) -> bytes:

@@ -38,7 +38,7 @@ class ProcessSettings:
     def enter(self) -> bool:
         """Set what is otherwise; return whether `leave` has to be called."""
         if not self._changed:
-            for read, _, needed in self._settings:
+            for read, _, needed in self._settings:  # faster than all(), in every step of a stream
                 if read() != needed:
                     break
             else:

@@ -52,7 +52,12 @@ class Seeds:
 
     def reseed_dropout(self, module: nn.Module) -> None:
         """Give every `Dropout` inside ``module`` masks of its own."""
-        layers = [part for part in module.modules() if isinstance(part, Dropout)]
+        layers = dropouts(module)
         seeds = np.random.SeedSequence(self.dropout).generate_state(len(layers))
         for layer, seed in zip(layers, seeds, strict=True):
             layer.reseed(int(seed))
+
+
+def dropouts(module: nn.Module) -> list[Dropout]:
+    """Return every `Dropout` inside a module, always in the same order."""
+    return [part for part in module.modules() if isinstance(part, Dropout)]

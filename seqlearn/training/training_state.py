@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqlearn.backend import Dropout
 from seqlearn.errors import InvalidParameterError
 from seqlearn.printing import short_repr
+from seqlearn.training.randomness import dropouts
 
-__all__ = ["restore", "state_of"]
+__all__ = ["optimized", "restore", "state_of"]
 
 # What the callbacks of skorch and ours change while they train, besides what stands in the history.
 CHANGES = {
@@ -66,10 +66,10 @@ def state_of(net: Any, generators: list[torch.Generator]) -> dict[str, Any]:
     state = {
         "weights": dict(module.state_dict()),
         "frozen": [name for name, one in module.named_parameters() if not one.requires_grad],
-        "optimizer": [dict(optimizer.state.get(one, {})) for one in _optimized(net)],
+        "optimizer": [dict(optimizer.state.get(one, {})) for one in optimized(net)],
         "groups": groups,
         "generators": [one.get_state() for one in generators],
-        "masks": [layer.get_state() for layer in _dropouts(net)],
+        "masks": [layer.get_state() for layer in dropouts(net.module_)],
     }
     of_callbacks = {
         name: {
@@ -94,14 +94,14 @@ def restore(net: Any, generators: list[torch.Generator], state: dict[str, Any]) 
     for name, one in net.module_.named_parameters():
         one.requires_grad_(name not in state["frozen"])
     net.optimizer_.state.clear()
-    for one, values in zip(_optimized(net), state["optimizer"], strict=True):
+    for one, values in zip(optimized(net), state["optimizer"], strict=True):
         if values:
             net.optimizer_.state[one] = values
     for group, values in zip(net.optimizer_.param_groups, state["groups"], strict=True):
         group.update(values)
     for generator, value in zip(generators, state["generators"], strict=True):
         generator.set_state(value)
-    for layer, value in zip(_dropouts(net), state["masks"], strict=True):
+    for layer, value in zip(dropouts(net.module_), state["masks"], strict=True):
         layer.set_state(value, device)
     for name, callback in net.callbacks_:
         kept = of_callbacks.get(name, {})  # one that shows progress may be new
@@ -115,13 +115,9 @@ def restore(net: Any, generators: list[torch.Generator], state: dict[str, Any]) 
             vars(callback).update(kept)
 
 
-def _optimized(net: Any) -> Iterator[Tensor]:
+def optimized(net: Any) -> Iterator[Tensor]:
     """Yield what the optimiser changes, in its order."""
     return (one for group in net.optimizer_.param_groups for one in group["params"])
-
-
-def _dropouts(net: Any) -> list[Dropout]:
-    return [part for part in net.module_.modules() if isinstance(part, Dropout)]
 
 
 def _says_itself(callback: Any) -> bool:

@@ -352,6 +352,7 @@ class OnnxEstimator(BaseEstimator):
         model = self._model
         classes = model.known.classes
         assert classes is not None
+        X = unpack(X)
         sequences, kept, n_rows = read_filled(self, X, model.known, model.dtype)
         is_labels = output == "scores"
         width = () if is_labels else (len(classes),)
@@ -366,7 +367,7 @@ class OnnxEstimator(BaseEstimator):
                 places = (offsets[rows][:, None] + np.arange(answers.shape[1]))[is_step]
                 found = answers[is_step]
                 values[places] = classes[found.argmax(axis=1)] if is_labels else found
-        if n_rows is None and isinstance(unpack(X), np.ndarray):
+        if n_rows is None and isinstance(X, np.ndarray):
             return values.reshape(len(lengths), -1, *width)
         of_row = np.zeros(len(lengths) if n_rows is None else n_rows, np.int64)
         of_row[kept] = lengths

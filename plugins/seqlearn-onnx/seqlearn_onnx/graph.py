@@ -38,12 +38,11 @@ class Graph:
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Store an array, of strings too; an array that is there already is not stored again."""
         array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
-        if array.dtype.kind == "U":
-            array = array.astype(object)
-        key = (str(array.dtype), array.shape, array.tobytes() if array.dtype != object else b"")
-        if array.dtype == object or key not in self._constants:
+        key = str(array.dtype), array.shape, array.tobytes()
+        if key not in self._constants:
             name = f"weight_{len(self.weights)}"
-            self.weights.append(numpy_helper.from_array(array, name))
+            stored = array.astype(object) if array.dtype.kind == "U" else array
+            self.weights.append(numpy_helper.from_array(stored, name))
             self._constants[key] = name
         return self._constants[key]
 

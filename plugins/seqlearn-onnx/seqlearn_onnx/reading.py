@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from seqlearn.data.channels import take_rows
-from seqlearn.data.containers import unpack
 from seqlearn.data.input_record import read_X
 from seqlearn.data.labels import RowNumbers
 from seqlearn.data.sequences import Sequences
@@ -104,11 +103,11 @@ def read_sequences(owner: Any, X: Any, known: Description, dtype: Any, first: An
 def read_filled(
     owner: Any, X: Any, known: Description, dtype: Any
 ) -> tuple[Sequences | None, np.ndarray | slice, int | None]:
-    """Read X where rows of a list may have no steps; return the others, which they are, and N.
+    """Read an unpacked X; of a list, rows without steps are left out.
 
+    Returns the others, which they are, and N.
     ``Sequences`` is None if no row has a step; N is None of an X that is no list.
     """
-    X = unpack(X)
     if not isinstance(X, list):
         return read_sequences(owner, X, known, dtype), slice(None), None
     kept = np.flatnonzero([has_steps(row) for row in X])

@@ -185,7 +185,7 @@ class _Language:
                 f"{listed(list(places))}. Fit it on the same units: unit='char' for texts of "
                 "characters, lists of the words or symbols otherwise."
             )
-        self.names = np.array([None, *symbols, None], object)[:-1]
+        self.names = np.array([None, *symbols], object)
         self.columns = np.array([places.get(one, places.get(UNKNOWN)) for one in symbols])
         self.end_column = places.get(END)
         self.weight = weight
