@@ -69,7 +69,8 @@ def tiny(monkeypatch):
 
 @pytest.mark.slow
 def test_every_model_is_trained_and_judged(tiny, capsys):
-    table, gains = monitoring.run().values()
+    table, gains, reading = monitoring.run().values()
+    assert [(row["part"], row["at most"]) for row in reading] == [("train", 10), ("test", 10)]
     names = [row["by"] for row in table]
     assert names[:3] == ["zero", monitoring.FORWARD, monitoring.MASK]
     assert monitoring.CALIBRATED in names and names[-1].endswith("gradient boosting")

@@ -5,7 +5,7 @@ width, is checked in `seqlearn.data.validation`. None of these packages is impor
 that are refused are in `seqlearn.data.refusals`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from numbers import Number, Real
@@ -22,6 +22,7 @@ __all__ = [
     "NUMBERS",
     "as_array",
     "is_missing",
+    "objects_of",
     "refuse_mask",
     "unpack_panel",
     "steps_of",
@@ -133,6 +134,15 @@ def refuse_mask(X: Any, name: str) -> None:
             f"{name} {what}, and masks are not read. If the mask is padding, fill it, "
             "array.filled(np.nan), and pass seqlearn.to_sequences(X, padding=np.nan)."
         )
+
+
+def objects_of(values: Iterable) -> np.ndarray:
+    """Return an array of objects (N,) of values of any kind, lists and arrays too."""
+    rows = list(values)
+    array = np.empty(len(rows), dtype=object)
+    for i, row in enumerate(rows):
+        array[i] = row
+    return array
 
 
 def values_of(column: Any) -> list:

@@ -27,6 +27,7 @@ __all__ = [
     "is_flat",
     "label_rows",
     "one_step_rows",
+    "place_in_rows",
     "read_classes",
     "read_labels",
     "read_row_labels",
@@ -177,7 +178,7 @@ def read_labels(y: Any, lengths: np.ndarray, *, first: Any = 0) -> np.ndarray:
             )
     else:
         flat = list(chain.from_iterable(rows))
-    return as_labels(flat, _place(lengths, first))
+    return as_labels(flat, place_in_rows(lengths, first))
 
 
 def label_rows(y: Any, name: str = "y") -> list:
@@ -214,12 +215,12 @@ def _is_container(row: Any) -> bool:
     return not isinstance(row, str | bytes | tuple) and hasattr(row, "__len__")
 
 
-def _place(lengths: np.ndarray, first: Any) -> Callable[[int], str]:
-    """Return what names label i of those of all steps."""
+def place_in_rows(lengths: np.ndarray, first: Any, what: str = "Step") -> Callable[[int], str]:
+    """Return what names label i of those of all rows, whose numbers begin at ``first``."""
 
     def place(i: int) -> str:
         row = int(np.searchsorted(np.cumsum(lengths), i, side="right"))
-        return f"Step {i - int(lengths[:row].sum())} of row {first + row} of y"
+        return f"{what} {i - int(lengths[:row].sum())} of row {first + row} of y"
 
     return place
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seqlearn.data.containers import objects_of
 from seqlearn.errors import DataFormatError
 
 __all__ = ["PlainState", "Record", "as_plain", "from_plain"]
@@ -232,10 +233,7 @@ def _make_record(name: str, fields: dict[str, Any]) -> Record:
 
 
 def _make_objects(values: list, shape: list[int]) -> np.ndarray:
-    array = np.empty(len(values), object)
-    for i, value in enumerate(values):  # which may be lists
-        array[i] = value
-    return array.reshape(shape)
+    return objects_of(values).reshape(shape)
 
 
 def _make_frame(index: pd.Index, columns: pd.Index, values: list) -> pd.DataFrame:

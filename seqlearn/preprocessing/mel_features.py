@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from seqlearn.data.containers import objects_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.parameter_checks import boolean, check_parameters, integer, number, refuse
 from seqlearn.preprocessing.mel_bank import mel_bank
@@ -364,8 +365,4 @@ def _like(X: Any, features: Sequences) -> Any:
     rows = list(features)
     if isinstance(X, np.ndarray) and X.dtype != object:
         return features.values.reshape(len(rows), -1, features.n_features)
-    if not isinstance(X, np.ndarray):
-        return rows
-    packed = np.empty(len(rows), dtype=object)
-    packed[:] = rows
-    return packed
+    return objects_of(rows) if isinstance(X, np.ndarray) else rows

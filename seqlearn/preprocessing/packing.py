@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from seqlearn.data.channels import Channels
-from seqlearn.data.containers import unpack
+from seqlearn.data.containers import objects_of, unpack
 from seqlearn.data.input_record import InputRecord, read_X
 from seqlearn.data.plain import PlainState
 from seqlearn.data.refusals import FRAMES, packages_of
@@ -116,11 +116,7 @@ def change_steps(
         widths = channels.widths
         return table_like(X, cells_of(changed, widths, flat=is_flat or len(widths) > 1))
     arrays = [array[:, 0] for array in changed] if is_flat else list(changed)
-    if not isinstance(X, np.ndarray):
-        return arrays
-    packed = np.empty(len(arrays), dtype=object)
-    packed[:] = arrays
-    return packed
+    return objects_of(arrays) if isinstance(X, np.ndarray) else arrays
 
 
 def _is_table(X: Any, channels: Channels) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqlearn.data.containers import objects_of
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.sessions import codes_of
 from seqlearn.errors import DataFormatError
@@ -136,7 +137,4 @@ def _as_items(items: list) -> np.ndarray:
     """Return items as integers of 64 bits where they are such, else as an array of objects."""
     if all(type(item) is int and abs(item) < LARGEST for item in items):
         return np.array(items, np.int64)
-    array = np.empty(len(items), object)
-    for i, item in enumerate(items):  # which may be tuples
-        array[i] = item
-    return array
+    return objects_of(items)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqlearn.data.containers import is_missing
+from seqlearn.data.containers import is_missing, objects_of
 from seqlearn.data.continued import refuse_change
 from seqlearn.data.label_values import as_labels, refuse_other_types
-from seqlearn.data.labels import label_rows
+from seqlearn.data.labels import label_rows, place_in_rows
 from seqlearn.data.messages import listed, show
 from seqlearn.data.sequences import Sequences
 from seqlearn.data.targets import unpack_targets
@@ -91,10 +91,7 @@ class Strings(Targets):
                     _refuse(first + i, row, "a text or a list of symbols")
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
 
-        def place(at: int) -> str:
-            row = int(np.searchsorted(np.cumsum(lengths), at, side="right"))
-            return f"Symbol {at - int(lengths[:row].sum())} of row {first + row} of y"
-
+        place = place_in_rows(lengths, first, "Symbol")
         flat: Any = list(chain.from_iterable(rows))
         flat = as_labels(flat, place) if flat else np.zeros(0, "U1" if any(texts) else int)
         return Transcripts("texts" if any(texts) else "lists", flat, lengths, n_steps, first)
@@ -172,10 +169,7 @@ class Strings(Targets):
         """Return answers in a container like that of y: a list of texts, or an array of lists."""
         if self.kind == "texts":
             return list(answers)
-        array = np.empty(len(answers), object)
-        for i, answer in enumerate(answers):
-            array[i] = answer
-        return array
+        return objects_of(answers)
 
 
 def _given(symbols: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 
 from seqlearn.backend import Backend
 from seqlearn.data.batches import Batched
+from seqlearn.data.containers import objects_of
 from seqlearn.data.input_record import InputRecord
 from seqlearn.data.pairs import HideTokens, PairDataset
 from seqlearn.data.sequences import Sequences
@@ -637,10 +638,7 @@ class LSTMTranslator(SequenceEstimator[Pairs]):
         """Return answers in the container that `predict` promises."""
         if self._record.targets.target.kind == "texts":
             return answers
-        array = np.empty(len(answers), object)
-        for i, answer in enumerate(answers):
-            array[i] = answer
-        return array
+        return objects_of(answers)
 
     def _known(self, X: Any) -> tuple[list[list[str]], Sequences]:
         """Return the tokens of sources, and their codes."""
